@@ -1,0 +1,23 @@
+//! The vocabulary of Phalanx: ids, units of time, names, limits, timings and views.
+//!
+//! Everything here is a plain value that cannot be wrong once it exists. Nothing here decides, and nothing
+//! here reads a clock, a file or the environment.
+#![forbid(unsafe_code)]
+
+pub mod id;
+pub mod limits;
+pub mod name;
+pub mod operation;
+pub mod time;
+pub mod timing;
+pub mod view;
+
+pub use id::{
+    BootId, ClusterId, Digest, Incarnation, NetworkId, NodeId, OperationId, OwnershipEpoch, PathId, RequestId,
+    ViewId,
+};
+pub use name::{GroupName, NameError, NetworkName, NodeName, ResourceName};
+pub use operation::{Operation, OperationResult, Permit, Verb};
+pub use time::{Span, Tick};
+pub use timing::{ProofClass, TimingProfile, Timings};
+pub use view::{Member, View};

@@ -1,0 +1,32 @@
+//! Every limit on a queue, loop, retry, message or list, by name.
+
+use crate::time::Span;
+
+/// Nodes in a cluster.
+pub const NODES_MAX: usize = 64;
+/// Networks in a cluster.
+pub const NETWORKS_MAX: usize = 8;
+/// Resource groups in a cluster.
+pub const GROUPS_MAX: usize = 256;
+/// Resources in a group.
+pub const RESOURCES_MAX: usize = 64;
+/// Bytes of a name.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Bytes of a cluster file.
+pub const CLUSTER_FILE_BYTES_MAX: usize = 1 << 20;
+/// Bytes of one ordered message before fragmentation.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Bytes of one frame's body, so that a sealed frame fits an Ethernet MTU over IPv6.
+pub const FRAME_BODY_BYTES_MAX: usize = 1_200;
+/// Fragments of one message.
+pub const FRAGMENTS_MAX: usize = MESSAGE_BYTES_MAX / FRAME_BODY_BYTES_MAX + 1;
+/// Ordered messages in flight that not every member is known to have.
+pub const WINDOW_MESSAGES_MAX: usize = 256;
+/// Messages that one node may have waiting for their place in the order.
+pub const PENDING_MESSAGES_MAX: usize = 256;
+/// How far one clock may run from another, parts per million. Crystals stay within 100; NTP slews by 500.
+pub const DRIFT_PPM_MAX: u64 = 1_000;
+/// View counters reserved on disk at a time, so that a view change waits for no disk.
+pub const VIEW_COUNTERS_RESERVED: u64 = 64;
+/// Deadline of a resource operation when the cluster file names none.
+pub const OPERATION_LIMIT_DEFAULT: Span = Span::from_secs(30);

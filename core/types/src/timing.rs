@@ -1,0 +1,232 @@
+//! The timings of a cluster and their algebra.
+//!
+//! A crash is seen `detect` after the last beat; whatever the crashed node held is free `takeover_wait` after the
+//! last beat. In between the survivors agree on a view and a plan, so only the longer of the two is paid.
+//! What a lease rests on: an isolated owner starts to let go at `lease - stop_budget` after the last beat that was
+//! granted, is done at `lease`, and its deadman has acted by `lease + deadman_bound` (DESIGN.md, "Leases").
+
+use crate::time::Span;
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The named profiles of the cluster file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimingProfile {
+    /// For quiet machines on one switch; a stall of 75 ms may cost a fallover.
+    #[n(0)]
+    Fast,
+    /// The default: a crashed host is declared down after 400 ms, a stall of 300 ms costs nothing.
+    #[n(1)]
+    Auto,
+    /// For busy or virtual machines: seconds.
+    #[n(2)]
+    Relaxed,
+}
+
+/// What kind of failure a `LeaseExpired` proof covers (DESIGN.md, "Strength"), weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProofClass {
+    /// Crash, partition, death or stop of the daemon. Not a host that is frozen as a whole and thawed.
+    #[n(0)]
+    Process,
+    /// Also starved and killed processes (softdog). Not a frozen and thawed virtual machine.
+    #[n(1)]
+    Kernel,
+    /// Also a frozen host: a watchdog outside the pause domain resets it.
+    #[n(2)]
+    Hardware,
+    /// A device confirmed that the node is off or cut from the data; no lease is relied on.
+    #[n(3)]
+    Fenced,
+}
+
+/// The timings in force. Only [`Timings::checked`] makes one, so the algebra holds wherever one is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Timings {
+    /// Between two beats on each path.
+    #[n(0)]
+    beat: Span,
+    /// Silence on all paths after which a node is declared down.
+    #[n(1)]
+    detect: Span,
+    /// How long a grant lets its holder hold resources, from the sending of the beat granted.
+    #[n(2)]
+    lease: Span,
+    /// The end of a lease kept for stopping what is held.
+    #[n(3)]
+    stop_budget: Span,
+    /// How long after the lease's end the deadman may need to act.
+    #[n(4)]
+    deadman_bound: Span,
+    /// Added to everything above before anything is taken over.
+    #[n(5)]
+    margin: Span,
+}
+
+/// Which inequality of the algebra does not hold. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimingFault {
+    /// `beat` is zero.
+    NoBeat,
+    /// Fewer than [`BEATS_PER_DETECT_MIN`] beats fit into `detect`.
+    DetectTooShort,
+    /// `lease - stop_budget` leaves less than three quarters of `detect` before letting go.
+    LeaseTooShort,
+    /// The deadman gets less than a millisecond.
+    DeadmanTooShort,
+    /// `margin` is shorter than a millisecond.
+    MarginTooShort,
+}
+
+/// So many beats must be lost before a node is declared down.
+pub const BEATS_PER_DETECT_MIN: u64 = 6;
+
+impl Timings {
+    /// The timings of a named profile.
+    pub fn of(profile: TimingProfile) -> Timings {
+        let [beat, detect, lease, stop_budget, deadman_bound, margin] = match profile {
+            TimingProfile::Fast => [10, 110, 150, 50, 5, 5],
+            TimingProfile::Auto => [25, 400, 500, 120, 10, 10],
+            TimingProfile::Relaxed => [250, 4_000, 5_000, 1_500, 50, 50],
+        }
+        .map(Span::from_millis);
+        Timings::checked(beat, detect, lease, stop_budget, deadman_bound, margin)
+            .expect("the named profiles are tested to keep the algebra")
+    }
+
+    /// Timings that keep the algebra, or the first inequality that fails.
+    pub fn checked(
+        beat: Span,
+        detect: Span,
+        lease: Span,
+        stop_budget: Span,
+        deadman_bound: Span,
+        margin: Span,
+    ) -> Result<Timings, TimingFault> {
+        let millisecond = Span::from_millis(1);
+        let pause_covered = lease - stop_budget;
+        match () {
+            () if beat == Span::ZERO => Err(TimingFault::NoBeat),
+            () if detect < beat * BEATS_PER_DETECT_MIN => Err(TimingFault::DetectTooShort),
+            () if pause_covered * 4 < detect * 3 => Err(TimingFault::LeaseTooShort),
+            () if deadman_bound < millisecond => Err(TimingFault::DeadmanTooShort),
+            () if margin < millisecond => Err(TimingFault::MarginTooShort),
+            () => Ok(Timings { beat, detect, lease, stop_budget, deadman_bound, margin }),
+        }
+    }
+
+    /// Between two beats on each path.
+    pub fn beat(&self) -> Span {
+        self.beat
+    }
+
+    /// Silence on all paths after which a node is declared down.
+    pub fn detect(&self) -> Span {
+        self.detect
+    }
+
+    /// How long a grant lets its holder hold resources, counted from the *sending* of the beat granted.
+    pub fn lease(&self) -> Span {
+        self.lease
+    }
+
+    /// The end of a lease kept for stopping what is held.
+    pub fn stop_budget(&self) -> Span {
+        self.stop_budget
+    }
+
+    /// How long after *receiving* a beat its grantor takes no part in taking over from the sender.
+    pub fn promise(&self) -> Span {
+        self.lease.stretched()
+    }
+
+    /// What is added to the last promise before a lost node's resources are free.
+    pub fn takeover_margin(&self) -> Span {
+        self.deadman_bound + self.margin
+    }
+
+    /// From the last beat received to the first act of a takeover.
+    pub fn takeover_wait(&self) -> Span {
+        self.promise() + self.takeover_margin()
+    }
+
+    /// The longest stall of an owner's daemon that costs nothing, if its next grant then comes at once.
+    pub fn pause_covered(&self) -> Span {
+        self.lease - self.stop_budget - self.beat * 2
+    }
+}
+
+impl fmt::Display for TimingFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TimingFault::NoBeat => write!(f, "beats need an interval above zero"),
+            TimingFault::DetectTooShort => {
+                write!(f, "detection must span at least {BEATS_PER_DETECT_MIN} beats, or one lost frame looks like a dead node")
+            }
+            TimingFault::LeaseTooShort => write!(
+                f,
+                "lease less stop budget must be at least three quarters of detection, or a short stall stops a healthy owner"
+            ),
+            TimingFault::DeadmanTooShort => write!(f, "the deadman needs at least 1 ms to act"),
+            TimingFault::MarginTooShort => write!(f, "the margin must be at least 1 ms"),
+        }
+    }
+}
+
+impl fmt::Display for TimingProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TimingProfile::Fast => "fast",
+            TimingProfile::Auto => "auto",
+            TimingProfile::Relaxed => "relaxed",
+        })
+    }
+}
+
+impl fmt::Display for ProofClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ProofClass::Process => "process",
+            ProofClass::Kernel => "kernel",
+            ProofClass::Hardware => "hardware",
+            ProofClass::Fenced => "fenced",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROFILES: [TimingProfile; 3] = [TimingProfile::Fast, TimingProfile::Auto, TimingProfile::Relaxed];
+
+    #[test]
+    fn the_named_profiles_keep_the_algebra() {
+        for profile in PROFILES {
+            let timings = Timings::of(profile);
+            assert!(timings.takeover_wait() > timings.lease(), "{profile}");
+            assert!(timings.takeover_wait() >= timings.detect(), "{profile}: the wait would be for nothing");
+        }
+    }
+
+    #[test]
+    fn auto_shrugs_off_a_stall_of_300_ms() {
+        assert!(Timings::of(TimingProfile::Auto).pause_covered() >= Span::from_millis(300));
+    }
+
+    #[test]
+    fn each_inequality_bites() {
+        let ms = Span::from_millis;
+        let check = |beat, detect, lease, stop, dead, margin| {
+            Timings::checked(ms(beat), ms(detect), ms(lease), ms(stop), ms(dead), ms(margin)).unwrap_err()
+        };
+        assert_eq!(check(0, 400, 500, 120, 10, 10), TimingFault::NoBeat);
+        assert_eq!(check(100, 400, 500, 120, 10, 10), TimingFault::DetectTooShort);
+        assert_eq!(check(25, 400, 500, 250, 10, 10), TimingFault::LeaseTooShort);
+        assert_eq!(check(25, 400, 500, 120, 0, 10), TimingFault::DeadmanTooShort);
+        assert_eq!(check(25, 400, 500, 120, 10, 0), TimingFault::MarginTooShort);
+    }
+}
