@@ -64,7 +64,7 @@ impl Membership {
             return;
         }
         let (speech, granted) = (self.speech(above), self.grants());
-        let beats = self.topology.beats(now, self.beat_now, speech, |life| granted(life));
+        let beats = self.topology.beats(now, self.beat_now, speech, granted);
         if beats.is_empty() {
             return;
         }
@@ -83,7 +83,7 @@ impl Membership {
 
     fn answer(&mut self, now: Tick, to: Incarnation, path: PathId, above: &dyn Above) {
         let (speech, granted) = (self.speech(above), self.grants());
-        let bytes = self.topology.answer(now, to.node, path, speech, |life| granted(life));
+        let bytes = self.topology.answer(now, to.node, path, speech, granted);
         self.promise();
         self.out.push_back(Output::Send { to: to.node, path, stream: Stream::Control, bytes });
     }

@@ -281,6 +281,11 @@ impl Membership {
         Some(output)
     }
 
+    /// Whether [`Membership::poll`] has nothing.
+    pub fn is_quiet(&self) -> bool {
+        self.out.is_empty()
+    }
+
     /// What this node may do right now.
     pub fn standing(&self) -> Standing {
         let view = &self.order().view;
