@@ -1,6 +1,7 @@
 //! Applications: their commands, restarts and monitors.
 
 use crate::cluster::{Application, CustomMonitor, Monitors, RestartPolicy};
+use crate::duration;
 use crate::fault::{FaultId, Refused, quoted};
 use crate::keys::Section;
 use crate::table::{Entry, Table};
@@ -72,7 +73,8 @@ fn custom_monitor(table: &Table) -> Result<CustomMonitor, Refused> {
     let (every, limit) = (table.or_default("every"), table.or_default("limit"));
     let monitor = CustomMonitor { command: command?, every: every?, limit: limit?, failures: failures? };
     if monitor.limit > monitor.every {
-        let what = format!("limit ({}) is longer than every ({})", monitor.limit, monitor.every);
+        let [limit, every] = [monitor.limit, monitor.every].map(duration::print);
+        let what = format!("limit {limit:?} is longer than every {every:?}");
         let at = table.key_at("limit");
         let remedy = "make limit at most every";
         return Err(table.notebook.refuse(FaultId::MonitorOverlap, at, table.say(&what), remedy));

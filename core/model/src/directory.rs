@@ -129,11 +129,10 @@ impl Directory {
         let below = format!("{path}/");
         let inner = self.mounts.range(below.clone()..).take_while(|(other, _)| other.starts_with(&below));
         let outer = enclosing(path).filter_map(|outer| self.mounts.get_key_value(outer));
-        let other = inner.chain(outer).find(|(_, mount)| mount.group != group);
-        other.map(|(other, mount)| {
-            let what = format!("mount {} and {} of {} lie within each other", quoted(path), quoted(other), mount.holder);
-            (FaultId::NestedMount, what, "use another mount point, or one group for both")
-        })
+        let related = inner.map(|inner| ("would hide", inner)).chain(outer.map(|outer| ("lies within", outer)));
+        let (relation, (other, mount)) = { related }.find(|(_, (_, mount))| mount.group != group)?;
+        let what = format!("mount {} {relation} {}, that of {}", quoted(path), quoted(other), mount.holder);
+        Some((FaultId::NestedMount, what, "use another mount point, or one group for both"))
     }
 }
 

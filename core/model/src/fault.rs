@@ -234,10 +234,10 @@ impl Notebook {
         self.refuse(id, span, what, remedy);
     }
 
-    /// Everything written down, by position: the faults, and the warnings.
+    /// Everything written down, by position, at one position in the order of writing: the faults, and the warnings.
     pub(crate) fn close(self, file: &str, text: &str) -> (Vec<Fault>, Vec<Fault>) {
         let mut notes = self.notes.into_inner();
-        notes.sort_by(|a, b| (a.span.start, a.id, &a.what).cmp(&(b.span.start, b.id, &b.what)));
+        notes.sort_by_key(|note| note.span.start);
         let mut ruler = Ruler { text, offset: 0, line: 1, column: 1 };
         let place = |note| ruler.place(file, note);
         notes.into_iter().map(place).partition(|fault| !fault.id.is_warning())

@@ -72,8 +72,13 @@ pub enum Kind {
     },
     /// A duration in quotes.
     Duration,
-    /// One of these words.
-    Word(fn() -> Vec<Choice>),
+    /// One of a few words.
+    Word {
+        /// Those of this version.
+        choices: fn() -> Vec<Choice>,
+        /// Those that a later version will take.
+        later: &'static [&'static str],
+    },
     /// Text, captioned.
     Text(&'static str),
     /// A list of texts, captioned.
@@ -123,9 +128,9 @@ keys! {
     Cluster {
         "name": Kind::Text("name"), Required, "\"demo\"",
             "What the cluster is called.";
-        "timing": Kind::Word(choices::<TimingProfile>), Default("\"auto\""), "\"auto\"",
+        "timing": word::<TimingProfile>(), Default("\"auto\""), "\"auto\"",
             "How fast a lost node is noticed, and how long a stall is forgiven.";
-        "quorum": Kind::Word(choices::<Quorum>), Default("\"majority\""), "\"majority\"",
+        "quorum": word::<Quorum>(), Default("\"majority\""), "\"majority\"",
             "Which part of a divided cluster may run resources.";
     }
     Node {
@@ -141,19 +146,19 @@ keys! {
     Group {
         "nodes": Kind::List("node names"), Required, "[\"ada\", \"bob\", \"cyd\"]",
             "Where it may run, best first. The first is its home node.";
-        "startup": Kind::Word(choices::<Startup>), Default("\"home-node\""), "\"home-node\"",
+        "startup": word::<Startup>(), Default("\"home-node\""), "\"home-node\"",
             "Where it starts when the cluster does.";
-        "fallover": Kind::Word(choices::<Fallover>), Default("\"next-priority\""), "\"next-priority\"",
+        "fallover": word::<Fallover>(), Default("\"next-priority\""), "\"next-priority\"",
             "Where it goes when its node is lost or cannot run it.";
-        "fallback": Kind::Word(choices::<Fallback>), Default("\"higher-priority\""), "\"never\"",
+        "fallback": word::<Fallback>(), Default("\"higher-priority\""), "\"never\"",
             "Whether it returns when a better node joins.";
-        "takeover-needs": Kind::Word(choices::<ProofClass>), Default("\"process\""), "\"hardware\"",
+        "takeover-needs": word::<ProofClass>(), Default("\"process\""), "\"hardware\"",
             "The least proof, that a lost node no longer runs it, on which another node may take it over.";
         "resource": Kind::Table, Optional, "{ shop-ip = { type = \"service-address\", network = \"client\", address = \"10.11.0.100/24\" } }",
             "Its resources by name.";
     }
     Resource {
-        "type": Kind::Word(choices::<ResourceType>), Required, "\"application\"",
+        "type": word::<ResourceType>(), Required, "\"application\"",
             "What it is; the other keys depend on it.";
         "after": Kind::List("resource names"), Optional, "[\"shop-data\"]",
             "The resources of the same group that start before it and stop after it, and no others. Without `after` the types say: file systems (an outer mount point before an inner one), then service addresses, then applications.";
@@ -171,7 +176,7 @@ keys! {
             "The block device, by a path that is the same on every node of the group.";
         "mount": Kind::Text("absolute path"), Required, "\"/srv/shop\"",
             "The mount point.";
-        "format": Kind::Word(choices::<Format>), Required, "\"ext4\"",
+        "format": word::<Format>(), Required, "\"ext4\"",
             "What is on the device.";
         "options": Kind::List("mount options"), Default("[]"), "[\"noatime\", \"nodev\"]",
             "Options as for `mount -o`, each a text of its own.";
@@ -199,11 +204,11 @@ keys! {
             "Restarts in place; 0 goes to `then` at once.";
         "within": Kind::Duration, Default("\"60s\""), "\"60s\"",
             "The time over which they are counted.";
-        "then": Kind::Word(choices::<Exhausted>), Default("\"fallover\""), "\"fallover\"",
+        "then": word::<Exhausted>(), Default("\"fallover\""), "\"fallover\"",
             "What follows when they are used up.";
     }
     Monitor {
-        "type": Kind::Word(choices::<MonitorType>), Required, "\"process\"",
+        "type": word::<MonitorType>(), Required, "\"process\"",
             "How health is known; the other keys depend on it.";
     }
     CustomMonitor {
@@ -319,7 +324,20 @@ impl Section {
     }
 }
 
+/// The kind that takes the words of `W`.
+const fn word<W: Word>() -> Kind {
+    Kind::Word { choices: choices::<W>, later: W::LATER }
+}
+
 impl Kind {
+    /// The words that a later version will take.
+    pub fn later(self) -> &'static [&'static str] {
+        match self {
+            Kind::Word { later, .. } => later,
+            Kind::Table | Kind::Flag | Kind::Number { .. } | Kind::Duration | Kind::Text(_) | Kind::List(_) => &[],
+        }
+    }
+
     /// What it takes, in words.
     pub fn caption(self) -> String {
         match self {
@@ -328,7 +346,7 @@ impl Kind {
             Kind::Number { min, max } if min == max => format!("the number {min}"),
             Kind::Number { min, max } => format!("whole number from {min} to {max}"),
             Kind::Duration => "duration".into(),
-            Kind::Word(_) => "word".into(),
+            Kind::Word { .. } => "word".into(),
             Kind::Text(caption) => format!("text: {caption}"),
             Kind::List(caption) => format!("list of texts: {caption}"),
         }

@@ -58,7 +58,7 @@ impl<W: Word> Read for W {
 
 fn refuse_word<W: Word>(value: &Value, text: &str) -> Refused {
     let words: Vec<&str> = W::WORDS.iter().map(|(_, choice)| choice.word).collect();
-    let listed = words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" or ");
+    let listed = listed(&words);
     if W::is_later(text) {
         let what = format!("{} {} is not in this version yet", value.label, quoted(text));
         return value.refuse(FaultId::LaterWord, &what, format!("use {listed}"));
@@ -70,11 +70,20 @@ fn refuse_word<W: Word>(value: &Value, text: &str) -> Refused {
     value.refuse(FaultId::UnknownWord, &format!("{} {} is not known", value.label, quoted(text)), remedy)
 }
 
+/// `words` as a sentence has them: `"a", "b" or "c"`.
+fn listed(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+    match quoted.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
 impl Read for NodeName {
     fn read(value: &Value) -> Result<NodeName, Refused> {
         let text = value.text("a name in quotes")?;
         text.parse().map_err(|error| {
-            let what = format!("{} {} is no name: {error}", value.label, quoted(text));
+            let what = format!("{} {} is not a valid name: {error}", value.label, quoted(text));
             value.refuse(FaultId::BadName, &what, name_remedy::<NetworkName>(text))
         })
     }

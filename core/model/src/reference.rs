@@ -1,7 +1,8 @@
 //! The reference for people, printed from the very tables that the parser reads.
 
 use crate::fault::FaultId;
-use crate::keys::{Key, Kind, Need, Section};
+use crate::keys::{Key, Kind, LATER, Need, Section};
+use crate::words::Choice;
 use std::fmt::Write;
 
 /// Every key of the cluster file, in Markdown.
@@ -87,16 +88,34 @@ fn row(key: &Key) -> String {
 }
 
 fn words(key: &Key) -> String {
-    let Kind::Word(choices) = key.kind else { return String::new() };
-    let line = |choice: &crate::words::Choice| format!("- `\"{}\"`: {}\n", choice.word, choice.meaning);
+    let Kind::Word { choices, .. } = key.kind else { return String::new() };
+    let line = |choice: &Choice| format!("- `\"{}\"`: {}\n", choice.word, choice.meaning);
     format!("\n`{}` is one of\n\n{}", key.name, choices().iter().map(line).collect::<String>())
 }
 
+/// What has its place in the file, but nothing behind it yet.
 fn later() -> String {
-    let mut text = String::from("\n## Not in this version yet\n\nThese keys have their place, and are refused until there is something behind them:\n\n");
-    for (section, name) in crate::keys::LATER {
+    let mut text = String::from(LATER_INTRODUCTION);
+    for section in Section::ALL {
+        let keys = LATER.iter().filter(|(place, _)| place == section).map(|(_, name)| format!("`{name}`"));
         let (title, _) = heading(*section);
-        writeln!(text, "- `{name}` in {}", title.to_lowercase()).expect("text takes every write");
+        text += &item(title, "keys", keys.collect());
+        for key in section.own_keys() {
+            let words = key.kind.later().iter().map(|word| format!("`\"{word}\"`"));
+            text += &item(title, &format!("words for `{}`", key.name), words.collect());
+        }
     }
     text
 }
+
+fn item(title: &str, what: &str, things: Vec<String>) -> String {
+    if things.is_empty() { String::new() } else { format!("- {title}, {what}: {}\n", things.join(", ")) }
+}
+
+const LATER_INTRODUCTION: &str = "
+## Not in this version yet
+
+These have their place in the file, and are refused until there is something behind them. A word that ends with a colon
+stands for all that begin with it.
+
+";

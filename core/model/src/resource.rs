@@ -144,9 +144,9 @@ fn service_network(table: &Table, home: &Home, directory: &Directory) -> Result<
         let remedy = "use another network, or remove service = false";
         return Err(value.refuse(FaultId::PrivateNetwork, &what, remedy));
     }
-    for (index, node) in home.nodes.iter().enumerate().filter(|(_, node)| directory.is_off(**node, network)) {
-        let node = directory.node_name(*node);
-        let what = format!("node {}, number {} of the group, is not on network {}", quoted(node), index + 1, quoted(name));
+    for node in home.nodes.iter().filter(|node| directory.is_off(**node, network)) {
+        let node = quoted(directory.node_name(*node));
+        let what = format!("node {node} of this group is not on network {}", quoted(name));
         value.refuse(FaultId::NodeOffNetwork, &what, "give it an address there, or remove it from `nodes`");
     }
     Ok(network)

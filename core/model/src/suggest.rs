@@ -7,9 +7,16 @@ pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'
     if written.len() > NAME_BYTES_MAX {
         return None;
     }
-    let slips_max = 1 + written.chars().count() / 4;
-    let measured = candidates.into_iter().map(|candidate| (distance(written, candidate), candidate));
+    let slips_max = (written.chars().count() / 4).max(1);
+    let measured = candidates.into_iter().map(|candidate| (slips(written, candidate), candidate));
     measured.filter(|(slips, _)| *slips <= slips_max).min().map(|(_, candidate)| candidate)
+}
+
+/// How far `written` is from `candidate`. A beginning that says enough counts as one slip.
+fn slips(written: &str, candidate: &str) -> usize {
+    const TELLING: usize = 3;
+    let begun = written.len() >= TELLING && candidate.starts_with(written);
+    if begun { distance(written, candidate).min(1) } else { distance(written, candidate) }
 }
 
 /// How many characters must be put in, taken out, changed or swapped with their neighbour to turn `a` into `b`.
@@ -42,7 +49,9 @@ mod tests {
         check("failover", Some("fallover"));
         check("failback", Some("fallback"));
         check("takeover_needs", Some("takeover-needs"));
+        check("take", Some("takeover-needs"));
         check("colour", None);
+        check("note", None);
         check("", None);
     }
 }

@@ -266,15 +266,18 @@ impl<'a> Value<'a> {
 impl<'a> Entry<'a> {
     /// The entry as a table of `section`, which people call `kind` and its name.
     pub(crate) fn table(&self, kind: &str, section: Section) -> Result<Table<'a>, Refused> {
-        let data = self.value.table_data()?;
-        let subject = say(self.value.subject, &format!("{kind} {}", quoted(self.name)));
+        let label = format!("{kind} {}", quoted(self.name));
+        let subject = say(self.value.subject, &label);
+        let DeValue::Table(data) = self.value.data else {
+            return Err(Value { label: &label, at: self.value.at.clone(), ..self.value }.wrong_type("a table"));
+        };
         Ok(Table { section, subject, at: self.at.clone(), notebook: self.value.notebook, data: Some(data) })
     }
 
     /// The name, checked.
     pub(crate) fn name<N: FromStr<Err = NameError>>(&self) -> Result<N, Refused> {
         self.name.parse().map_err(|error| {
-            let what = say(self.value.subject, &format!("{} {} is no name: {error}", self.value.key.name, quoted(self.name)));
+            let what = say(self.value.subject, &format!("{} {} is not a valid name: {error}", self.value.key.name, quoted(self.name)));
             let remedy = name_remedy::<N>(self.name);
             self.value.notebook.refuse(FaultId::BadName, self.at.clone(), what, remedy)
         })
@@ -287,7 +290,7 @@ pub(crate) fn name_remedy<N: FromStr>(text: &str) -> String {
     let near: String = text.chars().map(fit).collect();
     match near.parse::<N>() {
         Ok(_) => format!("write it as {near:?}"),
-        Err(_) => "choose another name".into(),
+        Err(_) => "choose a name of a-z, 0-9, - and _ that begins with a letter".into(),
     }
 }
 

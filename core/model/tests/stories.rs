@@ -30,7 +30,9 @@ fn check(path: &Path, actual: &str) {
         fs::write(path, actual).unwrap();
     }
     let expected = fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(actual, expected, "{} differs; BLESS=1 writes it anew", path.display());
+    let differing = actual.lines().zip(expected.lines()).find(|(actual, expected)| actual != expected);
+    let place = path.display();
+    assert!(actual == expected, "{place} differs; BLESS=1 writes it anew: {differing:#?}");
 }
 
 #[test]
