@@ -31,7 +31,10 @@ impl fmt::Display for Address {
 impl Address {
     /// The subnet that it lies in.
     pub fn subnet(self) -> Subnet {
-        Subnet { base: with_bits(self.address, bits(self.address) & mask(self.address, self.prefix)), prefix: self.prefix }
+        Subnet {
+            base: with_bits(self.address, bits(self.address) & mask(self.address, self.prefix)),
+            prefix: self.prefix,
+        }
     }
 }
 
@@ -147,7 +150,16 @@ mod tests {
         for text in ["10.11.0.100/24", "fd00:11::1/64", "0.0.0.0/0", "::/0", "1.2.3.4/32", "::1/128"] {
             assert_eq!(address(text).to_string(), text);
         }
-        for text in ["10.11.0.100", "10.11.0.100/33", "::1/129", "10.11.0/24", "host/24", "::1%eth0/64", "1.2.3.4/+8", "/"] {
+        for text in [
+            "10.11.0.100",
+            "10.11.0.100/33",
+            "::1/129",
+            "10.11.0/24",
+            "host/24",
+            "::1%eth0/64",
+            "1.2.3.4/+8",
+            "/",
+        ] {
             assert_eq!(text.parse::<Address>(), Err(AddressError), "{text}");
         }
     }
@@ -155,7 +167,11 @@ mod tests {
     #[test]
     fn subnets_hold_their_addresses_and_no_others() {
         let check = |subnet: &str, inside: &str, expected| {
-            assert_eq!(address(subnet).subnet().contains(inside.parse().unwrap()), expected, "{inside} in {subnet}");
+            assert_eq!(
+                address(subnet).subnet().contains(inside.parse().unwrap()),
+                expected,
+                "{inside} in {subnet}"
+            );
         };
         check("10.11.0.0/24", "10.11.0.255", true);
         check("10.11.0.0/24", "10.11.1.0", false);
@@ -170,7 +186,18 @@ mod tests {
 
     #[test]
     fn no_host_has_a_special_address() {
-        for text in ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "169.254.1.1", "::", "::1", "ff02::1", "fe80::1", "::ffff:10.0.0.1"] {
+        for text in [
+            "0.0.0.0",
+            "127.0.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "169.254.1.1",
+            "::",
+            "::1",
+            "ff02::1",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+        ] {
             assert!(special(text.parse().unwrap()).is_some(), "{text}");
         }
         for text in ["10.0.0.1", "192.0.2.1", "8.8.8.8", "fd00::1", "2001:db8::1"] {

@@ -30,14 +30,20 @@ impl Adviser<'_> {
             self.warn(FaultId::OneNode, self.file.key_at("node"), what, "declare at least three nodes");
         }
         if let [network] = &cluster.networks.values().collect::<Vec<_>>()[..] {
-            let what = format!("all nodes meet on network \"{}\" only: a failed switch looks like failed nodes", network.name);
+            let what = format!(
+                "all nodes meet on network \"{}\" only: a failed switch looks like failed nodes",
+                network.name
+            );
             self.warn(FaultId::OneNetwork, self.file.key_at("network"), what, "declare a second network");
         }
     }
 
     fn on_node(&self, node: &Node, cluster: &Cluster) {
         if cluster.networks.len() > 1 && node.addresses.len() == 1 {
-            let what = format!("node \"{}\" is on one network only: a failed adapter looks like a failed node", node.name);
+            let what = format!(
+                "node \"{}\" is on one network only: a failed adapter looks like a failed node",
+                node.name
+            );
             let at = self.file.place(&["node", node.name.as_str()]);
             self.warn(FaultId::OnePath, at, what, "give it an address on a second network");
         }
@@ -47,7 +53,10 @@ impl Adviser<'_> {
         for (id, network) in &cluster.networks {
             let joined = cluster.nodes.values().filter(|node| node.addresses.contains_key(id)).count();
             if joined < 2 && cluster.nodes.len() > 1 {
-                let what = format!("network \"{}\" joins {joined} of the nodes, so nothing can be seen over it", network.name);
+                let what = format!(
+                    "network \"{}\" joins {joined} of the nodes, so nothing can be seen over it",
+                    network.name
+                );
                 let at = self.file.place(&["network", network.name.as_str()]);
                 self.warn(FaultId::LonelyNetwork, at, what, "give the nodes addresses on it, or remove it");
             }
@@ -63,7 +72,12 @@ impl Adviser<'_> {
         }
         if group.resources.is_empty() {
             let what = format!("group \"{name}\" has no resources");
-            self.warn(FaultId::NoResources, at(), what, &format!("declare them under [group.{name}.resource]"));
+            self.warn(
+                FaultId::NoResources,
+                at(),
+                what,
+                &format!("declare them under [group.{name}.resource]"),
+            );
         }
         self.on_proof(group, at());
         group.resources.iter().for_each(|resource| self.on_resource(group, resource));
@@ -74,10 +88,20 @@ impl Adviser<'_> {
         let is_disk = |resource: &&Resource| matches!(resource.kind, ResourceKind::FileSystem(_));
         let shared = group.resources.iter().find(is_disk);
         if needs == ProofClass::Fenced {
-            let what = format!("group \"{name}\" waits for a fence device, and this version has none: a lost node's copy moves only when an operator confirms it");
-            self.warn(FaultId::NoFencing, at, what, "use takeover-needs = \"hardware\", or be ready for `phalanx node confirm-down`");
+            let what = format!(
+                "group \"{name}\" waits for a fence device, and this version has none: a lost node's copy moves only when an operator confirms it"
+            );
+            self.warn(
+                FaultId::NoFencing,
+                at,
+                what,
+                "use takeover-needs = \"hardware\", or be ready for `phalanx node confirm-down`",
+            );
         } else if let Some(disk) = shared.filter(|_| needs < ProofClass::Hardware && group.nodes.len() > 1) {
-            let what = format!("group \"{name}\": shared data \"{}\" moves on proof of class {needs}, which does not cover a host that is frozen as a whole and thawed", disk.name);
+            let what = format!(
+                "group \"{name}\": shared data \"{}\" moves on proof of class {needs}, which does not cover a host that is frozen as a whole and thawed",
+                disk.name
+            );
             self.warn(FaultId::WeakProof, at, what, "use takeover-needs = \"hardware\" where nodes have a watchdog device, or accept it knowingly");
         }
     }
@@ -85,9 +109,17 @@ impl Adviser<'_> {
     fn on_resource(&self, group: &Group, resource: &Resource) {
         let ResourceKind::Application(application) = &resource.kind else { return };
         if !application.monitors.process && application.monitors.custom.is_empty() {
-            let what = format!("group \"{}\": application \"{}\" has no monitor: nobody notices when it fails", group.name, resource.name);
+            let what = format!(
+                "group \"{}\": application \"{}\" has no monitor: nobody notices when it fails",
+                group.name, resource.name
+            );
             let at = self.file.place(&["group", group.name.as_str(), "resource", resource.name.as_str()]);
-            self.warn(FaultId::NoMonitor, at, what, "add at least monitor = { alive = { type = \"process\" } }");
+            self.warn(
+                FaultId::NoMonitor,
+                at,
+                what,
+                "add at least monitor = { alive = { type = \"process\" } }",
+            );
         }
     }
 }

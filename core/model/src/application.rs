@@ -19,7 +19,8 @@ pub(crate) fn application(table: &Table) -> Result<Application, Refused> {
 fn restart(table: &Table) -> Result<RestartPolicy, Refused> {
     let table = table.child("restart", Section::Restart)?;
     table.check_keys();
-    let (count, within, then) = (table.or_default("count"), table.or_default("within"), table.or_default("then"));
+    let (count, within, then) =
+        (table.or_default("count"), table.or_default("within"), table.or_default("then"));
     Ok(RestartPolicy { count: count?, within: within?, then: then? })
 }
 

@@ -90,11 +90,18 @@ impl Directory {
     /// The network called `name`.
     pub(crate) fn network(&self, name: &str, at: Range<usize>, table: &Table) -> Result<NetworkId, Refused> {
         let known = self.networks.get(name).copied();
-        known.ok_or_else(|| undeclared(FaultId::UnknownNetwork, "network", name, at, table, self.networks.keys()))
+        known.ok_or_else(|| {
+            undeclared(FaultId::UnknownNetwork, "network", name, at, table, self.networks.keys())
+        })
     }
 
     /// Takes an address for `holder`.
-    pub(crate) fn claim_address(&mut self, value: &Value, address: IpAddr, holder: &str) -> Result<(), Refused> {
+    pub(crate) fn claim_address(
+        &mut self,
+        value: &Value,
+        address: IpAddr,
+        holder: &str,
+    ) -> Result<(), Refused> {
         let earlier = claim(&mut self.addresses, address, holder);
         let refuse = |other| {
             let what = format!("address {address} is already that of {other}");
@@ -114,8 +121,15 @@ impl Directory {
     }
 
     /// Takes a mount point for `holder` in `group`.
-    pub(crate) fn claim_mount(&mut self, value: &Value, path: &str, group: &str, holder: &str) -> Result<(), Refused> {
-        let refusal = self.mount_conflict(path, group).map(|(id, what, remedy)| value.refuse(id, &what, remedy));
+    pub(crate) fn claim_mount(
+        &mut self,
+        value: &Value,
+        path: &str,
+        group: &str,
+        holder: &str,
+    ) -> Result<(), Refused> {
+        let refusal =
+            self.mount_conflict(path, group).map(|(id, what, remedy)| value.refuse(id, &what, remedy));
         let mount = Mount { group: group.to_owned(), holder: holder.to_owned() };
         self.mounts.entry(path.to_owned()).or_insert(mount);
         refusal.map_or(Ok(()), Err)
@@ -129,7 +143,8 @@ impl Directory {
         let below = format!("{path}/");
         let inner = self.mounts.range(below.clone()..).take_while(|(other, _)| other.starts_with(&below));
         let outer = enclosing(path).filter_map(|outer| self.mounts.get_key_value(outer));
-        let related = inner.map(|inner| ("would hide", inner)).chain(outer.map(|outer| ("lies within", outer)));
+        let related =
+            inner.map(|inner| ("would hide", inner)).chain(outer.map(|outer| ("lies within", outer)));
         let (relation, (other, mount)) = { related }.find(|(_, (_, mount))| mount.group != group)?;
         let what = format!("mount {} {relation} {}, that of {}", quoted(path), quoted(other), mount.holder);
         Some((FaultId::NestedMount, what, "use another mount point, or one group for both"))

@@ -34,7 +34,7 @@ pub(crate) fn parse(text: &str) -> Result<Span, DurationError> {
 /// Writes a span of whole milliseconds in the longest unit that keeps it a whole number.
 pub(crate) fn print(span: Span) -> String {
     let total = span.as_millis();
-    let whole = |(_, millis): &&(&str, u64)| total % millis == 0;
+    let whole = |(_, millis): &&(&str, u64)| total.is_multiple_of(*millis);
     let (unit, millis) = UNITS.iter().find(whole).expect("every whole number of milliseconds has a unit");
     format!("{}{unit}", total / millis)
 }
@@ -66,7 +66,9 @@ mod tests {
 
     #[test]
     fn what_is_printed_reads_back() {
-        for (millis, text) in [(1, "1ms"), (1_500, "1500ms"), (60_000, "1m"), (90_000, "90s"), (3_600_000, "1h")] {
+        for (millis, text) in
+            [(1, "1ms"), (1_500, "1500ms"), (60_000, "1m"), (90_000, "90s"), (3_600_000, "1h")]
+        {
             assert_eq!(print(Span::from_millis(millis)), text);
             assert_eq!(parse(text), Ok(Span::from_millis(millis)));
         }

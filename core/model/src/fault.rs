@@ -230,7 +230,13 @@ impl Notebook {
     }
 
     /// Writes down a warning about `span`, with the remedy of its message.
-    pub(crate) fn warn(&self, id: FaultId, span: Range<usize>, what: impl Into<String>, remedy: impl Into<String>) {
+    pub(crate) fn warn(
+        &self,
+        id: FaultId,
+        span: Range<usize>,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.refuse(id, span, what, remedy);
     }
 
@@ -238,6 +244,7 @@ impl Notebook {
     pub(crate) fn close(self, file: &str, text: &str) -> (Vec<Fault>, Vec<Fault>) {
         let mut notes = self.notes.into_inner();
         notes.sort_by_key(|note| note.span.start);
+        notes.dedup_by(|note, before| note.span.start == before.span.start && note.what == before.what);
         let mut ruler = Ruler { text, offset: 0, line: 1, column: 1 };
         let place = |note| ruler.place(file, note);
         notes.into_iter().map(place).partition(|fault| !fault.id.is_warning())

@@ -7,7 +7,7 @@ use crate::keys::Section;
 use crate::order::{self, Arrangement, Item};
 use crate::read::refuse_repeated;
 use crate::resource::{self, Draft, Home};
-use crate::table::{Entry, Table};
+use crate::table::{Entry, Table, Value};
 use phalanx_types::limits::{GROUPS_MAX, RESOURCES_MAX};
 use phalanx_types::{GroupName, NodeId};
 use std::collections::BTreeMap;
@@ -44,9 +44,13 @@ fn nodes(table: &Table, directory: &Directory) -> Result<Vec<NodeId>, Refused> {
     let value = table.required_value("nodes")?;
     let items = value.items("a list of node names")?;
     if items.is_empty() {
-        return Err(value.refuse(FaultId::TooFew, "nodes is empty", "name the nodes that it may run on, best first"));
+        return Err(value.refuse(
+            FaultId::TooFew,
+            "nodes is empty",
+            "name the nodes that it may run on, best first",
+        ));
     }
-    let node = |item: &crate::table::Value| directory.node(item.text("a list of node names")?, item.at.clone(), table);
+    let node = |item: &Value| directory.node(item.text("a list of node names")?, item.at.clone(), table);
     let nodes: Vec<_> = items.iter().map(node).collect();
     refuse_repeated(&items, &nodes);
     nodes.into_iter().collect()
@@ -55,7 +59,8 @@ fn nodes(table: &Table, directory: &Directory) -> Result<Vec<NodeId>, Refused> {
 fn resources(table: &Table, home: &Home, directory: &mut Directory) -> Result<Vec<Resource>, Refused> {
     let entries = table.entries("resource", RESOURCES_MAX)?;
     let names: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
-    let drafts: Vec<_> = entries.iter().map(|entry| resource::draft(entry, &names, home, directory)).collect();
+    let drafts: Vec<_> =
+        entries.iter().map(|entry| resource::draft(entry, &names, home, directory)).collect();
     let arrangement = arrange(table, &names, &drafts);
     let resources: Vec<_> = drafts.into_iter().map(|draft| draft.resource).collect();
     let resources = resources.into_iter().collect::<Result<Vec<Resource>, Refused>>()?;
@@ -66,8 +71,9 @@ fn resources(table: &Table, home: &Home, directory: &mut Directory) -> Result<Ve
 fn arrange(table: &Table, names: &[&str], drafts: &[Draft]) -> Result<Arrangement, Refused> {
     let items: Vec<Item> = drafts.iter().map(|draft| item(draft, drafts)).collect();
     let arrangement = order::arrange(&items).map_err(|cycles| {
-        let refusals = cycles.iter().map(|cycle| refuse_cycle(table, names, drafts, cycle));
-        refusals.last().expect("an arrangement fails only with cycles")
+        let refuse = |cycle: &Vec<usize>| refuse_cycle(table, names, drafts, cycle);
+        let refusals: Vec<Refused> = cycles.iter().map(refuse).collect();
+        *refusals.first().expect("an arrangement fails only with cycles")
     })?;
     for (index, item) in items.iter().enumerate() {
         for outer in item.inside.iter().filter(|outer| !arrangement.before[index].contains(outer)) {
@@ -91,7 +97,12 @@ fn refuse_cycle(table: &Table, names: &[&str], drafts: &[Draft], cycle: &[usize]
     let circle: Vec<String> = cycle.iter().chain(cycle.first()).map(quote).collect();
     let what = table.say(&format!("{} wait for each other for ever", circle.join(" after ")));
     let first = cycle.iter().min().expect("a cycle has a member");
-    table.notebook.refuse(FaultId::Cycle, drafts[*first].after_at.clone(), what, "remove one of these from `after`")
+    table.notebook.refuse(
+        FaultId::Cycle,
+        drafts[*first].after_at.clone(),
+        what,
+        "remove one of these from `after`",
+    )
 }
 
 fn refuse_nesting(table: &Table, names: &[&str], inner: &Draft, outer: usize) {
@@ -100,7 +111,12 @@ fn refuse_nesting(table: &Table, names: &[&str], inner: &Draft, outer: usize) {
         "mount {} lies within that of {outer}, but is not mounted after it",
         quoted(inner.mount.as_deref().unwrap_or_default())
     ));
-    table.notebook.refuse(FaultId::NestedMount, inner.after_at.clone(), what, format!("add {outer} to `after`"));
+    table.notebook.refuse(
+        FaultId::NestedMount,
+        inner.after_at.clone(),
+        what,
+        format!("add {outer} to `after`"),
+    );
 }
 
 /// `resources` in their order, each with what it directly comes after.

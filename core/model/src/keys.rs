@@ -320,7 +320,9 @@ impl Section {
 
     /// Whether a later version has `name` here.
     pub(crate) fn is_later(self, name: &str) -> bool {
-        LATER.iter().any(|(section, later)| (*section == self || Some(*section) == self.base()) && *later == name)
+        LATER
+            .iter()
+            .any(|(section, later)| (*section == self || Some(*section) == self.base()) && *later == name)
     }
 }
 
@@ -334,7 +336,12 @@ impl Kind {
     pub fn later(self) -> &'static [&'static str] {
         match self {
             Kind::Word { later, .. } => later,
-            Kind::Table | Kind::Flag | Kind::Number { .. } | Kind::Duration | Kind::Text(_) | Kind::List(_) => &[],
+            Kind::Table
+            | Kind::Flag
+            | Kind::Number { .. }
+            | Kind::Duration
+            | Kind::Text(_)
+            | Kind::List(_) => &[],
         }
     }
 

@@ -20,6 +20,7 @@ pub mod reference;
 mod resource;
 mod suggest;
 mod table;
+mod topology;
 pub mod words;
 
 pub use cluster::{

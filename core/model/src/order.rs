@@ -38,11 +38,10 @@ pub(crate) fn arrange(items: &[Item]) -> Result<Arrangement, Vec<Cycle>> {
     }
     let mut edges = Edges::new(&said);
     for (index, item) in items.iter().enumerate().filter(|(_, item)| item.after.is_none()) {
-        for earlier in 0..items.len() {
-            if items[earlier].rank < item.rank || item.inside.contains(&earlier) {
-                edges.add_unless_circular(index, earlier);
-            }
-        }
+        let comes_first =
+            |(earlier, other): &(usize, &Item)| other.rank < item.rank || item.inside.contains(earlier);
+        let earlier = items.iter().enumerate().filter(comes_first).map(|(earlier, _)| earlier);
+        earlier.for_each(|earlier| edges.add_unless_circular(index, earlier));
     }
     Ok(Arrangement { order: edges.order(), after: edges.after, before: edges.before })
 }
@@ -55,7 +54,8 @@ struct Edges {
 
 impl Edges {
     fn new(said: &[Vec<usize>]) -> Edges {
-        let mut edges = Edges { after: vec![Vec::new(); said.len()], before: vec![BTreeSet::new(); said.len()] };
+        let mut edges =
+            Edges { after: vec![Vec::new(); said.len()], before: vec![BTreeSet::new(); said.len()] };
         for (index, after) in said.iter().enumerate() {
             after.iter().for_each(|earlier| edges.add_unless_circular(index, *earlier));
         }
@@ -170,7 +170,9 @@ mod tests {
 
     #[test]
     fn cycles_are_named() {
-        let check = |words, expected: &[&[usize]]| assert_eq!(arrange(&items(words)).unwrap_err(), expected, "{words}");
+        let check = |words, expected: &[&[usize]]| {
+            assert_eq!(arrange(&items(words)).unwrap_err(), expected, "{words}")
+        };
         check("app>0", &[&[0]]);
         check("fs>1 ip>2 app>0", &[&[0, 1, 2]]);
         check("fs>1 fs>0 app>3 app>2 ip", &[&[0, 1], &[2, 3]]);

@@ -15,7 +15,8 @@ impl Cluster {
     /// The canonical text: a cluster file that declares exactly this cluster.
     pub fn to_toml(&self) -> String {
         let (name, timing, quorum) = (quote(self.name.as_str()), word(self.timing), word(self.quorum));
-        let mut text = format!("schema  = 1\ncluster = {{ name = {name}, timing = {timing}, quorum = {quorum} }}\n");
+        let mut text =
+            format!("schema  = 1\ncluster = {{ name = {name}, timing = {timing}, quorum = {quorum} }}\n");
         text += "\n[node]\n";
         self.nodes.values().for_each(|node| text += &self.node(node));
         text += "\n[network]\n";
@@ -64,7 +65,11 @@ impl Cluster {
         let limits = &resource.limits;
         let [start, stop, probe] = [limits.start, limits.stop, limits.probe].map(duration::print);
         line(&mut text, "after", list(&resource.after));
-        line(&mut text, "limits", format!("{{ start = \"{start}\", stop = \"{stop}\", probe = \"{probe}\" }}"));
+        line(
+            &mut text,
+            "limits",
+            format!("{{ start = \"{start}\", stop = \"{stop}\", probe = \"{probe}\" }}"),
+        );
         if let ResourceKind::Application(application) = &resource.kind {
             text += &monitor_lines(&table, application);
         }
@@ -126,7 +131,10 @@ fn process_name(application: &Application) -> String {
         name.parse::<ResourceName>().is_ok_and(|name| !application.monitors.custom.contains_key(&name))
     };
     let numbered = (2..).map(|number| format!("process-{number}"));
-    std::iter::once("process".to_owned()).chain(numbered).find(is_free).expect("the custom monitors are limited")
+    std::iter::once("process".to_owned())
+        .chain(numbered)
+        .find(is_free)
+        .expect("the custom monitors are limited")
 }
 
 fn line(text: &mut String, key: &str, value: String) {

@@ -38,12 +38,20 @@ impl Read for Span {
         duration::parse(text).map_err(|error| match error {
             DurationError::Malformed => {
                 let what = format!("{} {} is not a duration", value.label, quoted(text));
-                value.refuse(FaultId::BadDuration, &what, "write a whole number and ms, s, m or h, such as \"10s\"")
+                value.refuse(
+                    FaultId::BadDuration,
+                    &what,
+                    "write a whole number and ms, s, m or h, such as \"10s\"",
+                )
             }
             DurationError::OutOfRange => {
                 let what = format!("{} {} is out of range", value.label, quoted(text));
                 let longest = duration::print(DURATION_MAX);
-                value.refuse(FaultId::DurationRange, &what, format!("use a duration from \"1ms\" to {longest:?}"))
+                value.refuse(
+                    FaultId::DurationRange,
+                    &what,
+                    format!("use a duration from \"1ms\" to {longest:?}"),
+                )
             }
         })
     }
@@ -150,15 +158,24 @@ impl Read for Command {
         if let DeValue::String(line) = value.data {
             let words: Vec<&str> = line.split_whitespace().collect();
             let what = format!("{} must be {WANTED}, not one text", value.label);
-            return Err(value.refuse(FaultId::BadCommand, &what, format!("no shell reads it: write {words:?}")));
+            return Err(value.refuse(
+                FaultId::BadCommand,
+                &what,
+                format!("no shell reads it: write {words:?}"),
+            ));
         }
         let items = value.items(WANTED)?;
         limited(value, items.len(), ARGUMENTS_MAX)?;
-        let words: Vec<_> = items.iter().map(|item| item.text("a list of texts").map(str::to_owned)).collect();
+        let words: Vec<_> =
+            items.iter().map(|item| item.text("a list of texts").map(str::to_owned)).collect();
         let words = words.into_iter().collect::<Result<Vec<String>, Refused>>()?;
         let (Some(program), Some(item)) = (words.first(), items.first()) else {
             let what = format!("{} names no program", value.label);
-            return Err(value.refuse(FaultId::BadCommand, &what, format!("write for example {}", value.key.example)));
+            return Err(value.refuse(
+                FaultId::BadCommand,
+                &what,
+                format!("write for example {}", value.key.example),
+            ));
         };
         check_program(item, program)?;
         Ok(Command(words))
@@ -172,8 +189,13 @@ fn check_program(value: &Value, program: &str) -> Result<(), Refused> {
     if plain_path || bare_name {
         return Ok(());
     }
-    let what = format!("{}: program {} is neither an absolute path nor a bare name", value.label, quoted(program));
-    Err(value.refuse(FaultId::BadProgram, &what, "write \"/usr/local/bin/shop\" or \"shop\", and each argument as a text of its own"))
+    let what =
+        format!("{}: program {} is neither an absolute path nor a bare name", value.label, quoted(program));
+    Err(value.refuse(
+        FaultId::BadProgram,
+        &what,
+        "write \"/usr/local/bin/shop\" or \"shop\", and each argument as a text of its own",
+    ))
 }
 
 /// Mount options.
@@ -211,7 +233,9 @@ pub(crate) fn limited(value: &Value, count: usize, max: usize) -> Result<(), Ref
 pub(crate) fn refuse_repeated<T: Ord>(items: &[Value], texts: &[Result<T, Refused>]) {
     let mut seen = std::collections::BTreeSet::new();
     for (item, text) in items.iter().zip(texts) {
-        if let Ok(text) = text && !seen.insert(text) {
+        if let Ok(text) = text
+            && !seen.insert(text)
+        {
             let shown = item.data.as_str().unwrap_or_default();
             let what = format!("{} has {} twice", item.label, quoted(shown));
             item.refuse(FaultId::Twice, &what, "remove one of the two");

@@ -63,16 +63,35 @@ fn heading(section: Section) -> (&'static str, &'static str) {
     match section {
         Section::File => ("The file", "What stands at the top."),
         Section::Cluster => ("`[cluster]`", "What holds for the whole cluster."),
-        Section::Node => ("`[node.NODE]`", "A host of the cluster. At least three: two have no majority once one is lost."),
-        Section::Network => ("`[network.NETWORK]`", "A network that joins nodes. Two or more, over adapters and switches of their own, keep a failed cable from looking like a failed node."),
-        Section::Group => ("`[group.GROUP]`", "A resource group: resources that run on one node and move as one."),
+        Section::Node => {
+            ("`[node.NODE]`", "A host of the cluster. At least three: two have no majority once one is lost.")
+        }
+        Section::Network => (
+            "`[network.NETWORK]`",
+            "A network that joins nodes. Two or more, over adapters and switches of their own, keep a failed cable from looking like a failed node.",
+        ),
+        Section::Group => {
+            ("`[group.GROUP]`", "A resource group: resources that run on one node and move as one.")
+        }
         Section::Resource => ("`[group.GROUP.resource.RESOURCE]`", "A resource of any type."),
-        Section::ServiceAddress => ("Resources of type `service-address`", "An address that clients use; it moves with the group."),
-        Section::FileSystem => ("Resources of type `file-system`", "A file system on a disk that the group's nodes share."),
-        Section::Application => ("Resources of type `application`", "A program that the cluster starts, watches and stops. The start command finds the node and the ownership epoch in its environment."),
-        Section::Limits => ("`limits` of a resource", "How long its operations may take. Nothing waits for ever."),
+        Section::ServiceAddress => {
+            ("Resources of type `service-address`", "An address that clients use; it moves with the group.")
+        }
+        Section::FileSystem => {
+            ("Resources of type `file-system`", "A file system on a disk that the group's nodes share.")
+        }
+        Section::Application => (
+            "Resources of type `application`",
+            "A program that the cluster starts, watches and stops. The start command finds the node and the ownership epoch in its environment.",
+        ),
+        Section::Limits => {
+            ("`limits` of a resource", "How long its operations may take. Nothing waits for ever.")
+        }
         Section::Restart => ("`restart` of an application", "What is done when a monitor fails."),
-        Section::Monitor => ("`monitor.MONITOR` of an application", "How its health is known. At most one monitor is of type `process`."),
+        Section::Monitor => (
+            "`monitor.MONITOR` of an application",
+            "How its health is known. At most one monitor is of type `process`.",
+        ),
         Section::ProcessMonitor => ("Monitors of type `process`", "They have no further keys."),
         Section::CustomMonitor => ("Monitors of type `custom`", "A command that is run at intervals."),
     }

@@ -4,11 +4,11 @@ use crate::application::application;
 use crate::cluster::{Address, FileSystem, OperationLimits, Resource, ResourceKind, ServiceAddress};
 use crate::directory::{Directory, lies_within};
 use crate::fault::{FaultId, Refused, quoted};
-use crate::file::check_address;
 use crate::keys::Section;
 use crate::read::{Options, Path, refuse_repeated};
 use crate::suggest;
 use crate::table::{Entry, Read, Table, Value};
+use crate::topology::check_address;
 use crate::words::ResourceType;
 use phalanx_types::{NetworkId, NodeId};
 use std::ops::Range;
@@ -39,13 +39,23 @@ pub(crate) struct Draft {
 pub(crate) fn draft(entry: &Entry, names: &[&str], home: &Home, directory: &mut Directory) -> Draft {
     match entry.table("resource", Section::Resource) {
         Ok(table) => draft_table(entry, table, names, home, directory),
-        Err(refused) => {
-            Draft { rank: 0, after: Some(Vec::new()), after_at: entry.at.clone(), mount: None, resource: Err(refused) }
-        }
+        Err(refused) => Draft {
+            rank: 0,
+            after: Some(Vec::new()),
+            after_at: entry.at.clone(),
+            mount: None,
+            resource: Err(refused),
+        },
     }
 }
 
-fn draft_table(entry: &Entry, mut table: Table, names: &[&str], home: &Home, directory: &mut Directory) -> Draft {
+fn draft_table(
+    entry: &Entry,
+    mut table: Table,
+    names: &[&str],
+    home: &Home,
+    directory: &mut Directory,
+) -> Draft {
     let resource_type = table.required::<ResourceType>("type");
     table.section = resource_type.map_or(Section::Resource, section);
     table.check_keys();
@@ -110,7 +120,8 @@ fn named(value: &Value, name: &str, names: &[&str]) -> Result<usize, Refused> {
 fn limits(table: &Table) -> Result<OperationLimits, Refused> {
     let table = table.child("limits", Section::Limits)?;
     table.check_keys();
-    let (start, stop, probe) = (table.or_default("start"), table.or_default("stop"), table.or_default("probe"));
+    let (start, stop, probe) =
+        (table.or_default("start"), table.or_default("stop"), table.or_default("probe"));
     Ok(OperationLimits { start: start?, stop: stop?, probe: probe? })
 }
 
@@ -121,7 +132,9 @@ fn kind(
     directory: &mut Directory,
 ) -> Result<ResourceKind, Refused> {
     match resource_type {
-        ResourceType::ServiceAddress => service_address(table, home, directory).map(ResourceKind::ServiceAddress),
+        ResourceType::ServiceAddress => {
+            service_address(table, home, directory).map(ResourceKind::ServiceAddress)
+        }
         ResourceType::FileSystem => file_system(table, home, directory).map(ResourceKind::FileSystem),
         ResourceType::Application => application(table).map(Box::new).map(ResourceKind::Application),
     }
@@ -163,7 +176,10 @@ fn service_address_on(
         check_address(value, address.address, network)?;
         if address.prefix != network.subnet.prefix {
             let (prefix, right) = (address.prefix, network.subnet.prefix);
-            let what = format!("address {address} has prefix /{prefix}, but network \"{}\" has /{right}", network.name);
+            let what = format!(
+                "address {address} has prefix /{prefix}, but network \"{}\" has /{right}",
+                network.name
+            );
             let remedy = format!("write \"{}/{right}\"", address.address);
             return Err(value.refuse(FaultId::PrefixMismatch, &what, remedy));
         }
@@ -185,11 +201,20 @@ fn device(value: &Value, table: &Table, directory: &mut Directory) -> Result<Str
     Ok(path)
 }
 
-fn mount_point(value: &Value, table: &Table, home: &Home, directory: &mut Directory) -> Result<String, Refused> {
+fn mount_point(
+    value: &Value,
+    table: &Table,
+    home: &Home,
+    directory: &mut Directory,
+) -> Result<String, Refused> {
     let Path(path) = Path::read(value)?;
     if is_system_directory(&path) {
         let what = format!("mount {} would hide a directory of the operating system", quoted(&path));
-        return Err(value.refuse(FaultId::SystemDirectory, &what, "use a directory of its own, such as \"/srv/shop\""));
+        return Err(value.refuse(
+            FaultId::SystemDirectory,
+            &what,
+            "use a directory of its own, such as \"/srv/shop\"",
+        ));
     }
     directory.claim_mount(value, &path, home.group, &table.subject)?;
     Ok(path)
@@ -198,7 +223,19 @@ fn mount_point(value: &Value, table: &Table, home: &Home, directory: &mut Direct
 /// Whether the system breaks when something is mounted on `path`.
 fn is_system_directory(path: &str) -> bool {
     const KEPT: [&str; 14] = [
-        "/", "/bin", "/boot", "/etc", "/lib", "/lib64", "/root", "/run", "/sbin", "/tmp", "/usr", "/var", "/var/lib",
+        "/",
+        "/bin",
+        "/boot",
+        "/etc",
+        "/lib",
+        "/lib64",
+        "/root",
+        "/run",
+        "/sbin",
+        "/tmp",
+        "/usr",
+        "/var",
+        "/var/lib",
         "/var/lib/phalanx",
     ];
     const KERNEL: [&str; 3] = ["/dev", "/proc", "/sys"];

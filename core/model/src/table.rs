@@ -224,8 +224,13 @@ impl<'a> Value<'a> {
     pub(crate) fn items(&self, wanted: &str) -> Result<Vec<Value<'a>>, Refused> {
         let DeValue::Array(list) = self.data else { return Err(self.wrong_type(wanted)) };
         let (label, key, notebook) = (self.label, self.key, self.notebook);
-        let item = |data: &'a toml::Spanned<DeValue<'a>>| {
-            Value { subject: self.subject, label, key, at: data.span(), notebook, data: data.get_ref() }
+        let item = |data: &'a toml::Spanned<DeValue<'a>>| Value {
+            subject: self.subject,
+            label,
+            key,
+            at: data.span(),
+            notebook,
+            data: data.get_ref(),
         };
         Ok(list.iter().map(item).collect())
     }
@@ -236,10 +241,7 @@ impl<'a> Value<'a> {
     }
 
     fn table_data(&self) -> Result<&'a DeTable<'a>, Refused> {
-        match self.data {
-            DeValue::Table(data) => Ok(data),
-            _ => Err(self.wrong_type("a table")),
-        }
+        self.data.as_table().ok_or_else(|| self.wrong_type("a table"))
     }
 
     /// Refuses a value of another type than `wanted`.
@@ -254,7 +256,11 @@ impl<'a> Value<'a> {
             DeValue::Table(_) => "a table",
         };
         let what = format!("{} must be {wanted}, not {found}", self.label);
-        self.refuse(FaultId::WrongType, &what, format!("write for example {} = {}", self.key.name, self.key.example))
+        self.refuse(
+            FaultId::WrongType,
+            &what,
+            format!("write for example {} = {}", self.key.name, self.key.example),
+        )
     }
 
     /// Writes down a fault about this value.
@@ -269,7 +275,9 @@ impl<'a> Entry<'a> {
         let label = format!("{kind} {}", quoted(self.name));
         let subject = say(self.value.subject, &label);
         let DeValue::Table(data) = self.value.data else {
-            return Err(Value { label: &label, at: self.value.at.clone(), ..self.value }.wrong_type("a table"));
+            return Err(
+                Value { label: &label, at: self.value.at.clone(), ..self.value }.wrong_type("a table")
+            );
         };
         Ok(Table { section, subject, at: self.at.clone(), notebook: self.value.notebook, data: Some(data) })
     }
@@ -277,7 +285,10 @@ impl<'a> Entry<'a> {
     /// The name, checked.
     pub(crate) fn name<N: FromStr<Err = NameError>>(&self) -> Result<N, Refused> {
         self.name.parse().map_err(|error| {
-            let what = say(self.value.subject, &format!("{} {} is not a valid name: {error}", self.value.key.name, quoted(self.name)));
+            let what = say(
+                self.value.subject,
+                &format!("{} {} is not a valid name: {error}", self.value.key.name, quoted(self.name)),
+            );
             let remedy = name_remedy::<N>(self.name);
             self.value.notebook.refuse(FaultId::BadName, self.at.clone(), what, remedy)
         })

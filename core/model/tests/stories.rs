@@ -1,5 +1,7 @@
 //! The corpus of cluster files: each `faults/*.toml` beside what people are told about it in `*.txt`.
 //! `BLESS=1 cargo test -p phalanx-model` writes the answers anew; read the difference before keeping it.
+// A test that cannot go on says so by a panic; its helpers too.
+#![allow(clippy::unwrap_used)]
 
 use phalanx_model::{Fault, FaultId, Parsed, parse};
 use std::path::{Path, PathBuf};
@@ -9,7 +11,8 @@ use std::{env, fs};
 fn stories() -> Vec<(PathBuf, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut stories: Vec<_> = files.filter(|path| path.extension().is_some_and(|kind| kind == "toml")).collect();
+    let mut stories: Vec<_> =
+        files.filter(|path| path.extension().is_some_and(|kind| kind == "toml")).collect();
     stories.sort();
     stories.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
