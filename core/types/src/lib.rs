@@ -13,8 +13,8 @@ pub mod timing;
 pub mod view;
 
 pub use id::{
-    BootId, ClusterId, Digest, Incarnation, NetworkId, NodeId, OperationId, OwnershipEpoch, PathId, RequestId,
-    ViewId,
+    BootId, ClusterId, Digest, Incarnation, NetworkId, NodeId, OperationId, OwnershipEpoch, PathId,
+    RequestId, ViewId,
 };
 pub use name::{GroupName, NameError, NetworkName, NodeName, ResourceName};
 pub use operation::{Operation, OperationResult, Permit, Verb};

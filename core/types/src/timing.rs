@@ -164,7 +164,10 @@ impl fmt::Display for TimingFault {
         match self {
             TimingFault::NoBeat => write!(f, "beats need an interval above zero"),
             TimingFault::DetectTooShort => {
-                write!(f, "detection must span at least {BEATS_PER_DETECT_MIN} beats, or one lost frame looks like a dead node")
+                write!(
+                    f,
+                    "detection must span at least {BEATS_PER_DETECT_MIN} beats, or one lost frame looks like a dead node"
+                )
             }
             TimingFault::LeaseTooShort => write!(
                 f,

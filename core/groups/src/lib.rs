@@ -1,0 +1,9 @@
+//! Group Services: groups, providers, proposals, votes and outcomes in one agreed order.
+//!
+//! A provider talks to its group through [`Group`] and hears from it through [`Notice`]s; every provider of a group
+//! hears the same notices in the same order. Nothing here knows what is voted on.
+#![forbid(unsafe_code)]
+
+pub mod group;
+
+pub use group::{Cause, Group, Membership, Notice, Outcome, Passport, ProposalId, Refusal, StateStamp, Vote};

@@ -1,0 +1,11 @@
+//! Agreed views, ordered messages, leases and the proofs that a takeover needs.
+//!
+//! Knows who beats (from `topology`) and nothing of resource groups beyond their names in proofs. Never acts on a
+//! suspicion of its own: it only says which views were agreed and until when a lease holds.
+#![forbid(unsafe_code)]
+
+pub mod proof;
+pub mod standing;
+
+pub use proof::{Clearance, Expiry, Finding, Missing, Proof, ProofKind};
+pub use standing::Standing;

@@ -1,0 +1,170 @@
+//! Everything that goes into a node's core and everything that comes out of it.
+//!
+//! The shell (or the simulator) calls `Node::step(now, input, &mut effects)` with `now` never falling, carries the
+//! effects out in order, and calls again with [`Input::Wake`] at `Node::wake_at()` at the latest.
+
+use phalanx_conduct::{Reply, Request};
+use phalanx_events::Note;
+use phalanx_types::{
+    BootId, ClusterId, GroupName, Incarnation, NetworkId, NodeId, Operation, OperationId, OperationResult,
+    PathId, RequestId, ResourceName, Span, Tick,
+};
+use serde::Serialize;
+
+/// What a node's core is born with.
+#[derive(Clone, Debug)]
+pub struct Birth {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// This node and this life of it; the shell made the start number durable before.
+    pub me: Incarnation,
+    /// The boot of this host.
+    pub boot: BootId,
+    /// What earlier lives left on disk.
+    pub stored: Stored,
+    /// What time it is.
+    pub now: Tick,
+}
+
+/// What is on disk of earlier lives, checked by the shell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// View counters up to this one may have been used.
+    pub view_counter_max: u64,
+    /// The longest lease ever in force; zero on a new node.
+    pub lease_max: Span,
+    /// The ledger, as last written by [`Record::Ledger`]; empty on a new node.
+    pub ledger: Vec<u8>,
+}
+
+/// Which queue a frame belongs to; a lower lane never goes ahead of a higher one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Lane {
+    /// Beats and membership.
+    Beat,
+    /// Votes and other small ordered messages.
+    Vote,
+    /// Everything else.
+    Data,
+}
+
+/// Names a write, so that its completion can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct StoreToken(pub u64);
+
+/// Something to be made durable, whole or not at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Record {
+    /// View counters up to this one will be used, and leases up to this long.
+    Limits {
+        /// See [`Stored::view_counter_max`].
+        view_counter_max: u64,
+        /// See [`Stored::lease_max`].
+        lease_max: Span,
+    },
+    /// The ledger.
+    Ledger(Vec<u8>),
+}
+
+/// One input.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Time has passed.
+    Wake,
+    /// A frame arrived, authenticated as sent by that life to this life in this session.
+    Frame {
+        /// The path it came by.
+        path: PathId,
+        /// The life that sent it.
+        from: Incarnation,
+        /// What was sent.
+        bytes: Vec<u8>,
+    },
+    /// An adapter on a network lost or found its carrier.
+    Carrier {
+        /// The network.
+        network: NetworkId,
+        /// Whether it has a carrier now.
+        up: bool,
+    },
+    /// The deadman accepted a lease end.
+    Fed {
+        /// The lease end.
+        until: Tick,
+    },
+    /// The deadman is gone, or refuses.
+    Unfed,
+    /// A record is durable.
+    StoreDone(StoreToken),
+    /// A record could not be made durable; what is on disk is not known.
+    StoreFailed(StoreToken),
+    /// An operation ended.
+    Operated {
+        /// Which.
+        id: OperationId,
+        /// How.
+        result: OperationResult,
+    },
+    /// A started application's main process ended (process monitor).
+    Ended {
+        /// Its group.
+        group: GroupName,
+        /// The application.
+        resource: ResourceName,
+        /// Exit code or signal, for people.
+        how: String,
+    },
+    /// An operator asks for something.
+    Asked {
+        /// Names the reply.
+        id: RequestId,
+        /// What is asked.
+        request: Request,
+    },
+    /// Stop cleanly: groups are moved away or brought offline first.
+    Shutdown,
+}
+
+/// One effect, to be carried out in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Effect {
+    /// Send a frame, sealed, to whichever life of the node has a session; may be lost.
+    Send {
+        /// The receiver.
+        to: NodeId,
+        /// By which path.
+        path: PathId,
+        /// Which queue.
+        lane: Lane,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// Tell the deadman the lease end; answered by [`Input::Fed`] or [`Input::Unfed`].
+    Feed {
+        /// The lease end.
+        until: Tick,
+    },
+    /// Make a record durable; answered by [`Input::StoreDone`] or [`Input::StoreFailed`].
+    Store {
+        /// Names the answer.
+        token: StoreToken,
+        /// What.
+        record: Record,
+    },
+    /// Run an operation; answered by [`Input::Operated`].
+    Operate(Operation),
+    /// Answer an operator's request.
+    Reply {
+        /// Which request.
+        id: RequestId,
+        /// How it ended.
+        reply: Reply,
+    },
+    /// Something happened.
+    Note(Note),
+    /// This life is over: nothing is held any more, or nothing can be. The shell exits.
+    Halt {
+        /// Why, for people.
+        why: String,
+    },
+}

@@ -1,0 +1,8 @@
+//! One node's whole core behind one step function: what the daemon and the simulator both run.
+//!
+//! Wires topology, membership, groups, ledger and manager together and decides nothing itself.
+#![forbid(unsafe_code)]
+
+pub mod io;
+
+pub use io::{Birth, Effect, Input, Lane, Record, StoreToken, Stored};
