@@ -154,22 +154,15 @@ fn path_fault(text: &str) -> Option<(&'static str, String)> {
 
 impl Read for Command {
     fn read(value: &Value) -> Result<Command, Refused> {
-        const WANTED: &str = "a list of a program and its arguments";
         if let DeValue::String(line) = value.data {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let what = format!("{} must be {WANTED}, not one text", value.label);
-            return Err(value.refuse(
-                FaultId::BadCommand,
-                &what,
-                format!("no shell reads it: write {words:?}"),
-            ));
+            return Err(refuse_line(value, line));
         }
-        let items = value.items(WANTED)?;
+        let items = value.items(COMMAND)?;
         limited(value, items.len(), ARGUMENTS_MAX)?;
         let words: Vec<_> =
             items.iter().map(|item| item.text("a list of texts").map(str::to_owned)).collect();
         let words = words.into_iter().collect::<Result<Vec<String>, Refused>>()?;
-        let (Some(program), Some(item)) = (words.first(), items.first()) else {
+        let Some((program, item)) = words.first().zip(items.first()) else {
             let what = format!("{} names no program", value.label);
             return Err(value.refuse(
                 FaultId::BadCommand,
@@ -180,6 +173,16 @@ impl Read for Command {
         check_program(item, program)?;
         Ok(Command(words))
     }
+}
+
+const COMMAND: &str = "a list of a program and its arguments";
+
+/// Refuses a command written as a shell would take it, and shows how to write it.
+fn refuse_line(value: &Value, line: &str) -> Refused {
+    const SHOWN_MAX: usize = 10;
+    let words: Vec<&str> = line.split_whitespace().take(SHOWN_MAX).collect();
+    let what = format!("{} must be {COMMAND}, not one text", value.label);
+    value.refuse(FaultId::BadCommand, &what, format!("no shell reads it: write {words:?}"))
 }
 
 fn check_program(value: &Value, program: &str) -> Result<(), Refused> {
