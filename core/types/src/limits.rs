@@ -18,8 +18,10 @@ pub const CLUSTER_FILE_BYTES_MAX: usize = 1 << 20;
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of one frame's body, so that a sealed frame fits an Ethernet MTU over IPv6.
 pub const FRAME_BODY_BYTES_MAX: usize = 1_200;
-/// Fragments of one message.
-pub const FRAGMENTS_MAX: usize = MESSAGE_BYTES_MAX / FRAME_BODY_BYTES_MAX + 1;
+/// Bytes of ordered messages in flight that not every member is known to have.
+pub const WINDOW_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
+/// Bytes of one message between two nodes; what ends a view carries all that was in flight in it.
+pub const LINK_MESSAGE_BYTES_MAX: usize = 8 * MESSAGE_BYTES_MAX;
 /// Ordered messages in flight that not every member is known to have.
 pub const WINDOW_MESSAGES_MAX: usize = 256;
 /// Messages that one node may have waiting for their place in the order.
