@@ -32,3 +32,17 @@ pub const DRIFT_PPM_MAX: u64 = 1_000;
 pub const VIEW_COUNTERS_RESERVED: u64 = 64;
 /// Deadline of a resource operation when the cluster file names none.
 pub const OPERATION_LIMIT_DEFAULT: Span = Span::from_secs(30);
+/// Addresses of one node on one network.
+pub const ADDRESSES_PER_NETWORK_MAX: usize = 8;
+/// Monitors of one application.
+pub const MONITORS_MAX: usize = 16;
+/// Arguments of one command, the program among them.
+pub const ARGUMENTS_MAX: usize = 256;
+/// Bytes of one text in a cluster file: an argument, a path, an option.
+pub const TEXT_BYTES_MAX: usize = 4_096;
+/// Mount options of one file system.
+pub const MOUNT_OPTIONS_MAX: usize = 64;
+/// Restarts in place, and failures in a row, that a cluster file may ask for.
+pub const COUNT_MAX: u32 = 1_000;
+/// The longest span that a cluster file may ask for.
+pub const DURATION_MAX: Span = Span::from_secs(24 * 60 * 60);
