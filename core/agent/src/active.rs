@@ -9,9 +9,7 @@ use phalanx_events::ManagerNote;
 use phalanx_membership::Clearance;
 use phalanx_model::{Exhausted, Group, Resource, RestartPolicy};
 use phalanx_types::limits::PERMIT_WAIT;
-use phalanx_types::{
-    OperationId, OperationResult, OwnershipEpoch, Permit, ResourceName, Tick, Verb, ViewId,
-};
+use phalanx_types::{OperationId, OperationResult, OwnershipEpoch, Permit, ResourceName, Tick, Verb, ViewId};
 
 /// The resources of a group that is held or being acquired.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +103,8 @@ impl Active {
 
     /// Takes a clearance; says how long it was waited for.
     pub fn clear(&mut self, desk: &mut Desk<'_>, clearance: Clearance, epoch: OwnershipEpoch) {
-        let proofs = clearance.proofs().iter().map(|proof| (proof.node(), proof.kind().to_string())).collect();
+        let proofs =
+            clearance.proofs().iter().map(|proof| (proof.node(), proof.kind().to_string())).collect();
         let waited = desk.now.since(self.asked);
         desk.note(ManagerNote::Cleared { group: clearance.group().clone(), epoch, proofs, waited });
         self.clearance = Some(Cleared { clearance, view: desk.standing.view });
@@ -309,13 +308,7 @@ impl Active {
     }
 
     /// An application failed: start it again here while its policy lets us.
-    fn fail(
-        &mut self,
-        desk: &mut Desk<'_>,
-        task: Task<'_>,
-        index: usize,
-        why: String,
-    ) -> Result<(), String> {
+    fn fail(&mut self, desk: &mut Desk<'_>, task: Task<'_>, index: usize, why: String) -> Result<(), String> {
         let resource = &task.group.resources[index];
         self.watches[index] = None;
         let Some(policy) = application(resource).map(|one| one.restart) else {
@@ -360,7 +353,12 @@ impl Active {
     ) -> Result<(), String> {
         let (group, resource) = (task.group.name.clone(), task.group.resources[index].name.clone());
         let leaves = policy.then == Exhausted::Fallover;
-        desk.note(ManagerNote::RestartsExhausted { group, resource: resource.clone(), leaves, why: why.clone() });
+        desk.note(ManagerNote::RestartsExhausted {
+            group,
+            resource: resource.clone(),
+            leaves,
+            why: why.clone(),
+        });
         match policy.then {
             Exhausted::Fallover => {
                 self.slots[index] = Slot::Broken;

@@ -162,7 +162,9 @@ impl Agent {
     pub fn wants_clearance(&self) -> bool {
         match &self.phase {
             Phase::Starting(active) | Phase::Running(active) => active.wants_clearance(),
-            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => false,
+            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {
+                false
+            }
         }
     }
 
@@ -220,7 +222,9 @@ impl Agent {
         let task = Task { group: &group, epoch, stage };
         let well = match &mut self.phase {
             Phase::Starting(active) | Phase::Running(active) => active.ended(desk, task, resource, how),
-            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => Ok(()),
+            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {
+                Ok(())
+            }
         };
         if let Err(why) = well {
             self.fail(desk, why);
@@ -290,7 +294,12 @@ impl Agent {
             Phase::Starting(active) | Phase::Running(active) if held => {
                 let (group, epoch) = (self.group.name.clone(), self.epoch);
                 desk.note(ManagerNote::LettingGo { group, epoch, until });
-                self.tear_down(desk, from, active, Ending { failed: None, kill_at, cause: "the lease runs out" });
+                self.tear_down(
+                    desk,
+                    from,
+                    active,
+                    Ending { failed: None, kill_at, cause: "the lease runs out" },
+                );
             }
             Phase::Stopping { mut teardown, failed } => {
                 teardown.hurry(kill_at);

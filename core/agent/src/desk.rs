@@ -4,9 +4,7 @@ use phalanx_events::ManagerNote;
 use phalanx_membership::Standing;
 use phalanx_model::{Group, Resource};
 use phalanx_types::limits::{OPERATION_GRACE, WHY_CHARS_MAX};
-use phalanx_types::{
-    Operation, OperationId, OperationResult, OwnershipEpoch, Permit, Span, Tick, Verb,
-};
+use phalanx_types::{Operation, OperationId, OperationResult, OwnershipEpoch, Permit, Span, Tick, Verb};
 
 /// What an agent wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +118,9 @@ impl Desk<'_> {
             OperationResult::Failed(why) => brief(&why),
             OperationResult::TimedOut => format!("no end within {took}"),
             OperationResult::Stale => "its permit no longer held".into(),
-            OperationResult::Active { .. } | OperationResult::Inactive => "an answer to another question".into(),
+            OperationResult::Active { .. } | OperationResult::Inactive => {
+                "an answer to another question".into()
+            }
         };
         self.note(ManagerNote::StepFailed { group, resource, verb, epoch, took, why: why.clone() });
         Err(why)

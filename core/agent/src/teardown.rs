@@ -129,7 +129,13 @@ impl Teardown {
     }
 
     /// Another round over what the probes found, or the end of trying.
-    fn again(&mut self, desk: &mut Desk<'_>, group: &Group, epoch: OwnershipEpoch, found: Finding) -> Descent {
+    fn again(
+        &mut self,
+        desk: &mut Desk<'_>,
+        group: &Group,
+        epoch: OwnershipEpoch,
+        found: Finding,
+    ) -> Descent {
         self.rounds += 1;
         let Stage::Probing(sweep) = &self.stage else { return Descent::Going };
         let left: Vec<_> = sweep.looks().iter().map(|look| *look != Look::Inactive).collect();

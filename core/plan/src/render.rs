@@ -46,7 +46,9 @@ pub fn standstill(cluster: &Cluster, group: &GroupName, why: &Standstill) -> Str
         Standstill::FailedEverywhere => format!("{group} failed on every node that is there"),
         Standstill::Stuck { node, why } => format!("{group} cannot be stopped on {}: {why}", name(node)),
         Standstill::Releasing { node } => format!("{} is still letting {group} go", name(node)),
-        Standstill::Unprobed { node } => format!("{} has not yet looked whether it holds {group}", name(node)),
+        Standstill::Unprobed { node } => {
+            format!("{} has not yet looked whether it holds {group}", name(node))
+        }
         Standstill::Halted { why } => format!("automation of {group} stopped: {why}"),
     }
 }
@@ -80,7 +82,9 @@ impl Plan {
         let what = match &step.kind {
             StepKind::Stop { resource } => format!("stop {resource}"),
             StepKind::Release => format!("probe and release {group}"),
-            StepKind::AwaitProof { of } => format!("await proof that {} let {group} go", node_name(cluster, *of)),
+            StepKind::AwaitProof { of } => {
+                format!("await proof that {} let {group} go", node_name(cluster, *of))
+            }
             StepKind::Start { resource, .. } => format!("start {resource}"),
             StepKind::Declare => format!("declare {group} online"),
         };
@@ -100,8 +104,12 @@ impl Plan {
         match &before.kind {
             StepKind::Stop { resource } => Some(format!("{resource} stopped")),
             StepKind::Start { resource, .. } => Some(format!("{resource} started")),
-            StepKind::Release | StepKind::AwaitProof { .. } | StepKind::Declare if gated_before && !first => None,
-            StepKind::Release => Some(format!("{} released {}", node_name(cluster, before.node), before.group)),
+            StepKind::Release | StepKind::AwaitProof { .. } | StepKind::Declare if gated_before && !first => {
+                None
+            }
+            StepKind::Release => {
+                Some(format!("{} released {}", node_name(cluster, before.node), before.group))
+            }
             StepKind::AwaitProof { of } => Some(format!("{} provably let go", node_name(cluster, *of))),
             StepKind::Declare => Some(format!("{} is online", before.group)),
         }

@@ -97,8 +97,7 @@ impl<'a> Steps<'a> {
         if let Some(acquire) = &motion.acquire {
             let pending = self.releasing(record, group, motion);
             gates.extend(pending.into_iter().map(|node| self.release(group, node, &motion.reason)));
-            let absent: Vec<_> =
-                group.nodes.iter().copied().filter(|node| !self.view.has(*node)).collect();
+            let absent: Vec<_> = group.nodes.iter().copied().filter(|node| !self.view.has(*node)).collect();
             gates.extend(absent.into_iter().map(|of| self.proof(group, acquire.node, of)));
             self.acquire(group, acquire.node, acquire.epoch, &gates, &motion.reason);
         }

@@ -89,7 +89,9 @@ impl GroupsState {
 
     /// Managers disagreed over these groups' plan.
     pub fn halt(&mut self, groups: &BTreeSet<GroupName>, why: &str) {
-        for record in self.groups.iter_mut().filter(|(name, _)| groups.contains(name)).map(|(_, record)| record) {
+        for record in
+            self.groups.iter_mut().filter(|(name, _)| groups.contains(name)).map(|(_, record)| record)
+        {
             record.halted = Some(why.to_owned());
         }
     }
@@ -111,8 +113,7 @@ impl GroupRecord {
     /// Records what members brought, and that the others are gone.
     fn see(&mut self, view: &View, name: &GroupName, claims: &BTreeMap<NodeId, Claims>) {
         for (_, record) in self.nodes.iter_mut().filter(|(node, _)| !view.has(**node)) {
-            record.holding =
-                Holding::Lost { epoch: record.holding.epoch(), held: record.holding.may_hold() };
+            record.holding = Holding::Lost { epoch: record.holding.epoch(), held: record.holding.may_hold() };
         }
         for (node, member) in &view.members {
             match claims.get(node).and_then(|said| said.get(name)).cloned() {
