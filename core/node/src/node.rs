@@ -6,6 +6,7 @@
 
 use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken};
 use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
+use phalanx_events::Service;
 use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
 use phalanx_membership::{Above, Installed, Membership, Output, Setup, Standing, Upcall};
 use phalanx_model::Cluster;
@@ -46,12 +47,12 @@ struct Beating {
 
 /// What the manager says of itself to the layers below.
 struct Words<'a> {
-    manager: &'a Manager,
+    manager: &'a mut Manager,
     engine: &'a Engine,
 }
 
 impl Above for Words<'_> {
-    fn passport(&self) -> Vec<u8> {
+    fn passport(&mut self) -> Vec<u8> {
         self.engine.passport(self.manager.passport())
     }
 
@@ -91,7 +92,9 @@ impl Node {
     pub fn new(birth: Birth, out: &mut Vec<Effect>) -> Node {
         let timings = Timings::of(birth.config.timing);
         let told = Standing::none(ViewId::NONE, timings.stop_budget());
+        let blob = birth.config.to_toml().into_bytes();
         let manager = Manager::new(birth.now, birth.me, birth.boot, Some(Arc::clone(&birth.config)));
+        let manager = manager.with_config(1, blob);
         let stage = Stage::Born { reserved: None, asked: None };
         let mut node = Node { birth, timings, manager, stage, told, stores: 0 };
         let counter = node.birth.stored.view_counter_max + VIEW_COUNTERS_RESERVED;
@@ -104,6 +107,7 @@ impl Node {
 
     /// Takes one input; pushes onto `out` what the shell must do, in order.
     pub fn step(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
+        self.wake(now, out);
         self.dispatch(now, input, out);
         self.settle(now, out);
         self.leave_cradle(now, out);
@@ -142,12 +146,12 @@ impl Node {
 
     fn dispatch(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
         match input {
-            Input::Wake => self.wake(now, out),
-            Input::Frame { path, from, bytes } => self.below(|beating, above| {
-                beating.membership.receive(now, path, from, &bytes, &Words { manager: above, engine: &beating.engine });
+            Input::Wake => {}
+            Input::Frame { path, from, bytes } => self.below(|membership, words| {
+                membership.receive(now, path, from, &bytes, words);
             }),
-            Input::Fed { until } => self.below(|beating, _| beating.membership.fed(now, until)),
-            Input::Unfed => self.below(|beating, _| beating.membership.unfed()),
+            Input::Fed { until } => self.below(|membership, _| membership.fed(now, until)),
+            Input::Unfed => self.below(|membership, _| membership.unfed()),
             Input::StoreDone(token) => self.stored(token),
             Input::StoreFailed(token) => {
                 let why = format!("the state directory cannot be written (record {})", token.0);
@@ -163,21 +167,23 @@ impl Node {
         }
     }
 
-    fn below(&mut self, act: impl FnOnce(&mut Beating, &Manager)) {
+    fn below(&mut self, act: impl FnOnce(&mut Membership, &mut Words<'_>)) {
         if let Stage::Beating(beating) = &mut self.stage {
-            act(beating, &self.manager);
+            let Beating { membership, engine, .. } = &mut **beating;
+            act(membership, &mut Words { manager: &mut self.manager, engine });
         }
     }
 
+    /// What is due goes first: after a gap in its own time a node looks at its lease before any other input.
     fn wake(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        if self.manager.wake_at() <= now {
+            self.manage(now, ManagerInput::Wake, out);
+        }
         if let Stage::Beating(beating) = &mut self.stage {
             if let Some(word) = beating.engine.expired(now) {
                 // Refused while the view changes, and that ends the proposal anyway.
-                let _ = beating.membership.send(phalanx_events::Service::Agreed, word);
+                let _ = beating.membership.send(Service::Agreed, word);
             }
-        }
-        if self.manager.wake_at() <= now {
-            self.manage(now, ManagerInput::Wake, out);
         }
     }
 
@@ -205,7 +211,7 @@ impl Node {
             match beating.membership.poll() {
                 Some(output) => self.pass(now, output, out),
                 None => {
-                    beating.membership.wake(now, &Words { manager: &self.manager, engine: &beating.engine });
+                    self.below(|membership, words| membership.wake(now, words));
                     self.tell_standing(now, out);
                     if self.is_quiet() {
                         return;
@@ -232,9 +238,9 @@ impl Node {
             Output::Note(note) => out.push(Effect::Note(note.into())),
             Output::Reserve(counter) => {
                 let token = self.store_limits(counter, out);
-                self.below(|beating, _| {
+                if let Stage::Beating(beating) = &mut self.stage {
                     beating.reserving.insert(token, counter);
-                });
+                }
             }
             Output::Up(Upcall::Installed(installed)) => self.begin_view(now, *installed, out),
             Output::Up(upcall) => {
@@ -254,7 +260,7 @@ impl Node {
         }
         for node in begun.needy {
             let state = self.manager.state();
-            self.below(|beating, _| beating.membership.send_state(node, state));
+            self.below(|membership, _| membership.send_state(node, state));
         }
     }
 
@@ -271,14 +277,29 @@ impl Node {
             }
             Stage::Over => {}
         }
-        effects.into_iter().for_each(|effect| self.carry_out(effect, out));
+        effects.into_iter().for_each(|effect| self.carry_out(now, effect, out));
     }
 
-    fn carry_out(&mut self, effect: ManagerEffect, out: &mut Vec<Effect>) {
+    fn carry_out(&mut self, now: Tick, effect: ManagerEffect, out: &mut Vec<Effect>) {
         match effect {
             ManagerEffect::Operate(operation) => out.push(Effect::Operate(operation)),
             ManagerEffect::Reply { id, reply } => out.push(Effect::Reply { id, reply }),
             ManagerEffect::Note(note) => out.push(Effect::Note(note.into())),
+            ManagerEffect::Adopt { version, blob } => self.adopt(now, version, blob, out),
+            ManagerEffect::Leave { why } => self.halt(why, out),
+        }
+    }
+
+    /// Another member's configuration is the newer one: it becomes active here.
+    fn adopt(&mut self, now: Tick, version: u64, blob: Vec<u8>, out: &mut Vec<Effect>) {
+        let parsed =
+            std::str::from_utf8(&blob).ok().and_then(|text| phalanx_model::parse("ledger", text).ok());
+        match parsed {
+            Some(parsed) => {
+                let cluster = Arc::new(parsed.cluster);
+                self.manage(now, ManagerInput::Activate { version, blob, cluster }, out);
+            }
+            None => self.halt("the active configuration of the cluster cannot be read here".to_owned(), out),
         }
     }
 
@@ -299,7 +320,8 @@ impl Node {
         }
         let setup = self.setup(counter_reserved);
         let engine = Engine::new(self.birth.me, self.timings);
-        let membership = Membership::new(now, setup, &Words { manager: &self.manager, engine: &engine });
+        let mut words = Words { manager: &mut self.manager, engine: &engine };
+        let membership = Membership::new(now, setup, &mut words);
         let reserving = BTreeMap::new();
         self.stage = Stage::Beating(Box::new(Beating { membership, engine, reserving }));
         self.settle(now, out);

@@ -46,3 +46,25 @@ pub const MOUNT_OPTIONS_MAX: usize = 64;
 pub const COUNT_MAX: u32 = 1_000;
 /// The longest span that a cluster file may ask for.
 pub const DURATION_MAX: Span = Span::from_secs(24 * 60 * 60);
+/// How long past an operation's limit its answer is awaited before it counts as timed out.
+pub const OPERATION_GRACE: Span = Span::from_millis(500);
+/// Rounds of stop, kill and probe before a group counts as stuck on a node.
+pub const TEARDOWN_ROUNDS_MAX: u32 = 2;
+/// Probes of a group at daemon start before it counts as stuck on this node.
+pub const BOOT_PROBES_MAX: u32 = 3;
+/// Between two attempts to free a stuck group.
+pub const STUCK_RETRY_INTERVAL: Span = Span::from_secs(10);
+/// How long a cleared acquisition waits for a lease before it counts as failed.
+pub const PERMIT_WAIT: Span = Span::from_secs(10);
+/// How long managers have to vote on a plan.
+pub const PLAN_VOTE_LIMIT: Span = Span::from_secs(2);
+/// Pause after a plan found no agreement, or could not be proposed.
+pub const PLAN_RETRY_PAUSE: Span = Span::from_millis(100);
+/// Requests of operators under way on one node.
+pub const REQUESTS_MAX: usize = 64;
+/// How long a request is followed before its asker is told that the outcome is unknown.
+pub const REQUEST_LIMIT: Span = Span::from_secs(600);
+/// How long a node that shuts down waits for others to take its groups before it just stops them.
+pub const SHUTDOWN_LIMIT: Span = Span::from_secs(60);
+/// Characters of an explanation that travels in a message.
+pub const WHY_CHARS_MAX: usize = 300;

@@ -13,7 +13,7 @@ impl Membership {
         path: PathId,
         from: Incarnation,
         beat: &Beat,
-        above: &dyn Above,
+        above: &mut dyn Above,
     ) {
         let mut notes = Vec::new();
         let heard = self.topology.hear(now, path, from, beat, &mut notes);
@@ -53,13 +53,13 @@ impl Membership {
         }
     }
 
-    fn speech(&self, above: &dyn Above) -> Speech {
+    fn speech(&self, above: &mut dyn Above) -> Speech {
         let flags = BeatFlags { ready: self.ready, blank: above.is_blank(), urgent: self.urgent };
         let (view, received) = (self.order().view.id, self.order().received());
         Speech { flags, view, received, counter_max: self.counter_seen }
     }
 
-    pub(super) fn speak(&mut self, now: Tick, above: &dyn Above) {
+    pub(super) fn speak(&mut self, now: Tick, above: &mut dyn Above) {
         if !self.beat_now && now < self.topology.wake_at() {
             return;
         }
@@ -81,7 +81,7 @@ impl Membership {
         move |life| table.get(&life).copied().unwrap_or(Tick::ZERO)
     }
 
-    fn answer(&mut self, now: Tick, to: Incarnation, path: PathId, above: &dyn Above) {
+    fn answer(&mut self, now: Tick, to: Incarnation, path: PathId, above: &mut dyn Above) {
         let (speech, granted) = (self.speech(above), self.grants());
         let bytes = self.topology.answer(now, to.node, path, speech, granted);
         self.promise();

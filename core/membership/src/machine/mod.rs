@@ -48,8 +48,8 @@ pub struct Setup {
 
 /// What the layers above say when a view is being formed.
 pub trait Above {
-    /// Their words for the new view.
-    fn passport(&self) -> Vec<u8>;
+    /// Their words for the new view. Until it is installed they begin nothing that these words do not say.
+    fn passport(&mut self) -> Vec<u8>;
     /// Whether this node has probed everything, holds nothing and is about to hold nothing.
     fn is_blank(&self) -> bool;
 }
@@ -191,7 +191,7 @@ pub struct Membership {
 
 impl Membership {
     /// A membership in a view of its own.
-    pub fn new(now: Tick, setup: Setup, above: &dyn Above) -> Membership {
+    pub fn new(now: Tick, setup: Setup, above: &mut dyn Above) -> Membership {
         let others: Vec<NodeId> = setup.paths.keys().copied().collect();
         let configured: NodeSet = others.iter().copied().chain([setup.me.node]).collect();
         let topology = Topology::new(now, setup.me, setup.boot, setup.timings, setup.paths.clone());
@@ -232,19 +232,26 @@ impl Membership {
         membership
     }
 
-    fn start_alone(&mut self, now: Tick, above: &dyn Above) {
+    fn start_alone(&mut self, now: Tick, above: &mut dyn Above) {
         self.propose(now, vec![self.setup.me], above);
         self.finish(now, above);
     }
 
     /// Time has passed.
-    pub fn wake(&mut self, now: Tick, above: &dyn Above) {
+    pub fn wake(&mut self, now: Tick, above: &mut dyn Above) {
         self.begin(now);
         self.finish(now, above);
     }
 
     /// A frame arrived from `from`, authenticated. An error changed nothing.
-    pub fn receive(&mut self, now: Tick, path: PathId, from: Incarnation, bytes: &[u8], above: &dyn Above) {
+    pub fn receive(
+        &mut self,
+        now: Tick,
+        path: PathId,
+        from: Incarnation,
+        bytes: &[u8],
+        above: &mut dyn Above,
+    ) {
         self.begin(now);
         match Frame::decode(bytes) {
             Ok(Frame::Beat(beat)) => self.on_beat(now, path, from, &beat, above),
@@ -349,7 +356,7 @@ impl Membership {
     }
 
     /// After every input: re-judges the picture, drives the view, delivers, and sends what is due.
-    fn finish(&mut self, now: Tick, above: &dyn Above) {
+    fn finish(&mut self, now: Tick, above: &mut dyn Above) {
         self.leave_quarantine(now);
         let mut notes = Vec::new();
         let judged = self.topology.check(now, &mut notes);
