@@ -4,14 +4,15 @@
 //! born probing and reserving: it beats only when it knows what it holds and may use view counters that no earlier life
 //! of it can have used.
 
-use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken};
+use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken, Unborn};
 use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
 use phalanx_events::Service;
 use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
+use phalanx_ledger::{Ledger, Version};
 use phalanx_membership::{Above, Installed, Membership, Output, Setup, Standing, Upcall};
-use phalanx_model::Cluster;
+use phalanx_model::{Cluster, Fault};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
-use phalanx_types::{Incarnation, NodeId, PathId, ProofClass, Span, Tick, Timings, View, ViewId};
+use phalanx_types::{Bug, Incarnation, NodeId, PathId, ProofClass, Span, Tick, Timings, View, ViewId};
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ const ROUNDS_MAX: usize = 10_000;
 /// A node's core.
 pub struct Node {
     birth: Birth,
+    cluster: Arc<Cluster>,
     timings: Timings,
     manager: Manager,
     stage: Stage,
@@ -89,20 +91,20 @@ impl Group for NoGroup {
 
 impl Node {
     /// A node's core, and the first effects.
-    pub fn new(birth: Birth, out: &mut Vec<Effect>) -> Node {
-        let timings = Timings::of(birth.config.timing);
+    pub fn new(birth: Birth, out: &mut Vec<Effect>) -> Result<Node, Unborn> {
+        let (version, cluster) = active(&birth)?;
+        let timings = Timings::of(cluster.timing);
         let told = Standing::none(ViewId::NONE, timings.stop_budget());
-        let blob = birth.config.to_toml().into_bytes();
-        let manager = Manager::new(birth.now, birth.me, birth.boot, Some(Arc::clone(&birth.config)));
-        let manager = manager.with_config(1, blob);
+        let manager = Manager::new(birth.now, birth.me, birth.boot, Some(Arc::clone(&cluster)));
+        let manager = manager.with_config(version.index(), version.text().as_bytes().to_vec());
         let stage = Stage::Born { reserved: None, asked: None };
-        let mut node = Node { birth, timings, manager, stage, told, stores: 0 };
+        let mut node = Node { birth, cluster, timings, manager, stage, told, stores: 0 };
         let counter = node.birth.stored.view_counter_max + VIEW_COUNTERS_RESERVED;
         let token = node.store_limits(counter, out);
         node.stage = Stage::Born { reserved: None, asked: Some((token, counter)) };
         let now = node.birth.now;
         node.step(now, Input::Wake, out);
-        node
+        Ok(node)
     }
 
     /// Takes one input; pushes onto `out` what the shell must do, in order.
@@ -333,13 +335,19 @@ impl Node {
             me: birth.me,
             boot: birth.boot,
             timings: self.timings,
-            quorum: birth.config.quorum_size(),
-            paths: paths(&birth.config, birth.me.node),
+            quorum: self.quorum(),
+            paths: paths(&self.cluster, birth.me.node),
             lease_max: birth.stored.lease_max,
             counter_used: birth.stored.view_counter_max,
             counter_reserved,
+            plot: birth.plot,
             class: ProofClass::Process,
         }
+    }
+
+    fn quorum(&self) -> usize {
+        let bug = self.birth.plot.has(Bug::HalfIsQuorum);
+        self.cluster.quorum_size() - usize::from(bug)
     }
 
     fn store_limits(&mut self, view_counter_max: u64, out: &mut Vec<Effect>) -> StoreToken {
@@ -353,6 +361,21 @@ impl Node {
     fn halt(&mut self, why: String, out: &mut Vec<Effect>) {
         self.stage = Stage::Over;
         out.push(Effect::Halt { why });
+    }
+}
+
+/// The active configuration that a node is born with.
+fn active(birth: &Birth) -> Result<(Version, Arc<Cluster>), Unborn> {
+    let ledger = Ledger::from_image(&birth.stored.ledger).map_err(Unborn::Ledger)?;
+    let version = ledger.active().clone();
+    let faults = |faults: Vec<Fault>| {
+        let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
+        Unborn::Config(lines.join("\n"))
+    };
+    let cluster = phalanx_model::parse("ledger", version.text()).map_err(faults)?.cluster;
+    match cluster.nodes.contains_key(&birth.me.node) {
+        true => Ok((version, Arc::new(cluster))),
+        false => Err(Unborn::NotConfigured(birth.me.node)),
     }
 }
 

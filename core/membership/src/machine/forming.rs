@@ -6,7 +6,7 @@ use crate::message::{self, Control, Flush, Install};
 use crate::order::{Order, Pending};
 use phalanx_events::{MembershipNote, MessageId};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
-use phalanx_types::{Incarnation, NodeId, NodeSet, Span, Tick, View, ViewId};
+use phalanx_types::{Bug, Incarnation, NodeId, NodeSet, Span, Tick, View, ViewId};
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
 use std::mem;
@@ -146,7 +146,7 @@ impl Membership {
 
     /// Replaces the phase by one with the same order.
     fn with_order(&mut self, next: impl FnOnce(Order) -> Phase) {
-        let empty = Order::new(self.setup.me.node, self.order().view.clone());
+        let empty = Order::new(self.setup.me.node, self.order().view.clone(), self.setup.plot);
         let placeholder = Phase::Installed { order: empty, confirmed: false };
         let order = match mem::replace(&mut self.phase, placeholder) {
             Phase::Installed { order, .. }
@@ -204,7 +204,8 @@ impl Membership {
         above: &mut dyn Above,
     ) {
         let sane = id.coordinator == from.node && members.contains(&from) && members.contains(&self.setup.me);
-        if !sane || id <= self.accepted_id {
+        let old = id <= self.accepted_id && !self.setup.plot.has(Bug::OldProposalAccepted);
+        if !sane || old {
             return;
         }
         if id.counter > self.counter_reserved {
@@ -322,7 +323,8 @@ impl Membership {
             transitional: transitional.collect(),
         });
         let expiries = self.promises.expiries(lost, &self.setup.timings, self.setup.class);
-        self.phase = Phase::Installed { order: Order::new(me, view.clone()), confirmed: false };
+        self.phase =
+            Phase::Installed { order: Order::new(me, view.clone(), self.setup.plot), confirmed: false };
         self.unseen_installs += 1;
         let installed = Installed { view, previous, delivered, passports, expiries };
         self.out.push_back(Output::Up(Upcall::Installed(Box::new(installed))));
@@ -337,7 +339,8 @@ impl Membership {
             |node: NodeId| node == me || self.topology.progress(node).is_some_and(|(view, _)| view == id);
         let counting = order.view.members.values().filter(|member| member.counts);
         let count = counting.filter(|member| has_it(member.incarnation.node)).count();
-        if order.view.primary && count >= self.setup.quorum {
+        let enough = count >= self.setup.quorum || self.setup.plot.has(Bug::UnconfirmedActs);
+        if order.view.primary && enough {
             if let Phase::Installed { confirmed, .. } = &mut self.phase {
                 *confirmed = true;
             }

@@ -18,7 +18,7 @@ use crate::standing::Standing;
 use phalanx_events::MembershipNote;
 use phalanx_topology::Topology;
 use phalanx_types::{
-    BootId, Incarnation, NodeId, NodeSet, PathId, ProofClass, Span, Tick, Timings, View, ViewId,
+    BootId, Bug, Incarnation, NodeId, NodeSet, PathId, Plot, ProofClass, Span, Tick, Timings, View, ViewId,
 };
 use phalanx_wire::{Frame, Stream};
 use std::collections::{BTreeMap, VecDeque};
@@ -42,6 +42,8 @@ pub struct Setup {
     pub counter_used: u64,
     /// View counters up to this one are durably reserved for this life.
     pub counter_reserved: u64,
+    /// The bug that the simulator planted, if any.
+    pub plot: Plot,
     /// The class of proof that an expired lease gives here.
     pub class: ProofClass,
 }
@@ -197,20 +199,20 @@ impl Membership {
         let topology = Topology::new(now, setup.me, setup.boot, setup.timings, setup.paths.clone());
         let lease_max = setup.lease_max.max(setup.timings.lease());
         assert!(setup.counter_reserved > setup.counter_used, "a life needs a view of its own to begin with");
-        let order =
-            Order::new(setup.me.node, View { id: ViewId::NONE, members: BTreeMap::new(), primary: false });
+        let nowhere = View { id: ViewId::NONE, members: BTreeMap::new(), primary: false };
+        let order = Order::new(setup.me.node, nowhere, setup.plot);
         let mut membership = Membership {
             configured,
             topology,
             links: Links::default(),
-            lease: Lease::new(setup.quorum),
-            promises: Promises::new(now, others, lease_max),
+            lease: Lease::new(setup.quorum, setup.plot),
+            promises: Promises::new(now, others, lease_max, setup.plot),
             accepted: BTreeMap::new(),
             accepted_id: ViewId::NONE,
             quarantine_until: now + lease_max.stretched() + setup.timings.takeover_margin(),
-            ready: false,
+            ready: setup.plot.has(Bug::GrantAfterRestart),
             counter_reserved: setup.counter_reserved,
-            counter_seen: setup.counter_used,
+            counter_seen: if setup.plot.has(Bug::ReusedCounters) { 0 } else { setup.counter_used },
             message_number: 0,
             parked: None,
             mismatch_since: None,
