@@ -23,6 +23,9 @@ pub struct Census {
     pub deadman_resets: u64,
     /// Faults by class.
     pub faults: BTreeMap<&'static str, u64>,
+    /// Holds that began while another node held the same group.
+    pub dual_owners: u64,
+    holding: BTreeSet<(GroupName, NodeId)>,
     seen: BTreeSet<ViewId>,
     holders: BTreeMap<GroupName, NodeId>,
 }
@@ -40,6 +43,11 @@ impl Census {
             let node = event.life.node;
             let before = self.holders.insert(group.clone(), node);
             self.moves += u64::from(before.is_some_and(|holder| holder != node));
+            self.dual_owners += u64::from(self.holding.iter().any(|(held, by)| held == group && *by != node));
+            self.holding.insert((group.clone(), node));
+        }
+        if let What::HoldEnded { group, .. } = &event.what {
+            self.holding.remove(&(group.clone(), event.life.node));
         }
         if let What::Fault { kind, .. } = event.what {
             *self.faults.entry(kind).or_insert(0) += 1;

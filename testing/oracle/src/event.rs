@@ -5,8 +5,8 @@
 
 use phalanx_events::{MembershipNote, MessageId, Note, Service};
 use phalanx_types::{
-    BootId, Digest, GroupName, Incarnation, NodeId, Operation, OwnershipEpoch, Permit, RequestId,
-    ResourceName, Span, Tick, Verb, View, ViewId,
+    BootId, Digest, GroupName, Incarnation, NodeId, Operation, OperationResult, OwnershipEpoch, Permit,
+    RequestId, ResourceName, Span, Tick, Verb, View, ViewId,
 };
 use std::collections::BTreeSet;
 use std::ops::{Add, Sub};
@@ -116,8 +116,8 @@ pub enum What {
     OperationEnded {
         /// What it did.
         operation: Operation,
-        /// Whether it did what it was asked.
-        done: bool,
+        /// How it ended.
+        result: OperationResult,
     },
     /// The shared disk took a write.
     DiskWrite {

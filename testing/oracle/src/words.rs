@@ -45,15 +45,8 @@ impl Display for What {
                     o.verb, o.group, o.resource, o.epoch, local.0
                 )
             }
-            What::OperationEnded { operation: o, done } => {
-                write!(
-                    f,
-                    "ends {:?} of {}/{}: {}",
-                    o.verb,
-                    o.group,
-                    o.resource,
-                    if *done { "done" } else { "NOT DONE" }
-                )
+            What::OperationEnded { operation: o, result } => {
+                write!(f, "ends {:?} of {}/{}: {result:?}", o.verb, o.group, o.resource)
             }
             What::DiskWrite { group, epoch } => write!(f, "{group} writes (epoch {epoch})"),
             What::Fed { until, until_global } => {

@@ -3,7 +3,7 @@
 
 use crate::checker::{Checker, Terms, demand};
 use crate::event::{Event, GlobalTime, HoldEnd, What};
-use phalanx_types::{GroupName, NodeId, Span};
+use phalanx_types::{GroupName, NodeId, OperationResult, Span};
 use std::collections::BTreeMap;
 
 /// Who was torn from each group, and until when each node's lease runs.
@@ -42,6 +42,10 @@ impl Checker for Takeover {
         if let What::Started { .. } = event.what {
             // A daemon that is back can speak for its host, and a new boot speaks for itself.
             self.torn.retain(|_, holder| *holder != node);
+        }
+        if let What::OperationEnded { operation, result: OperationResult::Inactive } = &event.what {
+            // It has looked itself and can say so.
+            self.torn.retain(|group, holder| *holder != node || *group != operation.group);
         }
         if let What::HoldEnded { group, by } = &event.what {
             match by {
