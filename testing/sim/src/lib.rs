@@ -24,6 +24,7 @@ mod shell;
 mod strike;
 pub mod toy;
 pub mod trace;
+mod words;
 mod world;
 
 pub use fault::Mode;

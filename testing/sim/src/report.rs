@@ -20,6 +20,8 @@ pub struct Report {
     pub events: u64,
     /// Faults by class.
     pub faults: BTreeMap<&'static str, u64>,
+    /// Fewest faults in a seed that ran to its end.
+    pub fewest_faults: Option<u64>,
     /// Seeds in which the view changed after the first fault.
     pub with_view_change: u64,
     /// Seeds in which a group moved.
@@ -64,6 +66,10 @@ impl Report {
         self.events += outcome.events;
         for (kind, count) in &census.faults {
             *self.faults.entry(kind).or_insert(0) += count;
+        }
+        if outcome.violation.is_none() {
+            let count = census.fault_count();
+            self.fewest_faults = Some(self.fewest_faults.map_or(count, |fewest| fewest.min(count)));
         }
         self.with_view_change += u64::from(census.views_after_faults > 0);
         self.with_group_move += u64::from(census.moves > 0);
@@ -123,6 +129,7 @@ impl Report {
         field("virtual_hours", &self.hours());
         field("events", &self.events);
         field("faults", &object(&self.faults));
+        field("fewest_faults_in_a_seed", &self.fewest_faults.unwrap_or(0));
         field("violations", &self.violation_count());
         field("violations_by_property", &object(&self.violations));
         field("virtual_seconds_per_second", &speed);

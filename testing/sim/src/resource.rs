@@ -54,7 +54,7 @@ pub enum Ailing {
     Start,
     /// Stops.
     Stop,
-    /// Kills, the deadman's included.
+    /// Stops and kills, the deadman's included.
     Kill,
     /// Probes; they never lie.
     Probe,
@@ -271,8 +271,9 @@ impl Resources {
 
     fn diagnose(&mut self, verb: Ailing) -> Option<How> {
         let Resources { ailments, random, .. } = self;
-        let mut concerned =
-            ailments.iter().map(|(_, ailment)| ailment).filter(|ailment| ailment.verb == verb);
+        // What cannot be killed cannot be stopped either.
+        let concerns = |ailing| ailing == verb || (ailing == Ailing::Kill && verb == Ailing::Stop);
+        let mut concerned = ailments.iter().map(|(_, ailment)| ailment).filter(|ail| concerns(ail.verb));
         concerned.find(|ailment| random.chance(ailment.millionths)).map(|ailment| ailment.how)
     }
 

@@ -32,7 +32,7 @@ impl<F: Factory> World<F> {
         let host = self.victim(strike.fault)?;
         if strike.counts {
             let (kind, span) = (strike.class.name(), strike.span);
-            self.tell(host, What::Fault { kind, words: format!("{:?} for {span}", strike.fault) });
+            self.tell(host, What::Fault { kind, words: format!("{} ({span})", strike.fault) });
         }
         match strike.fault {
             Fault::CrashHost => self.crash_host(host, strike.span),
