@@ -148,8 +148,9 @@ impl Engine {
             passports.iter().map(|(node, passport)| (*node, stamp(node, passport))).collect();
         let best = stamps.values().max().copied().unwrap_or_default();
         let donor = stamps.iter().find(|(_, stamp)| **stamp == best).map_or(self.me.node, |(node, _)| *node);
+        let in_step = stamps.iter().filter(|(_, stamp)| **stamp == best).map(|(node, _)| *node).collect();
         let timings = self.timings;
-        (Notified { view, previous, passports, donor, timings, expiries }, stamps)
+        (Notified { view, previous, passports, donor, in_step, timings, expiries }, stamps)
     }
 
     /// While this provider waits for state, what it would hear waits with it.

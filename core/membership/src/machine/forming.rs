@@ -368,8 +368,11 @@ impl Membership {
         let behind = behind.without(self.setup.me.node);
         self.stalled.retain(|node, _| behind.has(*node));
         for node in behind.iter() {
-            let since = *self.stalled.entry(node).or_insert(now);
-            if now.since(since) >= self.setup.timings.detect() * STALL_DETECTS {
+            let acked = self.order().acked(node);
+            let (since, known) = *self.stalled.entry(node).or_insert((now, acked));
+            if acked > known {
+                self.stalled.insert(node, (now, acked));
+            } else if now.since(since) >= self.setup.timings.detect() * STALL_DETECTS {
                 self.exclude(now, node);
             }
         }

@@ -174,8 +174,8 @@ pub struct Membership {
     mismatch_since: Option<Tick>,
     /// When this node begins a round if the mismatch lasts; [`Tick::NEVER`] without one.
     propose_at: Tick,
-    /// Since when each member has made no progress.
-    stalled: BTreeMap<NodeId, Tick>,
+    /// Members that are behind: since when they have come no further, and how far they are.
+    stalled: BTreeMap<NodeId, (Tick, u64)>,
     ack_told: u64,
     urgent: bool,
     beat_now: bool,
