@@ -114,7 +114,7 @@ pub struct Membership {
     pub passports: BTreeMap<NodeId, Passport>,
     /// Whose replicated state is everybody's from now on: highest stamp, then lowest node.
     pub donor: NodeId,
-    /// The members whose state is the donor's already; the others hear a [`Notice::State`] next.
+    /// The members whose state is the donor's already; in a primary view the others hear a [`Notice::State`] next.
     pub in_step: BTreeSet<NodeId>,
     /// The timings in force.
     pub timings: Timings,
