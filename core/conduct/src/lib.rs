@@ -3,6 +3,17 @@
 //! Stands on the `Group` interface and on nothing below it. Never starts anything without a clearance.
 #![forbid(unsafe_code)]
 
+mod acting;
+mod clearing;
+pub mod manager;
+mod message;
+mod ordered;
+mod planning;
 pub mod request;
+mod requests;
+mod shutdown;
+pub mod status;
 
+pub use manager::{Manager, ManagerEffect, ManagerInput};
 pub use request::{Reply, Request};
+pub use status::{GroupStatus, GroupWord, Status};

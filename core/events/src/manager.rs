@@ -1,8 +1,225 @@
-//! What the cluster manager has to say: plans, groups, resources.
+//! What the cluster manager has to say: plans, groups, resources, requests. Each note carries its cause.
 
+use phalanx_types::{
+    Digest, GroupName, NodeId, OwnershipEpoch, RequestId, ResourceName, Span, Tick, Verb, ViewId,
+};
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A note from the cluster manager.
+/// A note from the cluster manager. Notes on plans are given by every member alike; those on steps and on this
+/// node's own changes by the node concerned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "note", rename_all = "kebab-case")]
-pub enum ManagerNote {}
+pub enum ManagerNote {
+    /// The probe at daemon start is over for a group.
+    Probed {
+        /// The group.
+        group: GroupName,
+        /// What was found.
+        found: String,
+    },
+    /// Running resources of an earlier life of the daemon were taken over as they are.
+    Readopted {
+        /// The group.
+        group: GroupName,
+        /// The acquisition they belong to.
+        epoch: OwnershipEpoch,
+    },
+    /// This node's relation to a group changed.
+    GroupChanged {
+        /// The group.
+        group: GroupName,
+        /// The acquisition.
+        epoch: OwnershipEpoch,
+        /// What it was.
+        from: &'static str,
+        /// What it is now.
+        to: &'static str,
+        /// Why.
+        cause: String,
+    },
+    /// This node asks the others to agree to a plan.
+    PlanProposed {
+        /// The plan.
+        plan: Digest,
+        /// The groups it moves.
+        groups: BTreeSet<GroupName>,
+    },
+    /// A plan is agreed and under way.
+    PlanAgreed {
+        /// The plan.
+        plan: Digest,
+        /// The view it holds in.
+        view: ViewId,
+        /// Its steps in words.
+        steps: Vec<String>,
+    },
+    /// A proposed plan found no agreement; another follows.
+    PlanRefused {
+        /// Why.
+        cause: String,
+    },
+    /// This manager computed another plan from the same inputs: the groups concerned are left as they are.
+    PlanDiverged {
+        /// The plan proposed.
+        theirs: Digest,
+        /// The plan computed here.
+        ours: Digest,
+    },
+    /// A plan under way ended before its goal.
+    PlanVoided {
+        /// The group whose motion ended.
+        group: GroupName,
+        /// Why.
+        cause: String,
+    },
+    /// A group's motion reached its end.
+    PlanFinished {
+        /// The group.
+        group: GroupName,
+        /// How it ended.
+        outcome: String,
+    },
+    /// Nothing is done with a group, and why.
+    StandingStill {
+        /// The group.
+        group: GroupName,
+        /// Why.
+        reason: String,
+    },
+    /// Nobody else can hold the group: its acquisition here may begin.
+    Cleared {
+        /// The group.
+        group: GroupName,
+        /// The acquisition.
+        epoch: OwnershipEpoch,
+        /// What was proven of each other node.
+        proofs: BTreeMap<NodeId, String>,
+        /// How long the proofs were waited for.
+        waited: Span,
+    },
+    /// An operation was begun.
+    StepBegun {
+        /// The group.
+        group: GroupName,
+        /// The resource.
+        resource: ResourceName,
+        /// What is done.
+        verb: Verb,
+        /// The acquisition.
+        epoch: OwnershipEpoch,
+    },
+    /// An operation ended as it should.
+    StepDone {
+        /// The group.
+        group: GroupName,
+        /// The resource.
+        resource: ResourceName,
+        /// What was done.
+        verb: Verb,
+        /// The acquisition.
+        epoch: OwnershipEpoch,
+        /// How long it took.
+        took: Span,
+    },
+    /// An operation failed.
+    StepFailed {
+        /// The group.
+        group: GroupName,
+        /// The resource.
+        resource: ResourceName,
+        /// What was tried.
+        verb: Verb,
+        /// The acquisition.
+        epoch: OwnershipEpoch,
+        /// How long it took.
+        took: Span,
+        /// What was said.
+        why: String,
+    },
+    /// A monitor found an application unwell.
+    MonitorFailed {
+        /// The group.
+        group: GroupName,
+        /// The application.
+        resource: ResourceName,
+        /// Failures in a row.
+        failures: u32,
+        /// How many make it count as failed.
+        limit: u32,
+        /// What the monitor said.
+        why: String,
+    },
+    /// A failed application is started again on this node.
+    RestartedInPlace {
+        /// The group.
+        group: GroupName,
+        /// The application.
+        resource: ResourceName,
+        /// Which restart within the counting span.
+        restart: u32,
+        /// How many there may be.
+        limit: u32,
+        /// What had failed.
+        why: String,
+    },
+    /// An application used up its restarts.
+    RestartsExhausted {
+        /// The group.
+        group: GroupName,
+        /// The application.
+        resource: ResourceName,
+        /// Whether the group leaves this node because of it.
+        leaves: bool,
+        /// What failed last.
+        why: String,
+    },
+    /// The lease runs out: the group is let go without asking anybody.
+    LettingGo {
+        /// The group.
+        group: GroupName,
+        /// The acquisition.
+        epoch: OwnershipEpoch,
+        /// When the lease ends.
+        until: Tick,
+    },
+    /// A request of an operator was taken.
+    RequestBegun {
+        /// Names it.
+        id: RequestId,
+        /// What is asked.
+        asked: String,
+    },
+    /// A request ended.
+    RequestEnded {
+        /// Names it.
+        id: RequestId,
+        /// How.
+        reply: String,
+    },
+    /// The donor's state was adopted.
+    StateAdopted {
+        /// The donor.
+        from: NodeId,
+        /// Digest of the state.
+        digest: Digest,
+    },
+    /// The donor's state differs from this node's although both should be in step. The donor's was adopted.
+    StateDiverged {
+        /// The donor.
+        from: NodeId,
+        /// The digest here.
+        ours: Digest,
+        /// The donor's.
+        theirs: Digest,
+    },
+    /// A configuration became active.
+    Activated {
+        /// Its digest.
+        config: Digest,
+        /// Its version.
+        version: u64,
+    },
+    /// This node shuts down: its groups go elsewhere first.
+    ShutdownBegun,
+}

@@ -18,8 +18,10 @@ pub const CLUSTER_FILE_BYTES_MAX: usize = 1 << 20;
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of one frame's body, so that a sealed frame fits an Ethernet MTU over IPv6.
 pub const FRAME_BODY_BYTES_MAX: usize = 1_200;
-/// Fragments of one message.
-pub const FRAGMENTS_MAX: usize = MESSAGE_BYTES_MAX / FRAME_BODY_BYTES_MAX + 1;
+/// Bytes of ordered messages in flight that not every member is known to have.
+pub const WINDOW_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
+/// Bytes of one message between two nodes; what ends a view carries all that was in flight in it.
+pub const LINK_MESSAGE_BYTES_MAX: usize = 8 * MESSAGE_BYTES_MAX;
 /// Ordered messages in flight that not every member is known to have.
 pub const WINDOW_MESSAGES_MAX: usize = 256;
 /// Messages that one node may have waiting for their place in the order.
@@ -30,3 +32,39 @@ pub const DRIFT_PPM_MAX: u64 = 1_000;
 pub const VIEW_COUNTERS_RESERVED: u64 = 64;
 /// Deadline of a resource operation when the cluster file names none.
 pub const OPERATION_LIMIT_DEFAULT: Span = Span::from_secs(30);
+/// Addresses of one node on one network.
+pub const ADDRESSES_PER_NETWORK_MAX: usize = 8;
+/// Monitors of one application.
+pub const MONITORS_MAX: usize = 16;
+/// Arguments of one command, the program among them.
+pub const ARGUMENTS_MAX: usize = 256;
+/// Bytes of one text in a cluster file: an argument, a path, an option.
+pub const TEXT_BYTES_MAX: usize = 4_096;
+/// Mount options of one file system.
+pub const MOUNT_OPTIONS_MAX: usize = 64;
+/// Restarts in place, and failures in a row, that a cluster file may ask for.
+pub const COUNT_MAX: u32 = 1_000;
+/// The longest span that a cluster file may ask for.
+pub const DURATION_MAX: Span = Span::from_secs(24 * 60 * 60);
+/// How long past an operation's limit its answer is awaited before it counts as timed out.
+pub const OPERATION_GRACE: Span = Span::from_millis(500);
+/// Rounds of stop, kill and probe before a group counts as stuck on a node.
+pub const TEARDOWN_ROUNDS_MAX: u32 = 2;
+/// Probes of a group at daemon start before it counts as stuck on this node.
+pub const BOOT_PROBES_MAX: u32 = 3;
+/// Between two attempts to free a stuck group.
+pub const STUCK_RETRY_INTERVAL: Span = Span::from_secs(10);
+/// How long a cleared acquisition waits for a lease before it counts as failed.
+pub const PERMIT_WAIT: Span = Span::from_secs(10);
+/// How long managers have to vote on a plan.
+pub const PLAN_VOTE_LIMIT: Span = Span::from_secs(2);
+/// Pause after a plan found no agreement, or could not be proposed.
+pub const PLAN_RETRY_PAUSE: Span = Span::from_millis(100);
+/// Requests of operators under way on one node.
+pub const REQUESTS_MAX: usize = 64;
+/// How long a request is followed before its asker is told that the outcome is unknown.
+pub const REQUEST_LIMIT: Span = Span::from_secs(600);
+/// How long a node that shuts down waits for others to take its groups before it just stops them.
+pub const SHUTDOWN_LIMIT: Span = Span::from_secs(60);
+/// Characters of an explanation that travels in a message.
+pub const WHY_CHARS_MAX: usize = 300;

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod core;
 pub mod deadman;
 pub mod disk;
 mod drivers;

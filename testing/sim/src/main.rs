@@ -1,11 +1,11 @@
 //! `phalanx-sim`: runs seeds and says what they add up to. Exit code 1 if a property was broken, 2 for bad arguments.
 
 use phalanx_oracle::Violation;
+use phalanx_sim::core::Cores;
 use phalanx_sim::run::{Course, first_violation, run_many, run_seed};
-use phalanx_sim::toy::{Manner, Toys};
 use phalanx_sim::trace::Trace;
 use phalanx_sim::{Factory, Lite, Mode, Report, setting};
-use phalanx_types::TimingProfile;
+use phalanx_types::{Plot, TimingProfile};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
@@ -89,7 +89,7 @@ fn mode(word: Option<&str>) -> Result<Mode, String> {
 
 /// The core that is put to the test.
 fn factory() -> impl Factory {
-    Toys(Manner::Quiet)
+    Cores(Plot::NONE)
 }
 
 fn main() -> ExitCode {

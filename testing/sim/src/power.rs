@@ -11,7 +11,7 @@ use crate::setting::Setting;
 use crate::world::{Happening, World};
 use phalanx_node::{Birth, Input};
 use phalanx_oracle::What;
-use phalanx_types::{BootId, NodeId, Span, Tick, Timings, ViewId};
+use phalanx_types::{BootId, NodeId, Plot, Span, Tick, Timings, ViewId};
 use std::collections::BTreeMap;
 
 /// From power to the daemon's start.
@@ -81,7 +81,8 @@ impl<F: Factory> World<F> {
         target.resources.end_operations(&mut self.seen);
         let (me, boot) = (target.life(), target.boot_id);
         let stored = target.journal.stored().clone();
-        let birth = Birth { cluster: self.cluster, me, boot, stored, now: target.clock.local(self.now) };
+        let now = target.clock.local(self.now);
+        let birth = Birth { cluster: self.cluster, me, boot, stored, now, plot: Plot::NONE };
         self.tell_seen(host);
         let core = self.make_core(birth);
         self.hosts[host].daemon = Some(Daemon {

@@ -1,0 +1,373 @@
+//! A group that is being started or runs here: starts in dependency order, monitors, restarts in place.
+//!
+//! Never starts a resource before everything it comes after is up, nor without a permit of this very moment.
+
+use crate::desk::{Desk, Pending};
+use crate::slot::Slot;
+use crate::watch::{Watch, application};
+use phalanx_events::ManagerNote;
+use phalanx_membership::Clearance;
+use phalanx_model::{Exhausted, Group, Resource, RestartPolicy};
+use phalanx_types::limits::PERMIT_WAIT;
+use phalanx_types::{OperationId, OperationResult, OwnershipEpoch, Permit, ResourceName, Tick, Verb, ViewId};
+
+/// The resources of a group that is held or being acquired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Active {
+    slots: Vec<Slot>,
+    watches: Vec<Option<Watch>>,
+    restarts: Vec<Vec<Tick>>,
+    clearance: Option<Cleared>,
+    asked: Tick,
+    stale: Option<Permit>,
+    /// Since when a start waits for a permit.
+    waiting: Option<Tick>,
+}
+
+/// A clearance and the view it was given in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Cleared {
+    clearance: Clearance,
+    view: ViewId,
+}
+
+/// Whether an acquisition was completed before: a failure means something else then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Being acquired.
+    Starting,
+    /// Acquired.
+    Running,
+}
+
+/// How far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Something is still to be done, or to be waited for.
+    Going,
+    /// Everything is up.
+    Complete,
+    /// It cannot stay on this node.
+    Broken(String),
+}
+
+/// What everything here is done for.
+#[derive(Clone, Copy)]
+pub struct Task<'a> {
+    /// The group.
+    pub group: &'a Group,
+    /// The acquisition.
+    pub epoch: OwnershipEpoch,
+    /// Whether it is complete.
+    pub stage: Stage,
+}
+
+impl Active {
+    /// Nothing is begun yet.
+    pub fn fresh(group: &Group, now: Tick) -> Active {
+        let count = group.resources.len();
+        Active {
+            slots: vec![Slot::Down; count],
+            watches: vec![None; count],
+            restarts: vec![Vec::new(); count],
+            clearance: None,
+            asked: now,
+            stale: None,
+            waiting: None,
+        }
+    }
+
+    /// Resources that an earlier life of the daemon started: those marked are up.
+    pub fn adopted(group: &Group, up: &[bool], now: Tick) -> Active {
+        let mut active = Active::fresh(group, now);
+        for (index, resource) in group.resources.iter().enumerate().filter(|(index, _)| up[*index]) {
+            active.rise(index, resource, now);
+        }
+        active
+    }
+
+    /// The resources, for their end.
+    pub fn into_slots(self) -> Vec<Slot> {
+        self.slots
+    }
+
+    /// Whether any resource was ever begun here and may be active.
+    pub fn touched(&self) -> bool {
+        !self.slots.iter().all(Slot::is_down)
+    }
+
+    /// Whether something is to be started and nothing proves yet that it may be.
+    pub fn wants_clearance(&self) -> bool {
+        self.clearance.is_none() && self.slots.iter().any(Slot::is_down)
+    }
+
+    /// Takes a clearance; says how long it was waited for.
+    pub fn clear(&mut self, desk: &mut Desk<'_>, clearance: Clearance, epoch: OwnershipEpoch) {
+        let proofs =
+            clearance.proofs().iter().map(|proof| (proof.node(), proof.kind().to_string())).collect();
+        let waited = desk.now.since(self.asked);
+        desk.note(ManagerNote::Cleared { group: clearance.group().clone(), epoch, proofs, waited });
+        self.clearance = Some(Cleared { clearance, view: desk.standing.view });
+    }
+
+    /// The view changed: an acquisition needs a clearance of the new one.
+    pub fn revoke(&mut self, now: Tick) {
+        (self.clearance, self.asked) = (None, now);
+    }
+
+    /// Does what can be done now.
+    pub fn drive(&mut self, desk: &mut Desk<'_>, task: Task<'_>) -> Progress {
+        self.expire(desk, task)
+            .and_then(|()| self.look(desk, task))
+            .and_then(|()| self.start(desk, task))
+            .map_or_else(Progress::Broken, |()| self.progress())
+    }
+
+    /// Takes the answer of one of its operations; `None` if it is not one of them.
+    pub fn operated(
+        &mut self,
+        desk: &mut Desk<'_>,
+        task: Task<'_>,
+        id: OperationId,
+        result: &OperationResult,
+    ) -> Option<Result<(), String>> {
+        let index = (0..self.slots.len()).find(|index| self.owns(*index, id))?;
+        let resource = &task.group.resources[index];
+        let watched = self.watches[index].as_mut().filter(|watch| watch.owns(id));
+        let well = watched.map(|watch| watch.judge(desk, task.group, resource, result.clone()));
+        Some(match well {
+            Some(Ok(())) => Ok(()),
+            Some(Err(why)) => self.fail(desk, task, index, why),
+            None => self.ended_operation(desk, task, index, result.clone()),
+        })
+    }
+
+    /// An application's main process ended.
+    pub fn ended(
+        &mut self,
+        desk: &mut Desk<'_>,
+        task: Task<'_>,
+        name: &ResourceName,
+        how: &str,
+    ) -> Result<(), String> {
+        let watched = |resource: &Resource| {
+            &resource.name == name && application(resource).is_some_and(|one| one.monitors.process)
+        };
+        match task.group.resources.iter().position(watched) {
+            Some(index) if self.slots[index] == Slot::Up => {
+                self.fail(desk, task, index, format!("its process ended: {how}"))
+            }
+            // Not watched, not up yet (its start will fail) or already being ended.
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// When it wants to be driven.
+    pub fn wake_at(&self) -> Tick {
+        let deadlines = self.slots.iter().map(Slot::deadline);
+        let looks = self.watches.iter().flatten().map(Watch::wake_at);
+        let patience = self.waiting.map_or(Tick::NEVER, |since| since + PERMIT_WAIT);
+        deadlines.chain(looks).min().unwrap_or(Tick::NEVER).min(patience)
+    }
+
+    fn progress(&self) -> Progress {
+        let done = |slot: &Slot| matches!(slot, Slot::Up | Slot::Lame);
+        match self.slots.iter().all(done) {
+            true => Progress::Complete,
+            false => Progress::Going,
+        }
+    }
+
+    fn owns(&self, index: usize, id: OperationId) -> bool {
+        self.slots[index].pending().is_some_and(|pending| pending.id == id)
+            || self.watches[index].as_ref().is_some_and(|watch| watch.owns(id))
+    }
+
+    fn rise(&mut self, index: usize, resource: &Resource, now: Tick) {
+        self.slots[index] = Slot::Up;
+        self.watches[index] = Watch::over(resource, now);
+    }
+
+    /// Gives up operations without an answer.
+    fn expire(&mut self, desk: &mut Desk<'_>, task: Task<'_>) -> Result<(), String> {
+        for index in 0..self.slots.len() {
+            if self.slots[index].pending().is_some_and(|pending| pending.overdue(desk.now)) {
+                self.ended_operation(desk, task, index, OperationResult::TimedOut)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, desk: &mut Desk<'_>, task: Task<'_>) -> Result<(), String> {
+        for (index, resource) in task.group.resources.iter().enumerate() {
+            let Some(watch) = self.watches[index].as_mut() else { continue };
+            if let Err(why) = watch.drive(desk, task.group, resource, task.epoch) {
+                self.fail(desk, task, index, why)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts what is down and has everything it comes after.
+    fn start(&mut self, desk: &mut Desk<'_>, task: Task<'_>) -> Result<(), String> {
+        let Some(permit) = self.permit(desk, task.stage) else { return self.wait(desk.now, task.stage) };
+        self.waiting = None;
+        for (index, resource) in task.group.resources.iter().enumerate() {
+            if self.slots[index].is_down() && self.ready(task.group, resource) {
+                let pending = desk.operate(task.group, resource, Verb::Start(permit), task.epoch);
+                self.slots[index] = Slot::Starting(pending);
+            }
+        }
+        Ok(())
+    }
+
+    /// A permit of this moment; not the one that was just found stale.
+    ///
+    /// An acquisition under way goes by the view that cleared it. What runs was never let go in between, so nobody
+    /// else can have taken it whatever the view.
+    fn permit(&self, desk: &Desk<'_>, stage: Stage) -> Option<Permit> {
+        let cleared = self.clearance.as_ref()?;
+        let holds = stage == Stage::Running || cleared.view == desk.standing.view;
+        let permit = cleared.clearance.permit(&desk.standing, desk.now)?;
+        (holds && self.stale != Some(permit)).then_some(permit)
+    }
+
+    /// Waits for a permit, not for ever. An acquisition waits for its proofs as long as they take.
+    fn wait(&mut self, now: Tick, stage: Stage) -> Result<(), String> {
+        let patient = stage == Stage::Starting && self.clearance.is_none();
+        if patient || !self.slots.iter().any(Slot::is_down) {
+            self.waiting = None;
+            return Ok(());
+        }
+        let since = *self.waiting.get_or_insert(now);
+        match now >= since + PERMIT_WAIT {
+            true => Err(format!("this node was not allowed to start anything for {PERMIT_WAIT}")),
+            false => Ok(()),
+        }
+    }
+
+    fn ready(&self, group: &Group, resource: &Resource) -> bool {
+        let up = |name: &ResourceName| {
+            let index = group.resources.iter().position(|other| &other.name == name);
+            index.is_none_or(|index| matches!(self.slots[index], Slot::Up | Slot::Lame))
+        };
+        resource.after.iter().all(up)
+    }
+
+    fn ended_operation(
+        &mut self,
+        desk: &mut Desk<'_>,
+        task: Task<'_>,
+        index: usize,
+        result: OperationResult,
+    ) -> Result<(), String> {
+        let resource = &task.group.resources[index];
+        let slot = std::mem::replace(&mut self.slots[index], Slot::Broken);
+        match slot {
+            Slot::Starting(pending) => self.started(desk, task, index, &pending, result),
+            Slot::Clearing(pending) => {
+                let cleared = desk.account(task.group, resource, task.epoch, &pending, result);
+                self.slots[index] = cleared.as_ref().map_or(Slot::Broken, |()| Slot::Down);
+                cleared.map_err(|why| format!("what is left of {} cannot be ended: {why}", resource.name))
+            }
+            // These have no operation of their own, or belong to a teardown.
+            other @ (Slot::Down
+            | Slot::Up
+            | Slot::Broken
+            | Slot::Lame
+            | Slot::Stopping(_)
+            | Slot::Aborting(_)
+            | Slot::Killing(_)) => {
+                self.slots[index] = other;
+                Ok(())
+            }
+        }
+    }
+
+    fn started(
+        &mut self,
+        desk: &mut Desk<'_>,
+        task: Task<'_>,
+        index: usize,
+        pending: &Pending,
+        result: OperationResult,
+    ) -> Result<(), String> {
+        let resource = &task.group.resources[index];
+        if result == OperationResult::Stale {
+            (self.slots[index], self.stale) = (Slot::Down, pending.permit());
+            return Ok(());
+        }
+        match (desk.account(task.group, resource, task.epoch, pending, result), task.stage) {
+            (Ok(()), Stage::Starting | Stage::Running) => {
+                self.rise(index, resource, desk.now);
+                Ok(())
+            }
+            (Err(why), Stage::Starting) => Err(format!("{} did not start: {why}", resource.name)),
+            (Err(why), Stage::Running) => self.fail(desk, task, index, format!("it did not start: {why}")),
+        }
+    }
+
+    /// An application failed: start it again here while its policy lets us.
+    fn fail(&mut self, desk: &mut Desk<'_>, task: Task<'_>, index: usize, why: String) -> Result<(), String> {
+        let resource = &task.group.resources[index];
+        self.watches[index] = None;
+        let Some(policy) = application(resource).map(|one| one.restart) else {
+            return Err(format!("{} failed: {why}", resource.name));
+        };
+        let past = &mut self.restarts[index];
+        past.retain(|when| desk.now.since(*when) < policy.within);
+        match u32::try_from(past.len()).is_ok_and(|count| count < policy.count) {
+            true => self.restart(desk, task, index, policy, why),
+            false => self.exhaust(desk, task, index, policy, why),
+        }
+    }
+
+    fn restart(
+        &mut self,
+        desk: &mut Desk<'_>,
+        task: Task<'_>,
+        index: usize,
+        policy: RestartPolicy,
+        why: String,
+    ) -> Result<(), String> {
+        let resource = &task.group.resources[index];
+        self.restarts[index].push(desk.now);
+        desk.note(ManagerNote::RestartedInPlace {
+            group: task.group.name.clone(),
+            resource: resource.name.clone(),
+            restart: u32::try_from(self.restarts[index].len()).unwrap_or(u32::MAX),
+            limit: policy.count,
+            why,
+        });
+        self.slots[index] = Slot::Clearing(desk.operate(task.group, resource, Verb::Kill, task.epoch));
+        Ok(())
+    }
+
+    fn exhaust(
+        &mut self,
+        desk: &mut Desk<'_>,
+        task: Task<'_>,
+        index: usize,
+        policy: RestartPolicy,
+        why: String,
+    ) -> Result<(), String> {
+        let (group, resource) = (task.group.name.clone(), task.group.resources[index].name.clone());
+        let leaves = policy.then == Exhausted::Fallover;
+        desk.note(ManagerNote::RestartsExhausted {
+            group,
+            resource: resource.clone(),
+            leaves,
+            why: why.clone(),
+        });
+        match policy.then {
+            Exhausted::Fallover => {
+                self.slots[index] = Slot::Broken;
+                Err(format!("{resource} failed and its restarts are used up: {why}"))
+            }
+            Exhausted::Notify => {
+                self.slots[index] = Slot::Lame;
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,499 @@
+//! One group on this node as a state machine. What it holds is its own truth: the manager only reports it.
+//!
+//! Two ways lead out of holding: being told, and the end of the lease, which needs nobody.
+
+use crate::active::{Active, Progress, Stage, Task};
+use crate::desk::Desk;
+use crate::slot::Slot;
+use crate::sweep::{Finding, Look, Sweep};
+use crate::teardown::{Descent, Teardown};
+use phalanx_events::ManagerNote;
+use phalanx_membership::Clearance;
+use phalanx_model::Group;
+use phalanx_plan::Holding;
+use phalanx_types::limits::{BOOT_PROBES_MAX, STUCK_RETRY_INTERVAL};
+use phalanx_types::{OperationId, OperationResult, OwnershipEpoch, ResourceName, Span, Tick};
+use std::mem;
+use std::sync::Arc;
+
+/// Transitions that may follow from one another within one step; far more than there are.
+const CASCADE_MAX: usize = 8;
+
+/// A group's executor on this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    group: Arc<Group>,
+    phase: Phase,
+    /// The last acquisition that was agreed for this node, or found here.
+    epoch: OwnershipEpoch,
+    /// Until when resources of an earlier life may be kept without an own lease; that life's deadman watches them.
+    unleased_until: Tick,
+}
+
+/// What the group is doing here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It is being looked at whether something of it is active here.
+    Probing {
+        /// The probes under way.
+        sweep: Sweep,
+        /// How many rounds failed.
+        tries: u32,
+    },
+    /// Nothing of it is here.
+    Idle {
+        /// Why the last acquisition ended, if it failed.
+        failed: Option<String>,
+    },
+    /// It is being acquired.
+    Starting(Active),
+    /// It runs here.
+    Running(Active),
+    /// It is being brought down.
+    Stopping {
+        /// How far that is.
+        teardown: Teardown,
+        /// What failed, if that is why.
+        failed: Option<String>,
+    },
+    /// It cannot be brought down, or nobody can tell.
+    Stuck {
+        /// What is in the way.
+        why: String,
+        /// The next attempt.
+        retry: Retry,
+    },
+}
+
+/// The next attempt to free a stuck group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Begins then.
+    At(Tick),
+    /// Is under way.
+    Under(Teardown),
+}
+
+/// How and why a group is brought down.
+struct Ending<'a> {
+    failed: Option<String>,
+    kill_at: Tick,
+    cause: &'a str,
+}
+
+impl Agent {
+    /// Begins by probing. Resources that an earlier life left may stay until `unleased_until` without a lease.
+    pub fn new(desk: &mut Desk<'_>, group: Arc<Group>, unleased_until: Tick) -> Agent {
+        let sweep = Sweep::begin(desk, &group, OwnershipEpoch::NONE);
+        let phase = Phase::Probing { sweep, tries: 0 };
+        Agent { group, phase, epoch: OwnershipEpoch::NONE, unleased_until }
+    }
+
+    /// What this node has to do with the group, truly.
+    pub fn holding(&self) -> Holding {
+        let epoch = self.epoch;
+        match &self.phase {
+            Phase::Probing { .. } => Holding::Unknown,
+            Phase::Idle { failed } => Holding::Free { epoch, failed: failed.clone() },
+            Phase::Starting(_) => Holding::Acquiring { epoch },
+            Phase::Running(_) => Holding::Online { epoch },
+            Phase::Stopping { .. } => Holding::Releasing { epoch },
+            Phase::Stuck { why, .. } => Holding::Stuck { epoch, why: why.clone() },
+        }
+    }
+
+    /// The group as this node runs it.
+    pub fn group(&self) -> &Arc<Group> {
+        &self.group
+    }
+
+    /// What it is doing.
+    pub fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// Whether nothing of the group is here and nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Idle { .. })
+    }
+
+    /// Whether the probes at daemon start are over.
+    pub fn probed(&self) -> bool {
+        !matches!(self.phase, Phase::Probing { .. })
+    }
+
+    /// Uses a changed definition of the group; only while nothing of it is here.
+    pub fn redefine(&mut self, group: Arc<Group>) {
+        if self.is_idle() {
+            self.group = group;
+        }
+    }
+
+    /// An agreed plan gives this node the group. An acquisition that already ended here is not begun again.
+    pub fn acquire(&mut self, desk: &mut Desk<'_>, epoch: OwnershipEpoch, cause: &str) {
+        let newer = epoch > self.epoch;
+        self.epoch = self.epoch.max(epoch);
+        if newer && self.is_idle() {
+            let active = Active::fresh(&self.group, desk.now);
+            self.enter(desk, Phase::Starting(active), cause);
+        }
+        self.drive(desk);
+    }
+
+    /// An agreed plan takes the group from this node.
+    pub fn release(&mut self, desk: &mut Desk<'_>, cause: &str) {
+        let from = label(&self.phase);
+        match mem::replace(&mut self.phase, Phase::Idle { failed: None }) {
+            Phase::Starting(active) | Phase::Running(active) => {
+                self.tear_down(desk, from, active, Ending { failed: None, kill_at: Tick::NEVER, cause });
+            }
+            Phase::Stuck { why, retry: Retry::At(_) } => {
+                self.phase = Phase::Stuck { why, retry: Retry::At(desk.now) };
+            }
+            other @ (Phase::Probing { .. }
+            | Phase::Idle { .. }
+            | Phase::Stopping { .. }
+            | Phase::Stuck { .. }) => self.phase = other,
+        }
+        self.drive(desk);
+    }
+
+    /// Whether something is to be started here and nothing proves yet that it may be.
+    pub fn wants_clearance(&self) -> bool {
+        match &self.phase {
+            Phase::Starting(active) | Phase::Running(active) => active.wants_clearance(),
+            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {
+                false
+            }
+        }
+    }
+
+    /// Nobody else can hold the group.
+    pub fn clear(&mut self, desk: &mut Desk<'_>, clearance: Clearance) {
+        let epoch = self.epoch;
+        match &mut self.phase {
+            Phase::Starting(active) | Phase::Running(active) => active.clear(desk, clearance, epoch),
+            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {}
+        }
+        self.drive(desk);
+    }
+
+    /// The view changed: an acquisition under way pauses until the new view clears it. What runs keeps its
+    /// clearance, because nobody could take it without this node's word or the end of its lease.
+    pub fn revoke(&mut self, now: Tick) {
+        match &mut self.phase {
+            Phase::Starting(active) => active.revoke(now),
+            Phase::Running(_)
+            | Phase::Probing { .. }
+            | Phase::Idle { .. }
+            | Phase::Stopping { .. }
+            | Phase::Stuck { .. } => {}
+        }
+    }
+
+    /// An operation ended; whether it was this agent's.
+    pub fn operated(&mut self, desk: &mut Desk<'_>, id: OperationId, result: &OperationResult) -> bool {
+        let (group, epoch, task) = (self.group.clone(), self.epoch, self.stage());
+        let mine = match &mut self.phase {
+            Phase::Probing { sweep, .. } => sweep.operated(id, result),
+            Phase::Stopping { teardown, .. } | Phase::Stuck { retry: Retry::Under(teardown), .. } => {
+                teardown.operated(desk, &group, epoch, id, result)
+            }
+            Phase::Starting(active) | Phase::Running(active) => {
+                let task = Task { group: &group, epoch, stage: task };
+                match active.operated(desk, task, id, result) {
+                    None => false,
+                    Some(Ok(())) => true,
+                    Some(Err(why)) => {
+                        self.fail(desk, why);
+                        true
+                    }
+                }
+            }
+            Phase::Idle { .. } | Phase::Stuck { retry: Retry::At(_), .. } => false,
+        };
+        self.drive(desk);
+        mine
+    }
+
+    /// A started application's main process ended.
+    pub fn ended(&mut self, desk: &mut Desk<'_>, resource: &ResourceName, how: &str) {
+        let (group, epoch, stage) = (self.group.clone(), self.epoch, self.stage());
+        let task = Task { group: &group, epoch, stage };
+        let well = match &mut self.phase {
+            Phase::Starting(active) | Phase::Running(active) => active.ended(desk, task, resource, how),
+            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {
+                Ok(())
+            }
+        };
+        if let Err(why) = well {
+            self.fail(desk, why);
+        }
+        self.drive(desk);
+    }
+
+    /// Time passed or the standing changed.
+    pub fn drive(&mut self, desk: &mut Desk<'_>) {
+        if desk.standing.lease_until > Tick::ZERO {
+            self.unleased_until = Tick::ZERO;
+        }
+        self.mind_lease(desk);
+        for _ in 0..CASCADE_MAX {
+            if !self.advance(desk) {
+                return;
+            }
+        }
+    }
+
+    /// When it wants to be driven, given when the lease makes everything go.
+    pub fn wake_at(&self, let_go_at: Tick) -> Tick {
+        let lease = let_go_at.max(self.unleased_until);
+        match &self.phase {
+            Phase::Probing { sweep, .. } => sweep.wake_at(),
+            Phase::Idle { .. } => Tick::NEVER,
+            Phase::Starting(active) | Phase::Running(active) if self.holds() => active.wake_at().min(lease),
+            Phase::Starting(active) | Phase::Running(active) => active.wake_at(),
+            Phase::Stopping { teardown, .. } if teardown.hurried() => teardown.wake_at(),
+            Phase::Stopping { teardown, .. } => teardown.wake_at().min(lease),
+            Phase::Stuck { retry: Retry::At(when), .. } => *when,
+            Phase::Stuck { retry: Retry::Under(teardown), .. } => teardown.wake_at(),
+        }
+    }
+
+    /// Whether something may be active here that the end of the lease must end. What runs counts even while it is
+    /// down for a restart, so that it never goes on after a lapse.
+    fn holds(&self) -> bool {
+        match &self.phase {
+            Phase::Running(_) | Phase::Stopping { .. } | Phase::Stuck { .. } => true,
+            Phase::Starting(active) => active.touched(),
+            Phase::Probing { .. } | Phase::Idle { .. } => false,
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        match &self.phase {
+            Phase::Running(_) => Stage::Running,
+            Phase::Starting(_)
+            | Phase::Probing { .. }
+            | Phase::Idle { .. }
+            | Phase::Stopping { .. }
+            | Phase::Stuck { .. } => Stage::Starting,
+        }
+    }
+
+    /// Lets go when the lease runs out, in order for half the budget that is left, then at any price.
+    fn mind_lease(&mut self, desk: &mut Desk<'_>) {
+        let due = desk.standing.let_go_at().max(self.unleased_until);
+        if desk.now < due {
+            return;
+        }
+        let until = desk.standing.lease_until.max(self.unleased_until + desk.standing.stop_budget);
+        let kill_at = desk.now + Span(desk.now.until(until).0 / 2);
+        let (from, held) = (label(&self.phase), self.holds());
+        match mem::replace(&mut self.phase, Phase::Idle { failed: None }) {
+            Phase::Starting(active) | Phase::Running(active) if held => {
+                let (group, epoch) = (self.group.name.clone(), self.epoch);
+                desk.note(ManagerNote::LettingGo { group, epoch, until });
+                self.tear_down(
+                    desk,
+                    from,
+                    active,
+                    Ending { failed: None, kill_at, cause: "the lease runs out" },
+                );
+            }
+            Phase::Stopping { mut teardown, failed } => {
+                teardown.hurry(kill_at);
+                self.phase = Phase::Stopping { teardown, failed };
+            }
+            other @ (Phase::Probing { .. }
+            | Phase::Idle { .. }
+            | Phase::Starting(_)
+            | Phase::Running(_)
+            | Phase::Stuck { .. }) => self.phase = other,
+        }
+    }
+
+    /// One transition, if one is due.
+    fn advance(&mut self, desk: &mut Desk<'_>) -> bool {
+        let (group, epoch) = (self.group.clone(), self.epoch);
+        match &mut self.phase {
+            Phase::Idle { .. } => false,
+            Phase::Probing { sweep, .. } => {
+                sweep.expire(desk.now);
+                let finding = sweep.finding();
+                finding.is_some_and(|finding| self.found(desk, finding))
+            }
+            Phase::Starting(active) => {
+                let progress = active.drive(desk, Task { group: &group, epoch, stage: Stage::Starting });
+                self.progressed(desk, progress)
+            }
+            Phase::Running(active) => {
+                match active.drive(desk, Task { group: &group, epoch, stage: Stage::Running }) {
+                    Progress::Broken(why) => self.fail(desk, why),
+                    Progress::Going | Progress::Complete => false,
+                }
+            }
+            Phase::Stopping { teardown, .. } => {
+                let descent = teardown.drive(desk, &group, epoch);
+                self.descended(desk, descent)
+            }
+            Phase::Stuck { retry: Retry::At(when), .. } if desk.now >= *when => self.retry(desk),
+            Phase::Stuck { retry: Retry::At(_), .. } => false,
+            Phase::Stuck { retry: Retry::Under(teardown), .. } => {
+                let descent = teardown.drive(desk, &group, epoch);
+                self.descended(desk, descent)
+            }
+        }
+    }
+
+    fn progressed(&mut self, desk: &mut Desk<'_>, progress: Progress) -> bool {
+        match (progress, mem::replace(&mut self.phase, Phase::Idle { failed: None })) {
+            (Progress::Complete, Phase::Starting(active)) => {
+                self.enter_from(desk, "acquiring", Phase::Running(active), "everything is started")
+            }
+            (Progress::Broken(why), phase) => {
+                self.phase = phase;
+                self.fail(desk, why)
+            }
+            (Progress::Going | Progress::Complete, phase) => {
+                self.phase = phase;
+                false
+            }
+        }
+    }
+
+    fn descended(&mut self, desk: &mut Desk<'_>, descent: Descent) -> bool {
+        let failed = match &self.phase {
+            Phase::Stopping { failed, .. } => failed.clone(),
+            Phase::Probing { .. }
+            | Phase::Idle { .. }
+            | Phase::Starting(_)
+            | Phase::Running(_)
+            | Phase::Stuck { .. } => None,
+        };
+        match descent {
+            Descent::Going => false,
+            Descent::Clean => self.enter(desk, Phase::Idle { failed }, "a probe found nothing left"),
+            Descent::Dirty(why) => {
+                let why = failed.map_or(why.clone(), |failed| format!("{why} ({failed})"));
+                self.stick(desk, why)
+            }
+        }
+    }
+
+    fn stick(&mut self, desk: &mut Desk<'_>, why: String) -> bool {
+        let cause = why.clone();
+        let retry = Retry::At(desk.now + STUCK_RETRY_INTERVAL);
+        self.enter(desk, Phase::Stuck { why, retry }, &cause)
+    }
+
+    /// Everything is killed and probed once more.
+    fn retry(&mut self, desk: &mut Desk<'_>) -> bool {
+        let slots = vec![Slot::Broken; self.group.resources.len()];
+        let teardown = Teardown::begin(desk, &self.group, self.epoch, slots, Tick::NEVER);
+        if let Phase::Stuck { retry, .. } = &mut self.phase {
+            *retry = Retry::Under(teardown);
+        }
+        true
+    }
+
+    fn fail(&mut self, desk: &mut Desk<'_>, why: String) -> bool {
+        let from = label(&self.phase);
+        match mem::replace(&mut self.phase, Phase::Idle { failed: None }) {
+            Phase::Starting(active) | Phase::Running(active) => {
+                let cause = why.clone();
+                self.tear_down(
+                    desk,
+                    from,
+                    active,
+                    Ending { failed: Some(why), kill_at: Tick::NEVER, cause: &cause },
+                );
+                true
+            }
+            other @ (Phase::Probing { .. }
+            | Phase::Idle { .. }
+            | Phase::Stopping { .. }
+            | Phase::Stuck { .. }) => {
+                self.phase = other;
+                false
+            }
+        }
+    }
+
+    fn tear_down(&mut self, desk: &mut Desk<'_>, from: &'static str, active: Active, ending: Ending<'_>) {
+        let Ending { failed, kill_at, cause } = ending;
+        let teardown = Teardown::begin(desk, &self.group, self.epoch, active.into_slots(), kill_at);
+        self.enter_from(desk, from, Phase::Stopping { teardown, failed }, cause);
+    }
+
+    /// What the probes at daemon start say.
+    fn found(&mut self, desk: &mut Desk<'_>, finding: Finding) -> bool {
+        let Phase::Probing { sweep, tries } = &self.phase else { return false };
+        let up: Vec<_> = sweep.looks().iter().map(|look| matches!(look, Look::Active(_))).collect();
+        let tries = tries + 1;
+        self.tell(desk, &finding);
+        match finding {
+            Finding::Nothing => self.enter(desk, Phase::Idle { failed: None }, "a probe found nothing"),
+            Finding::Blind(why) if tries < BOOT_PROBES_MAX => {
+                let sweep = Sweep::begin(desk, &self.group, self.epoch);
+                self.phase = Phase::Probing { sweep, tries };
+                drop(why);
+                false
+            }
+            Finding::Blind(why) => self.stick(desk, format!("it cannot be probed: {why}")),
+            Finding::Whole(epoch) => self.adopt(desk, epoch, &up, Stage::Running),
+            Finding::Part(Some(epoch)) => self.adopt(desk, epoch, &up, Stage::Starting),
+            Finding::Part(None) => {
+                let active = Active::adopted(&self.group, &up, desk.now);
+                let cause = "nobody knows who started what a probe found";
+                self.tear_down(desk, "probing", active, Ending { failed: None, kill_at: Tick::NEVER, cause });
+                true
+            }
+        }
+    }
+
+    fn adopt(&mut self, desk: &mut Desk<'_>, epoch: OwnershipEpoch, up: &[bool], stage: Stage) -> bool {
+        self.epoch = epoch;
+        desk.note(ManagerNote::Readopted { group: self.group.name.clone(), epoch });
+        let active = Active::adopted(&self.group, up, desk.now);
+        let phase = match stage {
+            Stage::Running => Phase::Running(active),
+            Stage::Starting => Phase::Starting(active),
+        };
+        self.enter(desk, phase, "an earlier life of the daemon started it")
+    }
+
+    fn tell(&self, desk: &mut Desk<'_>, finding: &Finding) {
+        let found = match finding {
+            Finding::Nothing => "nothing".to_owned(),
+            Finding::Whole(epoch) => format!("all of it, epoch {epoch}"),
+            Finding::Part(Some(epoch)) => format!("a part of it, epoch {epoch}"),
+            Finding::Part(None) => "resources of an unknown epoch".to_owned(),
+            Finding::Blind(why) => why.clone(),
+        };
+        desk.note(ManagerNote::Probed { group: self.group.name.clone(), found });
+    }
+
+    fn enter(&mut self, desk: &mut Desk<'_>, phase: Phase, cause: &str) -> bool {
+        let from = label(&self.phase);
+        self.enter_from(desk, from, phase, cause)
+    }
+
+    fn enter_from(&mut self, desk: &mut Desk<'_>, from: &'static str, phase: Phase, cause: &str) -> bool {
+        self.phase = phase;
+        let (group, epoch, to) = (self.group.name.clone(), self.epoch, label(&self.phase));
+        desk.note(ManagerNote::GroupChanged { group, epoch, from, to, cause: cause.to_owned() });
+        true
+    }
+}
+
+fn label(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Probing { .. } => "probing",
+        Phase::Idle { .. } => "free",
+        Phase::Starting(_) => "acquiring",
+        Phase::Running(_) => "online",
+        Phase::Stopping { .. } => "releasing",
+        Phase::Stuck { .. } => "stuck",
+    }
+}

@@ -1,0 +1,51 @@
+//! One resource of a group as this node drives it.
+
+use crate::desk::Pending;
+use phalanx_types::Tick;
+
+/// What a resource is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// Not begun, or known to be gone; a probe has the last word.
+    Down,
+    /// A start is under way.
+    Starting(Pending),
+    /// Active.
+    Up,
+    /// A start failed: something of it may be left.
+    Broken,
+    /// What is left of a failed application is killed before it is started again.
+    Clearing(Pending),
+    /// Failed for good; the group goes on without it (`then = "notify"`).
+    Lame,
+    /// An orderly stop is under way.
+    Stopping(Pending),
+    /// A start was under way when it had to end: it is being killed, but what it still does is awaited first.
+    Aborting(Pending),
+    /// A kill is under way.
+    Killing(Pending),
+}
+
+impl Slot {
+    /// The operation under way.
+    pub fn pending(&self) -> Option<&Pending> {
+        match self {
+            Slot::Starting(pending)
+            | Slot::Clearing(pending)
+            | Slot::Stopping(pending)
+            | Slot::Aborting(pending)
+            | Slot::Killing(pending) => Some(pending),
+            Slot::Down | Slot::Up | Slot::Broken | Slot::Lame => None,
+        }
+    }
+
+    /// When its operation is overdue.
+    pub fn deadline(&self) -> Tick {
+        self.pending().map_or(Tick::NEVER, |pending| pending.deadline)
+    }
+
+    /// Whether nothing of it was begun or left.
+    pub fn is_down(&self) -> bool {
+        matches!(self, Slot::Down)
+    }
+}

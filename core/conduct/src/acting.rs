@@ -1,0 +1,128 @@
+//! This node's own part: its agents, what they report, and what the active configuration makes of them.
+//!
+//! Reports are driven by difference: as long as the replicated state says something else of this node than its agents
+//! do, it says so again in every view.
+
+use crate::manager::{Manager, ManagerEffect, Turn};
+use crate::message::{Envelope, Word, encode};
+use phalanx_agent::{Agent, AgentEffect, Desk};
+use phalanx_events::ManagerNote;
+use phalanx_model::Cluster;
+use phalanx_plan::{Holding, Motion, render};
+use phalanx_types::limits::PLAN_RETRY_PAUSE;
+use phalanx_types::{Digest, GroupName, OperationId, OperationResult};
+use std::sync::Arc;
+
+impl Manager {
+    /// Makes a configuration the active one. All that a change of configuration means to the manager is here.
+    pub(crate) fn activate(
+        &mut self,
+        turn: &mut Turn<'_>,
+        version: u64,
+        blob: Vec<u8>,
+        cluster: Arc<Cluster>,
+    ) {
+        let config = Digest::of(&blob);
+        if self.state.config != config {
+            self.state.align(&cluster, config);
+        }
+        (self.config.version, self.config.blob, self.config.cluster) = (version, blob, Some(cluster.clone()));
+        self.planning.touch();
+        let names: Vec<_> = self.agents.keys().cloned().collect();
+        for name in names {
+            self.redefine(turn, &cluster, &name);
+        }
+        turn.note(ManagerNote::Activated { config, version });
+    }
+
+    fn redefine(&mut self, turn: &mut Turn<'_>, cluster: &Cluster, name: &GroupName) {
+        let group = cluster.groups.get(name).filter(|group| group.rank(self.me.node).is_some());
+        match group {
+            Some(group) => {
+                let group = Arc::new(group.clone());
+                self.with_agent(turn, name, |agent, _| agent.redefine(group));
+            }
+            None => {
+                let cause = "the new configuration does not have it here";
+                self.with_agent(turn, name, |agent, desk| agent.release(desk, cause));
+            }
+        }
+    }
+
+    /// Begins to probe groups that this node has not looked at yet.
+    pub(crate) fn enlist(&mut self, turn: &mut Turn<'_>) {
+        let until = self.unleased_until();
+        let groups: Vec<_> = self.unlisted().cloned().collect();
+        for group in groups {
+            let name = group.name.clone();
+            let mut effects: Vec<AgentEffect> = Vec::new();
+            let mut desk =
+                Desk { now: turn.now, standing: self.standing, ids: &mut self.ids, out: &mut effects };
+            let agent = Agent::new(&mut desk, Arc::new(group), until);
+            self.agents.insert(name, agent);
+            turn.out.extend(effects.into_iter().map(ManagerEffect::from));
+        }
+    }
+
+    /// Time passed or the standing changed. What the configuration no longer has here goes once it is free.
+    pub(crate) fn drive_agents(&mut self, turn: &mut Turn<'_>) {
+        let names: Vec<_> = self.agents.keys().cloned().collect();
+        for name in names {
+            self.with_agent(turn, &name, |agent, desk| agent.drive(desk));
+            if !self.may_host(&name) && self.agents.get(&name).is_some_and(Agent::is_idle) {
+                self.agents.remove(&name);
+            }
+        }
+    }
+
+    fn may_host(&self, name: &GroupName) -> bool {
+        let group = self.config.cluster.as_ref().and_then(|cluster| cluster.groups.get(name));
+        group.is_some_and(|group| group.rank(self.me.node).is_some())
+    }
+
+    pub(crate) fn operated(&mut self, turn: &mut Turn<'_>, id: OperationId, result: &OperationResult) {
+        let names: Vec<_> = self.agents.keys().cloned().collect();
+        for name in names {
+            if self.with_agent(turn, &name, |agent, desk| agent.operated(desk, id, result)) == Some(true) {
+                return;
+            }
+        }
+    }
+
+    /// Does this node's part of an agreed motion.
+    pub(crate) fn take_part(&mut self, turn: &mut Turn<'_>, name: &GroupName, motion: &Motion) {
+        let Some(cluster) = self.config.cluster.clone() else { return };
+        let cause = render::reason(&cluster, &motion.reason);
+        if motion.release.contains(&self.me.node) {
+            self.with_agent(turn, name, |agent, desk| agent.release(desk, &cause));
+        }
+        if let Some(acquire) = motion.acquire.filter(|acquire| acquire.node == self.me.node) {
+            self.with_agent(turn, name, |agent, desk| agent.acquire(desk, acquire.epoch, &cause));
+        }
+    }
+
+    /// Says what the replicated state does not know yet.
+    pub(crate) fn report(&mut self, turn: &mut Turn<'_>) {
+        let Some(view) = self.in_step().map(|membership| membership.view.id) else { return };
+        for (group, holding) in self.news() {
+            let word = Word::Report { group: group.clone(), holding: holding.clone() };
+            match turn.group.broadcast(encode(&Envelope { view, word })) {
+                Ok(()) => drop(self.reported.insert(group, holding)),
+                Err(_) => {
+                    self.retry_at = turn.now + PLAN_RETRY_PAUSE;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn news(&self) -> Vec<(GroupName, Holding)> {
+        let known = |name: &GroupName| self.state.groups.get(name).map(|record| record.holding(self.me.node));
+        let truths = self.agents.iter().map(|(name, agent)| (name, agent.holding()));
+        truths
+            .filter(|(name, truth)| known(name).is_some_and(|known| known != truth))
+            .filter(|(name, truth)| self.reported.get(*name) != Some(truth))
+            .map(|(name, truth)| (name.clone(), truth))
+            .collect()
+    }
+}

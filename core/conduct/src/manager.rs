@@ -1,0 +1,333 @@
+//! The manager of one node: its inputs, its effects, and the order in which one step does things.
+//!
+//! Replicated state changes only by ordered notices of a primary view this node is in step with. What happens on this
+//! node is decided by the difference between that state, the agents' own truth and the lease.
+
+use crate::message::{Papers, Transfer, encode};
+use crate::ordered::ConfigTalk;
+use crate::planning::Planning;
+use crate::request::{Reply, Request};
+use crate::requests::Requests;
+use crate::shutdown::Shutdown;
+use phalanx_agent::{Agent, AgentEffect, Desk, OperationIds, Phase as AgentPhase};
+use phalanx_events::ManagerNote;
+use phalanx_groups::{Group, Membership, Notice};
+use phalanx_membership::Standing;
+use phalanx_model::{Cluster, Group as ModelGroup};
+use phalanx_plan::{GroupsState, Holding};
+use phalanx_types::{
+    BootId, Digest, GroupName, Incarnation, Operation, OperationId, OperationResult, RequestId, ResourceName,
+    Span, Tick, Timings, ViewId,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The cluster manager on one node.
+pub struct Manager {
+    pub(crate) me: Incarnation,
+    pub(crate) boot: BootId,
+    pub(crate) born: Tick,
+    /// When the last step was.
+    pub(crate) now: Tick,
+    pub(crate) config: Config,
+    pub(crate) phase: Phase,
+    pub(crate) state: GroupsState,
+    pub(crate) agents: BTreeMap<GroupName, Agent>,
+    pub(crate) ids: OperationIds,
+    pub(crate) standing: Standing,
+    /// This node wrote its passport: nothing new is acquired until the next view.
+    pub(crate) sealed: bool,
+    /// What this node last reported of each group in this view.
+    pub(crate) reported: BTreeMap<GroupName, Holding>,
+    /// Whether the members of the view use one configuration.
+    pub(crate) talk: ConfigTalk,
+    pub(crate) planning: Planning,
+    pub(crate) requests: Requests,
+    pub(crate) shutdown: Shutdown,
+    /// Why each group stands still, as last told.
+    pub(crate) told: BTreeMap<GroupName, String>,
+    /// When something that the group would not take is tried again.
+    pub(crate) retry_at: Tick,
+}
+
+/// The active configuration.
+pub(crate) struct Config {
+    pub version: u64,
+    pub blob: Vec<u8>,
+    pub cluster: Option<Arc<Cluster>>,
+}
+
+/// How this node stands to the replicated state.
+pub(crate) enum Phase {
+    /// No view yet.
+    Alone,
+    /// A view without quorum: nothing changes but what the lease ends.
+    Apart(Box<Membership>),
+    /// A primary view whose state is still to come.
+    CatchingUp(Box<Membership>),
+    /// A primary view; the state is everybody's.
+    InStep(Box<Membership>),
+}
+
+/// What a manager hears.
+#[derive(Clone, Debug)]
+pub enum ManagerInput {
+    /// Time has passed.
+    Wake,
+    /// Its group has something to say, in order.
+    Notice(Notice),
+    /// `Group::standing` changed.
+    StandingChanged,
+    /// An operation ended.
+    Operated {
+        /// Which.
+        id: OperationId,
+        /// How.
+        result: OperationResult,
+    },
+    /// A started application's main process ended.
+    Ended {
+        /// Its group.
+        group: GroupName,
+        /// The application.
+        resource: ResourceName,
+        /// Exit code or signal, for people.
+        how: String,
+    },
+    /// An operator asks for something.
+    Asked {
+        /// Names the reply.
+        id: RequestId,
+        /// What.
+        request: Request,
+    },
+    /// A configuration becomes active: at an ordered point the same for all members, or as the answer to
+    /// [`ManagerEffect::Adopt`], before any other input.
+    Activate {
+        /// Its version; grows with each.
+        version: u64,
+        /// The configuration as it travels.
+        blob: Vec<u8>,
+        /// The configuration as it is used.
+        cluster: Arc<Cluster>,
+    },
+    /// Leave cleanly: groups go elsewhere first.
+    Shutdown,
+}
+
+/// What a manager wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ManagerEffect {
+    /// Run an operation.
+    Operate(Operation),
+    /// Answer a request.
+    Reply {
+        /// Which.
+        id: RequestId,
+        /// How it ended.
+        reply: Reply,
+    },
+    /// Make this configuration active: parse it and answer with [`ManagerInput::Activate`] before any other input.
+    Adopt {
+        /// Its version.
+        version: u64,
+        /// The configuration as a member gave it.
+        blob: Vec<u8>,
+    },
+    /// Something happened.
+    Note(ManagerNote),
+    /// After [`ManagerInput::Shutdown`]: nothing is left to be done here, the node may leave.
+    Leave {
+        /// In which state it leaves, for people.
+        why: String,
+    },
+}
+
+impl From<AgentEffect> for ManagerEffect {
+    fn from(effect: AgentEffect) -> ManagerEffect {
+        match effect {
+            AgentEffect::Operate(operation) => ManagerEffect::Operate(operation),
+            AgentEffect::Note(note) => ManagerEffect::Note(note),
+        }
+    }
+}
+
+/// What one step works with.
+pub(crate) struct Turn<'a> {
+    pub now: Tick,
+    pub group: &'a mut dyn Group,
+    pub out: &'a mut Vec<ManagerEffect>,
+}
+
+impl Turn<'_> {
+    pub fn note(&mut self, note: ManagerNote) {
+        self.out.push(ManagerEffect::Note(note));
+    }
+}
+
+impl Manager {
+    /// A manager of a new life. Its first step probes every group that this node may host.
+    pub fn new(now: Tick, me: Incarnation, boot: BootId, cluster: Option<Arc<Cluster>>) -> Manager {
+        let config = Config { version: 0, blob: Vec::new(), cluster };
+        let state = match &config.cluster {
+            Some(cluster) => GroupsState::fresh(cluster, Digest::of(&config.blob)),
+            None => GroupsState::empty(),
+        };
+        Manager {
+            me,
+            boot,
+            born: now,
+            now,
+            config,
+            phase: Phase::Alone,
+            state,
+            agents: BTreeMap::new(),
+            ids: OperationIds::default(),
+            standing: Standing::none(ViewId::NONE, Span::ZERO),
+            sealed: false,
+            reported: BTreeMap::new(),
+            talk: ConfigTalk::default(),
+            planning: Planning::default(),
+            requests: Requests::default(),
+            shutdown: Shutdown::No,
+            told: BTreeMap::new(),
+            retry_at: Tick::NEVER,
+        }
+    }
+
+    /// The same with the configuration as it travels and its version, for joiners without one.
+    pub fn with_config(mut self, version: u64, blob: Vec<u8>) -> Manager {
+        self.state.config = Digest::of(&blob);
+        (self.config.version, self.config.blob) = (version, blob);
+        self
+    }
+
+    /// Applies one input; pushes onto `out` what is to be done, in order.
+    ///
+    /// After a gap in this node's own time, a step with [`ManagerInput::Wake`] and the standing from before the gap
+    /// must come before anything that could renew the lease.
+    pub fn step(
+        &mut self,
+        now: Tick,
+        input: ManagerInput,
+        group: &mut dyn Group,
+        out: &mut Vec<ManagerEffect>,
+    ) {
+        (self.now, self.standing) = (now, group.standing());
+        let mut turn = Turn { now, group, out };
+        self.drive_agents(&mut turn);
+        match input {
+            ManagerInput::Wake | ManagerInput::StandingChanged => {}
+            ManagerInput::Notice(notice) => self.hear(&mut turn, notice),
+            ManagerInput::Operated { id, result } => self.operated(&mut turn, id, &result),
+            ManagerInput::Ended { group, resource, how } => {
+                self.with_agent(&mut turn, &group, |agent, desk| agent.ended(desk, &resource, &how));
+            }
+            ManagerInput::Asked { id, request } => self.asked(&mut turn, id, request),
+            ManagerInput::Activate { version, blob, cluster } => {
+                self.activate(&mut turn, version, blob, cluster);
+            }
+            ManagerInput::Shutdown => self.begin_shutdown(&mut turn),
+        }
+        self.settle(&mut turn);
+    }
+
+    /// Does everything that the present state of things calls for.
+    fn settle(&mut self, turn: &mut Turn<'_>) {
+        self.retry_at = Tick::NEVER;
+        self.enlist(turn);
+        self.tell_config(turn);
+        self.clear_agents(turn);
+        self.drive_agents(turn);
+        self.report(turn);
+        self.follow_requests(turn);
+        self.explain(turn);
+        self.propose(turn);
+        self.follow_shutdown(turn);
+    }
+
+    /// When the next step is due at the latest; [`Tick::NEVER`] if nothing is waited for.
+    pub fn wake_at(&self) -> Tick {
+        let let_go_at = self.standing.let_go_at();
+        let agents = self.agents.values().map(|agent| agent.wake_at(let_go_at));
+        let unlisted = self.unlisted().next().map_or(Tick::NEVER, |_| self.born);
+        agents
+            .chain([unlisted, self.retry_at, self.proofs_at(), self.planning.wake_at()])
+            .chain([self.requests.wake_at(), self.shutdown.wake_at(self.now)])
+            .min()
+            .unwrap_or(Tick::NEVER)
+    }
+
+    /// The body of this node's passport. From now on until the next view nothing new is acquired here: the others
+    /// rely on what the passport says. Call it only when one is written.
+    pub fn passport(&mut self) -> Vec<u8> {
+        self.sealed = true;
+        let claims = self.agents.iter().map(|(name, agent)| (name.clone(), agent.holding())).collect();
+        let config = self.config.cluster.as_ref().map(|_| Digest::of(&self.config.blob));
+        encode(&Papers { version: self.config.version, config, claims })
+    }
+
+    /// The replicated state for members that are not in step; taken at a membership notice, before or after its
+    /// step.
+    pub fn state(&self) -> Vec<u8> {
+        let (version, blob) = (self.config.version, self.config.blob.clone());
+        encode(&Transfer { version, blob, state: self.state.clone() })
+    }
+
+    /// Whether everything was probed, nothing is held and nothing is under way.
+    pub fn is_blank(&self) -> bool {
+        self.probed() && self.agents.values().all(Agent::is_idle)
+    }
+
+    /// Whether the probes at daemon start are over: the node may begin to beat.
+    pub fn probed(&self) -> bool {
+        self.unlisted().next().is_none() && self.agents.values().all(Agent::probed)
+    }
+
+    /// Whether something is held here, or may be from one moment to the next: the deadman has to watch.
+    pub fn holds_anything(&self) -> bool {
+        self.agents.values().any(|agent| match agent.phase() {
+            AgentPhase::Probing { .. } | AgentPhase::Idle { .. } => false,
+            AgentPhase::Starting(_)
+            | AgentPhase::Running(_)
+            | AgentPhase::Stopping { .. }
+            | AgentPhase::Stuck { .. } => true,
+        })
+    }
+
+    /// The view this node is in step with, if it is primary.
+    pub(crate) fn in_step(&self) -> Option<&Membership> {
+        match &self.phase {
+            Phase::InStep(membership) => Some(membership),
+            Phase::Alone | Phase::Apart(_) | Phase::CatchingUp(_) => None,
+        }
+    }
+
+    /// Groups that this node may host and has no agent for yet.
+    pub(crate) fn unlisted(&self) -> impl Iterator<Item = &ModelGroup> {
+        let groups = self.config.cluster.iter().flat_map(|cluster| cluster.groups.values());
+        groups
+            .filter(|group| group.rank(self.me.node).is_some())
+            .filter(|group| !self.agents.contains_key(&group.name))
+    }
+
+    /// Lets one agent act.
+    pub(crate) fn with_agent<T>(
+        &mut self,
+        turn: &mut Turn<'_>,
+        name: &GroupName,
+        act: impl FnOnce(&mut Agent, &mut Desk<'_>) -> T,
+    ) -> Option<T> {
+        let mut effects = Vec::new();
+        let mut desk = Desk { now: turn.now, standing: self.standing, ids: &mut self.ids, out: &mut effects };
+        let answer = self.agents.get_mut(name).map(|agent| act(agent, &mut desk));
+        turn.out.extend(effects.into_iter().map(ManagerEffect::from));
+        answer
+    }
+
+    /// How long what an earlier life left running may stay without a lease of this life.
+    pub(crate) fn unleased_until(&self) -> Tick {
+        let timing = self.config.cluster.as_ref().map(|cluster| Timings::of(cluster.timing));
+        timing.map_or(self.born, |timings| self.born + (timings.lease() - timings.stop_budget()))
+    }
+}

@@ -1,0 +1,116 @@
+//! What managers say to each other: ordered messages, proposals, passports and the state for a joiner.
+//!
+//! Every message names the view it was written in. One that turns up in another view is old news and is dropped by
+//! all alike; who sent it says it again if it still holds.
+
+use minicbor::{Decode, Encode};
+use phalanx_plan::transition::Claims;
+use phalanx_plan::{GroupsState, Holding, Order};
+use phalanx_types::{Digest, GroupName, ViewId};
+use std::collections::BTreeSet;
+
+/// An ordered message.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Envelope {
+    /// The view it was written in.
+    #[n(0)]
+    pub view: ViewId,
+    /// What is said.
+    #[n(1)]
+    pub word: Word,
+}
+
+/// What a manager says in order.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum Word {
+    /// What the sender has to do with a group now.
+    #[n(0)]
+    Report {
+        #[n(0)]
+        group: GroupName,
+        #[n(1)]
+        holding: Holding,
+    },
+    /// What an operator asked of the sender.
+    #[n(1)]
+    Order {
+        #[n(0)]
+        request: u64,
+        #[n(1)]
+        order: Order,
+    },
+    /// The sender shuts down.
+    #[n(2)]
+    Leaving,
+    /// After a cold start with different configurations: the newest of them.
+    #[n(3)]
+    Config {
+        #[n(0)]
+        version: u64,
+        #[cbor(n(1), with = "minicbor::bytes")]
+        blob: Vec<u8>,
+    },
+}
+
+/// A proposal.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum Proposal {
+    /// To begin a plan.
+    #[n(0)]
+    Plan(#[n(0)] PlanBallot),
+}
+
+/// A plan as it is voted on: everybody computes it again.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct PlanBallot {
+    /// The planner of the proposer.
+    #[n(0)]
+    pub level: u16,
+    /// The groups concerned.
+    #[n(1)]
+    pub groups: BTreeSet<GroupName>,
+    /// Digest of what the plan depends on.
+    #[n(2)]
+    pub inputs: Digest,
+    /// Digest of the plan.
+    #[n(3)]
+    pub plan: Digest,
+}
+
+/// What a node brings into a new view.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Papers {
+    /// Version of its configuration.
+    #[n(0)]
+    pub version: u64,
+    /// Digest of its configuration; `None` without one.
+    #[n(1)]
+    pub config: Option<Digest>,
+    /// What it holds.
+    #[n(2)]
+    pub claims: Claims,
+}
+
+/// The state for members that are not in step.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Transfer {
+    /// Version of the configuration.
+    #[n(0)]
+    pub version: u64,
+    /// The configuration, as the caller gave it.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub blob: Vec<u8>,
+    /// The state.
+    #[n(2)]
+    pub state: GroupsState,
+}
+
+/// Bytes of a message.
+pub(crate) fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
+    minicbor::to_vec(value).expect("encoding into memory cannot fail")
+}
+
+/// A message from bytes; `None` if it is none of ours.
+pub(crate) fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Option<T> {
+    minicbor::decode(bytes).ok()
+}

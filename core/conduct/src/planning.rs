@@ -1,0 +1,246 @@
+//! How managers agree on a plan: the first member in step proposes it, each computes it again and votes on its digest.
+//!
+//! A plan that was overtaken by news is not a disagreement: it is proposed anew. Two plans from the same inputs are: the
+//! groups concerned are then left alone until people have looked.
+
+use crate::manager::{Manager, Turn};
+use crate::message::{PlanBallot, Proposal, encode};
+use phalanx_events::ManagerNote;
+use phalanx_groups::{Cause, Membership, Outcome, ProposalId, Vote};
+use phalanx_model::Cluster;
+use phalanx_plan::{PLANNER_LEVEL, Plan, Verdict, inputs, plan, render, verdict};
+use phalanx_types::limits::{PLAN_RETRY_PAUSE, PLAN_VOTE_LIMIT};
+use phalanx_types::{Digest, GroupName, NodeId, Tick};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Said with a vote against a plan that news has overtaken.
+const OVERTAKEN: &str = "overtaken by news";
+/// Said with a vote against a plan that came out otherwise here.
+const DIVERGED: &str = "another plan from the same inputs";
+
+/// Where agreement on plans stands.
+#[derive(Default)]
+pub(crate) struct Planning {
+    /// This node's proposal under way.
+    proposed: Option<ProposalId>,
+    /// The plan voted for, with the inputs of each group then.
+    voted: Option<Voted>,
+    /// What is still to be agreed, on the node that proposes.
+    todo: Option<Plan>,
+    /// The state changed since `todo` was made.
+    news: bool,
+    /// Since when explanations are old.
+    untold: bool,
+    /// Not before this.
+    not_before: Tick,
+}
+
+struct Voted {
+    proposal: ProposalId,
+    plan: Plan,
+    inputs: BTreeMap<GroupName, Digest>,
+}
+
+impl Planning {
+    /// The replicated state changed.
+    pub(crate) fn touch(&mut self) {
+        (self.news, self.untold) = (true, true);
+    }
+
+    /// A new view: proposals of the old one are over.
+    pub(crate) fn reset(&mut self) {
+        *self = Planning { news: true, untold: true, ..Planning::default() };
+    }
+
+    pub(crate) fn wake_at(&self) -> Tick {
+        match self.todo.is_some() && self.proposed.is_none() {
+            true => self.not_before,
+            false => Tick::NEVER,
+        }
+    }
+}
+
+impl Manager {
+    /// Proposes what has to change, if that is this node's to do.
+    pub(crate) fn propose(&mut self, turn: &mut Turn<'_>) {
+        if std::mem::take(&mut self.planning.news) {
+            self.planning.todo = self.needed_plan();
+        }
+        if self.planning.proposed.is_some() || turn.now < self.planning.not_before {
+            return;
+        }
+        let (Some(plan), Some(membership)) = (&self.planning.todo, self.in_step()) else { return };
+        let groups = plan.groups();
+        let inputs = inputs(&membership.view, &self.state, &groups);
+        let plan = plan.digest();
+        let ballot = PlanBallot { level: PLANNER_LEVEL, groups: groups.clone(), inputs, plan };
+        match turn.group.propose(encode(&Proposal::Plan(ballot)), PLAN_VOTE_LIMIT) {
+            Ok(proposal) => {
+                self.planning.proposed = Some(proposal);
+                turn.note(ManagerNote::PlanProposed { plan, groups });
+            }
+            Err(_) => self.planning.not_before = turn.now + PLAN_RETRY_PAUSE,
+        }
+    }
+
+    /// The plan that this node has to propose; `None` if there is none or another node proposes.
+    fn needed_plan(&self) -> Option<Plan> {
+        let (membership, cluster) = (self.in_step()?, self.config.cluster.as_ref()?);
+        let proposes = self.config_agreed() && self.proposer(membership) == Some(self.me.node);
+        let plan = proposes.then(|| plan(cluster, &membership.view, &self.state))?;
+        (!plan.is_empty()).then_some(plan)
+    }
+
+    /// A vote on a plan is asked for.
+    pub(crate) fn vote(&mut self, turn: &mut Turn<'_>, proposal: ProposalId, ballot: &PlanBallot) {
+        let (vote, word) = match self.judge(proposal, ballot) {
+            Ok(voted) => {
+                self.planning.voted = Some(voted);
+                (Vote::Approve, String::new())
+            }
+            Err(Doubt::Overtaken(word)) => (Vote::Reject, word),
+            Err(Doubt::Diverged(ours)) => {
+                turn.note(ManagerNote::PlanDiverged { theirs: ballot.plan, ours });
+                (Vote::Reject, format!("{DIVERGED}: {ours}"))
+            }
+        };
+        turn.group.vote(proposal, vote, &word);
+    }
+
+    fn judge(&self, proposal: ProposalId, ballot: &PlanBallot) -> Result<Voted, Doubt> {
+        let not_in_step = || Doubt::Overtaken("not in step".into());
+        let membership = self.in_step().ok_or_else(not_in_step)?;
+        let cluster = self.config.cluster.as_ref().ok_or_else(not_in_step)?;
+        if ballot.level != PLANNER_LEVEL {
+            return Err(Doubt::Overtaken(format!("planner level {PLANNER_LEVEL}, not {}", ballot.level)));
+        }
+        let view = &membership.view;
+        if inputs(view, &self.state, &ballot.groups) != ballot.inputs {
+            return Err(Doubt::Overtaken(OVERTAKEN.into()));
+        }
+        let plan = phalanx_plan::plan::plan_of(cluster, view, &self.state, &ballot.groups);
+        match plan.digest() == ballot.plan {
+            true => Ok(Voted { proposal, inputs: self.inputs_of_each(membership, &ballot.groups), plan }),
+            false => Err(Doubt::Diverged(plan.digest())),
+        }
+    }
+
+    fn inputs_of_each(
+        &self,
+        membership: &Membership,
+        groups: &BTreeSet<GroupName>,
+    ) -> BTreeMap<GroupName, Digest> {
+        let of = |name: &GroupName| inputs(&membership.view, &self.state, &BTreeSet::from([name.clone()]));
+        groups.iter().map(|name| (name.clone(), of(name))).collect()
+    }
+
+    /// A plan was decided on.
+    pub(crate) fn decided(
+        &mut self,
+        turn: &mut Turn<'_>,
+        proposal: ProposalId,
+        ballot: &PlanBallot,
+        outcome: Outcome,
+    ) {
+        let voted = self.planning.voted.take().filter(|voted| voted.proposal == proposal);
+        if self.planning.proposed == Some(proposal) {
+            self.planning.proposed = None;
+        }
+        self.planning.touch();
+        match (outcome, voted) {
+            (Outcome::Approved, Some(voted)) => self.begin(turn, voted),
+            (Outcome::Approved, None) => turn.note(refused("it was agreed before this node was in step")),
+            (Outcome::Rejected(cause), _) => self.refused(turn, ballot, &cause),
+        }
+    }
+
+    /// Begins an agreed plan, but for groups that had news since the vote.
+    fn begin(&mut self, turn: &mut Turn<'_>, voted: Voted) {
+        let (Some(membership), Some(cluster)) = (self.in_step(), self.config.cluster.clone()) else { return };
+        let now = self.inputs_of_each(membership, &voted.plan.groups());
+        let view = membership.view.clone();
+        let mut plan = voted.plan;
+        let overtaken = |name: &GroupName| now.get(name) != voted.inputs.get(name);
+        plan.motions.retain(|name, _| !overtaken(name));
+        plan.steps.retain(|step| plan.motions.contains_key(&step.group));
+        self.state.agree(&view, &plan);
+        turn.note(ManagerNote::PlanAgreed {
+            plan: plan.digest(),
+            view: view.id,
+            steps: plan.lines(&cluster),
+        });
+        if self.sealed {
+            return;
+        }
+        for (name, motion) in &plan.motions {
+            self.take_part(turn, name, motion);
+        }
+    }
+
+    fn refused(&mut self, turn: &mut Turn<'_>, ballot: &PlanBallot, cause: &Cause) {
+        let (cause, pause) = match cause {
+            Cause::Voted(words) if words.values().any(|word| word.starts_with(DIVERGED)) => {
+                self.state.halt(&ballot.groups, "managers computed different plans from the same inputs");
+                ("managers computed different plans".to_owned(), false)
+            }
+            Cause::Voted(words) => {
+                let words: Vec<_> = words.iter().map(|(node, word)| format!("{node}: {word}")).collect();
+                (words.join(", "), words.iter().any(|word| !word.ends_with(OVERTAKEN)))
+            }
+            Cause::Silent(nodes) => (format!("no vote from {nodes:?}"), true),
+            Cause::ViewChanged => ("the view changed".to_owned(), false),
+            Cause::Collided => ("another proposal was running".to_owned(), true),
+        };
+        if pause {
+            self.planning.not_before = turn.now + PLAN_RETRY_PAUSE;
+        }
+        turn.note(refused(&cause));
+    }
+
+    /// Tells why groups are left as they are, where that changed.
+    pub(crate) fn explain(&mut self, turn: &mut Turn<'_>) {
+        if !std::mem::take(&mut self.planning.untold) {
+            return;
+        }
+        for (group, reason) in self.standstills() {
+            if self.told.get(&group) != Some(&reason) {
+                self.told.insert(group.clone(), reason.clone());
+                turn.note(ManagerNote::StandingStill { group, reason });
+            }
+        }
+    }
+
+    fn standstills(&self) -> Vec<(GroupName, String)> {
+        let (Some(membership), Some(cluster)) = (self.in_step(), &self.config.cluster) else {
+            return Vec::new();
+        };
+        let why = |group: &phalanx_model::Group| match verdict(group, &membership.view, &self.state) {
+            Verdict::Stay(why) => Some((group.name.clone(), render::standstill(cluster, &group.name, &why))),
+            Verdict::Move(_) => None,
+        };
+        cluster.groups.values().filter_map(why).collect()
+    }
+
+    /// The first member that has the active configuration.
+    fn proposer(&self, membership: &Membership) -> Option<NodeId> {
+        let has_config = |node: &&NodeId| {
+            let papers = membership.passports.get(*node).and_then(|one| crate::ordered::papers(&one.body));
+            self.config_told() || papers.is_some_and(|papers| papers.config == Some(self.state.config))
+        };
+        membership.view.members.keys().find(has_config).copied()
+    }
+
+    pub(crate) fn cluster(&self) -> Option<&Cluster> {
+        self.config.cluster.as_deref()
+    }
+}
+
+/// Why a plan is not voted for.
+enum Doubt {
+    Overtaken(String),
+    Diverged(Digest),
+}
+
+fn refused(cause: &str) -> ManagerNote {
+    ManagerNote::PlanRefused { cause: cause.to_owned() }
+}

@@ -1,0 +1,244 @@
+//! The state of things as one value, for `phalanx status` and programs: where each group is, and why.
+
+use crate::manager::{Manager, Phase};
+use phalanx_groups::Membership;
+use phalanx_model::Cluster;
+use phalanx_plan::{GroupRecord, Holding, Intent, Standstill, Verdict, render, verdict};
+use phalanx_types::{BootId, Digest, GroupName, NodeId, OwnershipEpoch, Span, Tick, View};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The node that says so.
+    pub node: String,
+    /// Its start number.
+    pub start: u64,
+    /// The boot of its host.
+    pub boot: BootId,
+    /// The view it is in.
+    pub view: Option<String>,
+    /// Whether it may run resources and is in step.
+    pub in_step: bool,
+    /// The quorum in words: `no quorum: 1 of 3, waiting for bob, cyd`.
+    pub quorum: String,
+    /// How long the lease holds.
+    pub lease_left: Span,
+    /// Version of the active configuration.
+    pub config_version: u64,
+    /// Its digest; `None` without one.
+    pub config: Option<Digest>,
+    /// Whether the node shuts down.
+    pub leaving: bool,
+    /// Every configured node by name.
+    pub nodes: BTreeMap<String, NodeStatus>,
+    /// Every configured group.
+    pub groups: BTreeMap<GroupName, GroupStatus>,
+}
+
+/// A node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NodeStatus {
+    /// Whether it is a member of the view.
+    pub member: bool,
+    /// Whether it counts toward the quorum.
+    pub counts: bool,
+    /// Its start number, as a member.
+    pub start: Option<u64>,
+}
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GroupStatus {
+    /// Its state in one word.
+    pub state: GroupWord,
+    /// Where it is, or is going.
+    pub node: Option<String>,
+    /// Its last acquisition.
+    pub epoch: OwnershipEpoch,
+    /// What the operator wants.
+    pub intent: Intent,
+    /// The node it was moved to.
+    pub placed: Option<String>,
+    /// Why it is as it is.
+    pub reason: String,
+    /// Nodes whose proof is waited for here.
+    pub awaiting: Vec<String>,
+    /// What each of its nodes has to do with it.
+    pub nodes: BTreeMap<String, Holding>,
+}
+
+/// A group's state in one word (PowerHA: clRGinfo).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupWord {
+    /// All its resources are active on one node.
+    Online,
+    /// It is being started.
+    Acquiring,
+    /// It is being stopped.
+    Releasing,
+    /// It runs nowhere, as it should.
+    Offline,
+    /// People must look.
+    Error,
+    /// This node cannot tell.
+    Unknown,
+}
+
+impl Manager {
+    /// The state of things as this node knows it.
+    pub fn status(&self, now: Tick) -> Status {
+        let view = self.view();
+        let nodes = self.cluster().map(|cluster| {
+            let all = cluster.nodes.iter();
+            all.map(|(id, node)| (node.name.to_string(), node_status(view, *id))).collect()
+        });
+        Status {
+            node: self.name(self.me.node),
+            start: self.me.start,
+            boot: self.boot,
+            view: view.map(|view| view.id.to_string()),
+            in_step: self.in_step().is_some(),
+            quorum: self.quorum(),
+            lease_left: now.until(self.standing.lease_until),
+            config_version: self.config.version,
+            config: self.cluster().map(|_| self.state.config),
+            leaving: self.shutdown != crate::shutdown::Shutdown::No,
+            nodes: nodes.unwrap_or_default(),
+            groups: self.groups(now),
+        }
+    }
+
+    /// The quorum in words, with who is missing if there is none.
+    pub(crate) fn quorum(&self) -> String {
+        let (Some(cluster), Some(view)) = (self.cluster(), self.view()) else { return self.no_quorum() };
+        match view.primary {
+            true => format!("quorum: {} of {}", counting(view), cluster.nodes.len()),
+            false => self.no_quorum(),
+        }
+    }
+
+    /// That there is no quorum, and who is waited for.
+    pub(crate) fn no_quorum(&self) -> String {
+        let Some(cluster) = self.cluster() else { return "no configuration".into() };
+        let view = self.view();
+        let counts =
+            |node: &NodeId| view.and_then(|view| view.members.get(node)).is_some_and(|one| one.counts);
+        let missing = cluster.nodes.keys().filter(|node| !counts(node) && **node != self.me.node);
+        let missing: Vec<_> = missing.map(|node| self.name(*node)).collect();
+        let there = view.map_or(0, counting).max(1);
+        format!("no quorum: {there} of {}, waiting for {}", cluster.nodes.len(), missing.join(", "))
+    }
+
+    fn view(&self) -> Option<&View> {
+        match &self.phase {
+            Phase::Alone => None,
+            Phase::Apart(membership) | Phase::CatchingUp(membership) | Phase::InStep(membership) => {
+                Some(&membership.view)
+            }
+        }
+    }
+
+    fn groups(&self, now: Tick) -> BTreeMap<GroupName, GroupStatus> {
+        let Some(cluster) = self.cluster() else { return BTreeMap::new() };
+        let record = |name: &GroupName| self.state.groups.get(name).cloned().unwrap_or_default();
+        cluster
+            .groups
+            .keys()
+            .map(|name| (name.clone(), self.group_status(cluster, name, &record(name), now)))
+            .collect()
+    }
+
+    fn group_status(
+        &self,
+        cluster: &Cluster,
+        name: &GroupName,
+        record: &GroupRecord,
+        now: Tick,
+    ) -> GroupStatus {
+        let (state, node, reason) = match self.in_step() {
+            Some(membership) => self.known(cluster, name, record, membership),
+            None => self.guessed(name),
+        };
+        let nodes = record.nodes.iter().map(|(node, said)| (self.name(*node), said.holding.clone()));
+        GroupStatus {
+            state,
+            node: node.map(|node| self.name(node)),
+            epoch: record.epoch,
+            intent: record.intent,
+            placed: record.placed.map(|node| self.name(node)),
+            reason,
+            awaiting: self.unproven(name, now).into_iter().map(|node| self.name(node)).collect(),
+            nodes: nodes.collect(),
+        }
+    }
+
+    /// In step: what everybody knows.
+    fn known(
+        &self,
+        cluster: &Cluster,
+        name: &GroupName,
+        record: &GroupRecord,
+        membership: &Membership,
+    ) -> (GroupWord, Option<NodeId>, String) {
+        let Some(group) = cluster.groups.get(name) else {
+            return (GroupWord::Unknown, None, "not configured".into());
+        };
+        let motion = record.motion.clone();
+        match (motion, verdict(group, &membership.view, &self.state)) {
+            (Some(motion), _) | (None, Verdict::Move(motion)) => {
+                let to = motion.acquire.map(|acquire| acquire.node);
+                let word = if to.is_some() { GroupWord::Acquiring } else { GroupWord::Releasing };
+                (word, to.or(motion.release.first().copied()), render::reason(cluster, &motion.reason))
+            }
+            (None, Verdict::Stay(why)) => {
+                let (word, node) = word(&why);
+                (word, node, render::standstill(cluster, name, &why))
+            }
+        }
+    }
+
+    /// Without quorum: only what this node itself does.
+    fn guessed(&self, name: &GroupName) -> (GroupWord, Option<NodeId>, String) {
+        let me = Some(self.me.node);
+        let quorum = self.quorum();
+        match self.agents.get(name).map(|agent| agent.holding()) {
+            Some(Holding::Online { .. }) => (GroupWord::Online, me, quorum),
+            Some(Holding::Acquiring { .. }) => (GroupWord::Acquiring, me, quorum),
+            Some(Holding::Releasing { .. }) => (GroupWord::Releasing, me, quorum),
+            Some(Holding::Stuck { why, .. }) => (GroupWord::Error, me, why),
+            Some(Holding::Free { .. } | Holding::Unknown | Holding::Lost { .. }) | None => {
+                (GroupWord::Unknown, None, quorum)
+            }
+        }
+    }
+}
+
+fn word(why: &Standstill) -> (GroupWord, Option<NodeId>) {
+    match why {
+        Standstill::Online { node } => (GroupWord::Online, Some(*node)),
+        Standstill::InMotion => (GroupWord::Acquiring, None),
+        Standstill::ByOperator | Standstill::LackOfNode | Standstill::AwaitsHome { .. } => {
+            (GroupWord::Offline, None)
+        }
+        Standstill::FailedEverywhere | Standstill::Halted { .. } => (GroupWord::Error, None),
+        Standstill::Stuck { node, .. } => (GroupWord::Error, Some(*node)),
+        Standstill::Releasing { node } => (GroupWord::Releasing, Some(*node)),
+        Standstill::Unprobed { node } => (GroupWord::Unknown, Some(*node)),
+    }
+}
+
+fn counting(view: &View) -> usize {
+    view.members.values().filter(|member| member.counts).count()
+}
+
+fn node_status(view: Option<&View>, node: NodeId) -> NodeStatus {
+    let member = view.and_then(|view| view.members.get(&node));
+    NodeStatus {
+        member: member.is_some(),
+        counts: member.is_some_and(|member| member.counts),
+        start: member.map(|member| member.incarnation.start),
+    }
+}

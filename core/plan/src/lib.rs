@@ -1,0 +1,19 @@
+//! Where each group belongs, and the graph of steps that brings it there.
+//!
+//! Pure functions of the agreed view and the replicated state: every manager computes the same plan from them, byte
+//! for byte. Never acts, never looks at a clock, never guesses what a node holds: what is not reported is unknown.
+#![forbid(unsafe_code)]
+
+pub mod order;
+pub mod place;
+pub mod plan;
+pub mod render;
+pub mod state;
+pub mod step;
+pub mod transition;
+
+pub use order::{Objection, Order};
+pub use place::{Standstill, Verdict, verdict};
+pub use plan::{PLANNER_LEVEL, Plan, inputs, plan};
+pub use state::{Acquire, GroupRecord, GroupsState, Holding, Intent, Motion, NodeRecord, Reason, Urge};
+pub use step::{Step, StepId, StepKind};

@@ -1,0 +1,264 @@
+//! Where one group belongs: the policies, in the order in which they win.
+//!
+//! An operator's word comes before a policy, letting go before acquiring, an acquisition under way before a better
+//! place. Never places a group while another node may mean to have it.
+
+use crate::state::{Acquire, GroupRecord, GroupsState, Holding, Intent, Motion, Reason, Urge};
+use phalanx_model::{Fallback, Fallover, Group, Startup};
+use phalanx_types::{NodeId, View};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// What is to be done with a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum Verdict {
+    /// It has to change.
+    Move(Motion),
+    /// It stays as it is.
+    Stay(Standstill),
+}
+
+/// Why nothing is done with a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "standstill", rename_all = "kebab-case")]
+pub enum Standstill {
+    /// It runs where it belongs.
+    Online {
+        /// Where.
+        node: NodeId,
+    },
+    /// An agreed change is under way.
+    InMotion,
+    /// An operator brought it offline.
+    ByOperator,
+    /// None of its nodes is there (PowerHA: lack of available node).
+    LackOfNode,
+    /// It starts on its home node only, and that is not there.
+    AwaitsHome {
+        /// The home node.
+        home: NodeId,
+    },
+    /// It failed on every node that is there (PowerHA: ERROR).
+    FailedEverywhere,
+    /// A node could not stop it.
+    Stuck {
+        /// Where.
+        node: NodeId,
+        /// What is in the way.
+        why: String,
+    },
+    /// A node is still letting it go.
+    Releasing {
+        /// Which.
+        node: NodeId,
+    },
+    /// A member has not looked yet whether it holds it.
+    Unprobed {
+        /// Which.
+        node: NodeId,
+    },
+    /// Managers disagreed over its plan: people must look.
+    Halted {
+        /// What was disagreed on.
+        why: String,
+    },
+}
+
+/// What is to be done with `group` in this view and state.
+pub fn verdict(group: &Group, view: &View, state: &GroupsState) -> Verdict {
+    let Some(record) = state.groups.get(&group.name) else {
+        return Verdict::Stay(Standstill::LackOfNode);
+    };
+    let place = Place { group, view, state, record };
+    match (&record.halted, &record.motion) {
+        (Some(why), _) => Verdict::Stay(Standstill::Halted { why: why.clone() }),
+        (None, Some(_)) => Verdict::Stay(Standstill::InMotion),
+        (None, None) => place.verdict(),
+    }
+}
+
+/// The node an operator's move or restore would bring the group to, if any is eligible.
+pub fn best(group: &Group, view: &View, state: &GroupsState) -> Option<NodeId> {
+    let record = state.groups.get(&group.name)?;
+    Place { group, view, state, record }.best()
+}
+
+struct Place<'a> {
+    group: &'a Group,
+    view: &'a View,
+    state: &'a GroupsState,
+    record: &'a GroupRecord,
+}
+
+impl Place<'_> {
+    fn verdict(&self) -> Verdict {
+        let claimants: Vec<_> =
+            self.record.claimants().into_iter().filter(|node| self.view.has(*node)).collect();
+        match (self.record.intent, claimants.as_slice()) {
+            (Intent::Offline, []) => Verdict::Stay(self.blocked().unwrap_or(Standstill::ByOperator)),
+            (Intent::Offline, holders) => release(holders, Reason::Offline),
+            (Intent::Policy, []) => self.blocked().map_or_else(|| self.bring_online(), Verdict::Stay),
+            (Intent::Policy, [holder]) => self.review(*holder),
+            (Intent::Policy, [others @ .., keeper]) => Verdict::Move(Motion {
+                release: others.iter().copied().collect(),
+                acquire: self.continued(*keeper),
+                reason: Reason::Claimed { keeper: *keeper },
+            }),
+        }
+    }
+
+    /// What keeps a group that nobody claims from starting anywhere.
+    fn blocked(&self) -> Option<Standstill> {
+        let members = self.group.nodes.iter().filter(|node| self.view.has(**node));
+        let found = members.map(|node| (*node, self.record.holding(*node)));
+        found.filter_map(|(node, holding)| hindrance(node, holding)).next()
+    }
+
+    fn bring_online(&self) -> Verdict {
+        match self.candidate() {
+            Ok(node) => Verdict::Move(Motion {
+                release: BTreeSet::new(),
+                acquire: Some(Acquire { node, epoch: self.record.epoch.next(self.view.id) }),
+                reason: self.why_online(),
+            }),
+            Err(standstill) => Verdict::Stay(standstill),
+        }
+    }
+
+    /// The node to start on while the group runs nowhere.
+    fn candidate(&self) -> Result<NodeId, Standstill> {
+        let home = self.group.nodes[0];
+        match (self.record.started || self.record.placed.is_some(), self.group.startup) {
+            (false, Startup::HomeNode) if !self.view.has(home) => Err(Standstill::AwaitsHome { home }),
+            (false, Startup::HomeNode | Startup::FirstAvailable) => self.next(),
+            (true, Startup::HomeNode | Startup::FirstAvailable) => match self.group.fallover {
+                Fallover::NextPriority => self.next(),
+            },
+        }
+    }
+
+    fn next(&self) -> Result<NodeId, Standstill> {
+        let failed = |node: &NodeId| self.view.has(*node) && self.record.failure(*node).is_some();
+        self.best().ok_or_else(|| match self.group.nodes.iter().any(failed) {
+            true => Standstill::FailedEverywhere,
+            false => Standstill::LackOfNode,
+        })
+    }
+
+    /// Whether the one node that has the group keeps it.
+    fn review(&self, holder: NodeId) -> Verdict {
+        let (leaving, target) = (self.leaves(holder), self.target(holder));
+        match target {
+            Some(to) if to == holder => self.keep(holder),
+            None if !leaving => self.keep(holder),
+            Some(to) => Verdict::Move(Motion {
+                release: BTreeSet::from([holder]),
+                acquire: Some(Acquire { node: to, epoch: self.record.epoch.next(self.view.id) }),
+                reason: self.why_moved(holder, to),
+            }),
+            None => release(&[holder], Reason::Leaving { node: holder }),
+        }
+    }
+
+    fn keep(&self, holder: NodeId) -> Verdict {
+        match self.continued(holder) {
+            Some(acquire) => Verdict::Move(Motion {
+                release: BTreeSet::new(),
+                acquire: Some(acquire),
+                reason: Reason::Continued,
+            }),
+            None => Verdict::Stay(Standstill::Online { node: holder }),
+        }
+    }
+
+    /// The acquisition of `holder` that is still to be finished.
+    fn continued(&self, holder: NodeId) -> Option<Acquire> {
+        match self.record.holding(holder) {
+            Holding::Acquiring { epoch } => Some(Acquire { node: holder, epoch: *epoch }),
+            Holding::Unknown
+            | Holding::Online { .. }
+            | Holding::Releasing { .. }
+            | Holding::Stuck { .. }
+            | Holding::Free { .. }
+            | Holding::Lost { .. } => None,
+        }
+    }
+
+    /// Where the group that `holder` has should be.
+    fn target(&self, holder: NodeId) -> Option<NodeId> {
+        let settled = matches!(self.record.holding(holder), Holding::Online { .. });
+        let moves = match (self.record.urge, self.group.fallback) {
+            (Urge::Operator, Fallback::HigherPriority | Fallback::Never) => true,
+            (Urge::None, Fallback::HigherPriority) => settled,
+            (Urge::None, Fallback::Never) => false,
+        };
+        match moves || self.leaves(holder) {
+            true => self.best(),
+            false => Some(holder),
+        }
+    }
+
+    /// The best node that could have the group: the one it was moved to, then by priority.
+    fn best(&self) -> Option<NodeId> {
+        let ranking = self.record.placed.iter().chain(&self.group.nodes);
+        ranking.copied().find(|node| self.eligible(*node))
+    }
+
+    fn eligible(&self, node: NodeId) -> bool {
+        let holding = self.record.holding(node);
+        self.view.has(node)
+            && !self.leaves(node)
+            && self.group.rank(node).is_some()
+            && (holding.is_free() || holding.claims())
+            && self.record.failure(node).is_none()
+    }
+
+    fn leaves(&self, node: NodeId) -> bool {
+        self.view.members.get(&node).is_some_and(|member| self.state.leaving.contains(&member.incarnation))
+    }
+
+    fn why_moved(&self, holder: NodeId, to: NodeId) -> Reason {
+        match (self.leaves(holder), self.record.urge) {
+            (true, _) => Reason::Leaving { node: holder },
+            (false, Urge::Operator) => Reason::Moved { to },
+            (false, Urge::None) => Reason::Fallback { to },
+        }
+    }
+
+    fn why_online(&self) -> Reason {
+        let nodes = || self.group.nodes.iter().copied();
+        let lost = nodes().filter(|node| self.was_lost(*node)).max_by_key(|node| self.epoch_at(*node));
+        let failed = nodes()
+            .filter_map(|node| self.record.failure(node).map(|why| (node, why)))
+            .max_by_key(|(node, _)| self.epoch_at(*node));
+        match (self.record.started, failed, lost) {
+            (true, Some((failed, why)), _) => Reason::NextNode { failed, why: why.to_owned() },
+            (true, None, Some(from)) => Reason::Fallover { from },
+            (true, None, None) => Reason::Recovered,
+            (false, _, _) => Reason::Startup,
+        }
+    }
+
+    fn was_lost(&self, node: NodeId) -> bool {
+        matches!(self.record.holding(node), Holding::Lost { held: true, .. })
+    }
+
+    fn epoch_at(&self, node: NodeId) -> phalanx_types::OwnershipEpoch {
+        self.record.holding(node).epoch()
+    }
+}
+
+fn release(holders: &[NodeId], reason: Reason) -> Verdict {
+    Verdict::Move(Motion { release: holders.iter().copied().collect(), acquire: None, reason })
+}
+
+fn hindrance(node: NodeId, holding: &Holding) -> Option<Standstill> {
+    match holding {
+        Holding::Unknown => Some(Standstill::Unprobed { node }),
+        Holding::Releasing { .. } => Some(Standstill::Releasing { node }),
+        Holding::Stuck { why, .. } => Some(Standstill::Stuck { node, why: why.clone() }),
+        Holding::Free { .. } | Holding::Acquiring { .. } | Holding::Online { .. } => None,
+        // Of a member this lasts only until its passport is read.
+        Holding::Lost { .. } => Some(Standstill::Unprobed { node }),
+    }
+}
