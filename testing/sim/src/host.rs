@@ -37,6 +37,8 @@ pub struct Host<N> {
     pub deadman: Deadman,
     /// When the deadman looks next, on the global clock.
     pub look: u64,
+    /// When the last lease end reaches the deadman, and its last answer the daemon: that socket keeps its order.
+    pub socket: (u64, u64),
     /// What is active here.
     pub resources: Resources,
     /// Its daemon, if it runs.

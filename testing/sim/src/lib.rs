@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod core;
 pub mod deadman;
 pub mod disk;
 mod drivers;
@@ -15,7 +16,6 @@ pub mod node;
 mod power;
 pub mod queue;
 pub mod random;
-pub mod real;
 pub mod report;
 pub mod resource;
 pub mod run;

@@ -41,6 +41,7 @@ pub(crate) fn new_host<N>(
         journal: Journal::new(seed, node, ledger),
         deadman: new_deadman(&setting.timings(), clocks),
         look: u64::MAX,
+        socket: (0, 0),
         resources: Resources::new(seed, node, setting),
         daemon: None,
         away: None,

@@ -37,6 +37,17 @@ pub struct Course {
     pub lite: Lite,
     /// Which faults.
     pub mode: Mode,
+    /// Whether everything must be well in the end, too.
+    pub judge: Judge,
+}
+
+/// What a run is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judge {
+    /// Safety and liveness.
+    All,
+    /// Safety only.
+    Safety,
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
@@ -46,7 +57,7 @@ fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Runs one seed. A panic of a core is a violation like any other.
 pub fn run_seed<F: Factory>(factory: &F, seed: u64, course: Course, trace: Trace) -> Outcome {
-    let mut world = World::new(factory.clone(), seed, course.lite, course.mode, trace);
+    let mut world = World::new(factory.clone(), seed, course, trace);
     let verdict = catch_unwind(AssertUnwindSafe(|| world.run()));
     let violation = match verdict {
         Ok(verdict) => verdict.err(),

@@ -20,10 +20,7 @@ impl<F: Factory> World<F> {
         let index = host as u8;
         match effect {
             Effect::Send { to, path, lane: _, bytes } => self.send(host, start, to, path, bytes),
-            Effect::Feed { until } => {
-                let after = self.local_way();
-                self.later(after, Happening::Feeds { host: index, start, until });
-            }
+            Effect::Feed { until } => self.feed(host, start, until),
             Effect::Store { token, record } => self.store(host, start, token, record),
             Effect::Operate(operation) => {
                 let after = self.local_way();
@@ -131,6 +128,21 @@ impl<F: Factory> World<F> {
         self.hears(lives.1.0, to.1, Input::Frame { path, from: sender, bytes });
     }
 
+    fn feed(&mut self, host: usize, start: u64, until: Tick) {
+        let due = self.now + self.local_way().0;
+        let last = &mut self.hosts[host].socket.0;
+        *last = due.max(*last + 1);
+        self.queue.push(*last, Happening::Feeds { host: host as u8, start, until });
+    }
+
+    /// What the deadman answers comes in the order of what it was told.
+    fn deadman_answers(&mut self, host: usize, start: u64, input: Input) {
+        let due = self.now + self.local_way().0;
+        let last = &mut self.hosts[host].socket.1;
+        *last = due.max(*last + 1);
+        self.queue.push(*last, Happening::Hears { host: host as u8, start, input: Box::new(input) });
+    }
+
     /// The deadman takes a lease end, or is not there to take it.
     pub(crate) fn feeds(&mut self, host: usize, start: u64, until: Tick) {
         if !self.hosts[host].up {
@@ -142,7 +154,7 @@ impl<F: Factory> World<F> {
             self.tell(host, What::Fed { until, until_global });
             self.set_deadman(host);
         }
-        self.answer(host, start, if accepted { Input::Fed { until } } else { Input::Unfed });
+        self.deadman_answers(host, start, if accepted { Input::Fed { until } } else { Input::Unfed });
     }
 
     fn store(&mut self, host: usize, start: u64, token: StoreToken, record: Record) {

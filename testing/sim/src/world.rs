@@ -9,8 +9,9 @@ use crate::net::Net;
 use crate::node::{Factory, SimNode};
 use crate::queue::Queue;
 use crate::random::{Random, Stream};
+use crate::run::{Course, Judge};
 use crate::session::Sessions;
-use crate::setting::{Lite, Setting};
+use crate::setting::Setting;
 use crate::trace::Trace;
 use phalanx_node::{Effect, Input};
 use phalanx_oracle::{Census, Event, GlobalTime, Oracle, Violation, What};
@@ -168,7 +169,8 @@ pub struct World<F: Factory> {
 
 impl<F: Factory> World<F> {
     /// The world of this seed.
-    pub fn new(factory: F, seed: u64, lite: Lite, mode: Mode, trace: Trace) -> World<F> {
+    pub fn new(factory: F, seed: u64, course: Course, trace: Trace) -> World<F> {
+        let Course { lite, mode, judge } = course;
         let setting = Setting::draw(seed, lite);
         let phases = Phases::of(&setting);
         let strikes = Planner::new(seed, &setting).draw(mode, phases.warm, phases.heal);
@@ -177,7 +179,8 @@ impl<F: Factory> World<F> {
             Mode::Swarm => Oracle::safety(&terms),
             Mode::Freeze => Oracle::beyond_class(&terms),
         };
-        let oracle = if factory.is_live() { oracle.with_liveness(&terms) } else { oracle };
+        let live = factory.is_live() && judge == Judge::All;
+        let oracle = if live { oracle.with_liveness(&terms) } else { oracle };
         World::with(factory, seed, setting, strikes, oracle, trace)
     }
 

@@ -4,14 +4,14 @@ use phalanx_oracle::{Census, Oracle, Violation};
 use phalanx_sim::fault::{Class, Fault, Planner, Strike};
 use phalanx_sim::random::MILLION;
 use phalanx_sim::resource::{Ailing, Ailment, How};
-use phalanx_sim::run::{Course, first_violation, run_many, run_seed};
+use phalanx_sim::run::{Course, Judge, first_violation, run_many, run_seed};
 use phalanx_sim::toy::{Manner, Toys};
 use phalanx_sim::trace::Trace;
 use phalanx_sim::{Factory, Lite, Mode, Setting, World};
 use phalanx_types::{Span, TimingProfile};
 
 const LITE: Lite = Lite { nodes: Some(3), networks: Some(1), timing: TimingProfile::Auto };
-const COURSE: Course = Course { lite: LITE, mode: Mode::Swarm };
+const COURSE: Course = Course { lite: LITE, mode: Mode::Swarm, judge: Judge::All };
 
 /// Runs toys through these strikes, before just these properties.
 fn check(

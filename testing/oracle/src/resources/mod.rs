@@ -1,6 +1,7 @@
 //! Properties of resource groups, their permits and their leases (R and F of the reference).
 
 mod data_plane;
+mod determinism;
 mod one_owner;
 mod permit;
 mod self_stop;
@@ -11,7 +12,7 @@ use crate::checker::{Checker, Terms};
 
 /// Properties that hold under every fault.
 pub(crate) fn always(_: &Terms) -> Vec<Box<dyn Checker>> {
-    vec![Box::new(permit::PermitHeld::default())]
+    vec![Box::new(permit::PermitHeld::default()), Box::new(determinism::Determinism)]
 }
 
 /// Properties that hold under the faults that proofs of class `process` cover.
