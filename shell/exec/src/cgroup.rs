@@ -7,6 +7,7 @@ use phalanx_host::process::parse_pid;
 use phalanx_host::{Mount, mounts, now};
 use phalanx_types::{Span, Tick};
 use rustix::process::{Pid, Signal, kill_process};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, fs, io};
@@ -130,7 +131,9 @@ impl Cgroup {
 
     /// Sends SIGKILL to every process, once, also to those that are being forked where the kernel helps with that.
     pub fn kill(&self) -> Result<(), CgroupError> {
-        match fs::write(self.path.join("cgroup.kill"), "1") {
+        // Opened without O_CREAT, which hierarchies of version 1 answer with something other than "not found".
+        let file = fs::OpenOptions::new().write(true).open(self.path.join("cgroup.kill"));
+        match file.and_then(|mut file| file.write_all(b"1")) {
             Ok(()) => Ok(()),
             Err(error) if is_gone(&error) => self.signal(Signal::KILL),
             Err(error) => Err(refused("kill", &self.path, error)),
