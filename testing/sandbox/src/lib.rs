@@ -9,9 +9,9 @@ mod disk;
 pub use disk::Disk;
 
 use std::path::Path;
-use std::process::{Child, Command, Output};
+use std::process::{self, Child, Command, Output};
 use std::time::{Duration, Instant};
-use std::{env, thread};
+use std::{env, fs, thread};
 
 const INSIDE: &str = "PHALANX_SANDBOX";
 /// A story that takes longer hangs, and is ended.
@@ -26,23 +26,40 @@ pub const SCRATCH: &str = "/mnt";
 /// Runs `story`, the body of the test that calls this, in namespaces of its own, with an empty [`SCRATCH`] and `/run`
 /// and with loopback up. Where root is missing it prints so and does nothing.
 pub fn alone<F: FnOnce()>(story: F) {
-    if env::var_os(INSIDE).is_some() {
+    if let Some(mark) = env::var_os(INSIDE) {
+        fs::remove_file(mark).expect("the mark was just made");
         furnish();
         return story();
     }
     if !rustix::process::geteuid().is_root() {
         return eprintln!("skipped: this test needs root, to make namespaces of its own");
     }
-    let (_, name) = std::any::type_name::<F>().split_once("::").expect("a closure lies in a crate");
-    let name = name.trim_end_matches("::{{closure}}");
+    let name = test_name::<F>();
+    let mark = env::temp_dir().join(format!("sandbox-{}-{}", process::id(), name.replace(':', "-")));
+    fs::write(&mark, "").expect("the directory for temporary files takes one");
     let inside = Command::new("unshare")
         .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--"])
         .arg(env::current_exe().expect("the test binary has a path"))
-        .args([name, "--exact", "--nocapture"])
-        .env(INSIDE, "1")
+        .args([name.as_str(), "--exact", "--nocapture"])
+        .env(INSIDE, &mark)
         .spawn()
         .expect("unshare can be run");
-    assert!(ends_well(inside), "the story '{name}' failed; its words are above");
+    let well = ends_well(inside);
+    let untold = fs::remove_file(&mark).is_ok();
+    assert!(well, "the story '{name}' failed; its words are above");
+    assert!(!untold, "there is no test called '{name}': the story was not told at all");
+}
+
+/// What the test harness calls the test: so it names the test's thread, unless all run on one; then the story's type
+/// tells, where the story stands in the test itself.
+fn test_name<F>() -> String {
+    match thread::current().name() {
+        Some("main") | None => {
+            let (_, name) = std::any::type_name::<F>().split_once("::").expect("a closure lies in a crate");
+            name.trim_end_matches("::{{closure}}").to_owned()
+        }
+        Some(name) => name.to_owned(),
+    }
 }
 
 fn furnish() {
