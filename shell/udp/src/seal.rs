@@ -4,7 +4,8 @@
 //! known; the key of a session is derived from both. So a frame that opens was sealed by a holder of the cluster key that
 //! had heard the challenge of this very life: nothing from an earlier life, session or cluster can be played again. A
 //! Hello by itself proves little, for it can be replayed: it may make a candidate, and only a frame that opens under the
-//! candidate makes that the session in use.
+//! candidate makes that the session in use. Nor is anything sent under a candidate whose Hello did not echo this life's
+//! challenge: a Hello goes out instead, so that a replayed one cannot keep two daemons apart.
 
 use crate::drops::Dropped;
 use crate::keys::{Challenge, ClusterKey, Keyring};
@@ -85,7 +86,8 @@ impl Seal {
     /// such peer.
     pub fn seal(&mut self, to: NodeId, lane: u8, view: ViewId, body: &[u8]) -> Option<Vec<u8>> {
         let peer = self.peers.get_mut(&to)?;
-        let Some(session) = peer.working.as_ref().or(peer.candidate.as_ref()) else { return self.greet(to) };
+        let candidate = peer.candidate.as_ref().filter(|session| session.echoed);
+        let Some(session) = peer.working.as_ref().or(candidate) else { return self.greet(to) };
         peer.counter += 1;
         let mut header = header(&self.identity, DatagramKind::Sealed, session.life, peer.counter);
         (header.lane, header.view) = (lane, view);
@@ -125,8 +127,11 @@ impl Seal {
             let me = (self.identity.me, self.identity.challenge);
             peer.candidate = Some(Session::new(&self.keyring, me, (header.from, challenge)));
         }
-        let unheard = echo != self.identity.challenge;
-        Ok(Opened::Hello { answer: unheard.then(|| self.greet(header.from.node)).flatten() })
+        let echoed = echo == self.identity.challenge;
+        if let Some(candidate) = &mut peer.candidate {
+            candidate.echoed |= echoed && candidate.life == header.from;
+        }
+        Ok(Opened::Hello { answer: (!echoed).then(|| self.greet(header.from.node)).flatten() })
     }
 
     fn read_hello(&self, datagram: &[u8], rest: &[u8]) -> Result<(Challenge, Challenge), Dropped> {

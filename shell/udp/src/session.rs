@@ -11,6 +11,8 @@ use phalanx_wire::HEADER_BYTES;
 pub(crate) struct Session {
     pub(crate) life: Incarnation,
     pub(crate) challenge: Challenge,
+    /// Whether a Hello of the peer has echoed our challenge.
+    pub(crate) echoed: bool,
     sending: LessSafeKey,
     receiving: LessSafeKey,
     window: Window,
@@ -25,7 +27,7 @@ impl Session {
         let (life, challenge) = peer;
         let sending = keyring.session(&Direction { from: me, to: peer });
         let receiving = keyring.session(&Direction { from: peer, to: me });
-        Session { life, challenge, sending, receiving, window: Window::default() }
+        Session { life, challenge, echoed: false, sending, receiving, window: Window::default() }
     }
 
     /// The header, and `body` sealed and bound to it.
