@@ -8,7 +8,7 @@ use phalanx_types::{NodeId, Permit, Tick, ViewId};
 use std::fmt;
 use std::hint::spin_loop;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
 /// Reads that meet a writer are repeated this often. A writer needs nanoseconds; one that was paused between two
 /// stores leaves the answer no.
@@ -28,11 +28,12 @@ pub struct Permits {
     until: AtomicU64,
 }
 
-/// The right to acquire, for one operation.
+/// The right to acquire, for one operation; clones share its fate.
 #[derive(Clone, Debug)]
 pub struct Clearance {
     permits: Arc<Permits>,
     view: ViewId,
+    revoked: Arc<AtomicBool>,
 }
 
 impl Permits {
@@ -71,7 +72,12 @@ impl Permits {
 impl Clearance {
     /// The clearance that `permit` gives under the standing in `permits`.
     pub fn new(permits: &Arc<Permits>, permit: Permit) -> Clearance {
-        Clearance { permits: Arc::clone(permits), view: permit.view }
+        Clearance { permits: Arc::clone(permits), view: permit.view, revoked: Arc::default() }
+    }
+
+    /// Ends it for good: what it was given for is no longer wanted.
+    pub fn revoke(&self) {
+        self.revoked.store(true, SeqCst);
     }
 
     /// Whether the act may be done now. Ask right before the system call.
@@ -82,10 +88,10 @@ impl Clearance {
         }
     }
 
-    /// Until when it holds if nothing is renewed; [`Tick::ZERO`] once its view is over.
+    /// Until when it holds if nothing is renewed; [`Tick::ZERO`] once its view is over or it is revoked.
     pub fn until(&self) -> Tick {
         let (view, until) = self.permits.standing();
-        if view == self.view { until } else { Tick::ZERO }
+        if view == self.view && !self.revoked.load(SeqCst) { until } else { Tick::ZERO }
     }
 }
 
@@ -130,6 +136,8 @@ mod tests {
         assert_eq!(clearance.check(), Err(Stale));
         permits.publish(view(7), now() + Span::from_secs(60));
         assert_eq!(clearance.check(), Ok(()));
+        clearance.clone().revoke();
+        assert_eq!(clearance.check(), Err(Stale));
     }
 
     #[test]
