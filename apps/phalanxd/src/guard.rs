@@ -3,34 +3,25 @@
 //! It is real-time as the main thread is: a feed that comes late is a lease that is not renewed.
 
 use crate::inbox::{Post, Word};
+use phalanx_lifeline::{Hold, Lifeline, LifelineError};
 use phalanx_node::Input;
 use phalanx_types::{GroupName, Span, Tick};
 use std::io;
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const STACK_BYTES: usize = 256 * 1024;
 /// Between two attempts to reach a deadman that is not there.
-const RETRY: Duration = Duration::from_secs(1);
-
-/// A connection to the deadman. Each call gives up in time.
-pub trait Deadman: Send {
-    /// Makes it guard a group, before anything of the group is started.
-    fn hold(&mut self, group: &GroupName) -> Result<(), String>;
-    /// Tells it that nothing of a group is here any more.
-    fn let_go(&mut self, group: &GroupName) -> Result<(), String>;
-    /// Tells it a lease end; the lease may be used afterwards.
-    fn feed(&mut self, until: Tick, stop_budget: Span) -> Result<(), String>;
-}
-
-/// Connects to the deadman.
-pub type Connect = Box<dyn Fn() -> Result<Box<dyn Deadman>, String> + Send>;
+const RETRY: Duration = Duration::from_millis(500);
+/// How long the deadman's answer is awaited: far longer than it takes, far shorter than a lease.
+const PATIENCE: Span = Span::from_millis(50);
 
 /// What the deadman is to be told.
 enum Order {
     Feed { until: Tick, stop_budget: Span },
-    Hold { group: GroupName, then: Then },
+    Hold { hold: Hold, then: Then },
     LetGo { group: GroupName },
 }
 
@@ -44,17 +35,18 @@ pub struct Guard {
 }
 
 struct Desk {
-    connect: Connect,
-    deadman: Option<Box<dyn Deadman>>,
+    socket: PathBuf,
+    lifeline: Option<Lifeline>,
+    tried: Instant,
     post: Post,
     told: Option<Result<(), String>>,
 }
 
 impl Guard {
-    /// Begins to guard.
-    pub fn begin(connect: Connect, post: Post) -> io::Result<Guard> {
+    /// Begins to guard with the deadman that listens at `socket`.
+    pub fn begin(socket: PathBuf, post: Post) -> io::Result<Guard> {
         let (orders, heard) = mpsc::channel();
-        let desk = Desk { connect, deadman: None, post, told: None };
+        let desk = Desk { socket, lifeline: None, tried: Instant::now(), post, told: None };
         let work = move || {
             // If it is refused the main thread's own attempt tells why.
             let _ = phalanx_realtime::make_realtime();
@@ -70,8 +62,8 @@ impl Guard {
     }
 
     /// Has a group guarded, then does `then`.
-    pub fn hold(&self, group: GroupName, then: Then) {
-        self.order(Order::Hold { group, then });
+    pub fn hold(&self, hold: Hold, then: Then) {
+        self.order(Order::Hold { hold, then });
     }
 
     /// Tells that nothing of a group is here any more.
@@ -91,8 +83,11 @@ impl Desk {
         loop {
             match heard.recv_timeout(RETRY) {
                 Ok(order) => self.obey(order),
-                Err(RecvTimeoutError::Timeout) => self.reach(),
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if self.lifeline.is_none() && self.tried.elapsed() >= RETRY {
+                self.reach();
             }
         }
     }
@@ -100,37 +95,41 @@ impl Desk {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Feed { until, stop_budget } => {
-                let fed = self.with(|deadman| deadman.feed(until, stop_budget));
+                let fed = self.with(|lifeline| lifeline.feed(until, stop_budget));
                 self.post.input(if fed.is_ok() { Input::Fed { until } } else { Input::Unfed });
             }
-            Order::Hold { group, then } => then(self.with(|deadman| deadman.hold(&group))),
+            Order::Hold { hold, then } => then(self.with(|lifeline| lifeline.hold(hold))),
             Order::LetGo { group } => {
-                // A deadman that guards what is no longer there finds nothing to stop.
-                let _ = self.with(|deadman| deadman.let_go(&group));
+                // A deadman that still guards what is no longer there finds nothing to stop.
+                let _ = self.with(|lifeline| lifeline.drop_group(group));
             }
         }
     }
 
-    fn with(&mut self, act: impl FnOnce(&mut dyn Deadman) -> Result<(), String>) -> Result<(), String> {
-        let deadman = self.deadman.as_mut().ok_or_else(|| "no deadman guards this node".to_owned())?;
-        let done = act(&mut **deadman);
-        if let Err(why) = &done {
-            self.deadman = None;
-            self.tell(Err(why.clone()));
+    /// A refusal leaves the connection as it is; after anything else it is made anew.
+    fn with(&mut self, act: impl FnOnce(&mut Lifeline) -> Result<(), LifelineError>) -> Result<(), String> {
+        let lifeline = self.lifeline.as_mut().ok_or_else(|| "no deadman guards this node".to_owned())?;
+        let error = match act(lifeline) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if !matches!(error, LifelineError::Refused(_)) {
+            (self.lifeline, self.tried) = (None, Instant::now());
+            self.tell(Err(error.to_string()));
         }
-        done
+        Err(error.to_string())
     }
 
     fn reach(&mut self) {
-        if self.deadman.is_some() {
-            return;
-        }
-        match (self.connect)() {
-            Ok(deadman) => {
-                self.deadman = Some(deadman);
+        self.tried = Instant::now();
+        let greeted = Lifeline::connect(&self.socket, PATIENCE)
+            .and_then(|mut lifeline| lifeline.hello().map(|_| lifeline));
+        match greeted {
+            Ok(lifeline) => {
+                self.lifeline = Some(lifeline);
                 self.tell(Ok(()));
             }
-            Err(why) => self.tell(Err(why)),
+            Err(error) => self.tell(Err(format!("{error} ({})", self.socket.display()))),
         }
     }
 
