@@ -22,11 +22,12 @@ pub mod view;
 use clap::Parser;
 use cli::{Cli, Noun};
 use fault::Fault;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Runs the program.
-pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+/// Runs the program with these arguments, its own name first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = Cli::parse_from(arguments);
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {

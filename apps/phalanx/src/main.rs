@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    phalanx::main()
+    phalanx::main(std::env::args_os())
 }
