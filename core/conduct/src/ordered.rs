@@ -120,6 +120,7 @@ impl Manager {
         let claims: BTreeMap<_, _> =
             membership.passports.iter().map(|(node, passport)| (*node, claims(&passport.body))).collect();
         self.state.install(&membership.view, &claims);
+        turn.note(ManagerNote::InStep { view: membership.view.id, state: self.state.digest() });
         self.phase = Phase::InStep(membership);
         self.planning.touch();
         self.tell_config(turn);

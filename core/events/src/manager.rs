@@ -197,6 +197,13 @@ pub enum ManagerNote {
         /// How.
         reply: String,
     },
+    /// In step with a primary view: every member that says this of one view says the same digest.
+    InStep {
+        /// The view.
+        view: ViewId,
+        /// Digest of the replicated state at its beginning.
+        state: Digest,
+    },
     /// The donor's state was adopted.
     StateAdopted {
         /// The donor.
