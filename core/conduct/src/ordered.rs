@@ -7,7 +7,7 @@ use phalanx_groups::{Membership, Notice};
 use phalanx_plan::{GroupsState, Holding, Order};
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
 use phalanx_types::{Digest, GroupName, NodeId, RequestId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether the members of the view use one configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,14 +65,15 @@ impl Manager {
     }
 
     fn change_view(&mut self, turn: &mut Turn<'_>, membership: Membership) {
-        (self.sealed, self.talk) = (false, ConfigTalk::Settled);
+        self.sealed.set(false);
+        self.talk = ConfigTalk::Settled;
         self.reported.clear();
         self.planning.reset();
         self.agents.values_mut().for_each(|agent| agent.revoke(turn.now));
         let membership = Box::new(membership);
         if !membership.view.primary {
             self.phase = Phase::Apart(membership);
-        } else if in_step_at_once(&membership) {
+        } else if has_best_state(&membership, self.me.node) {
             self.talk = talk(&membership);
             self.enter(turn, membership);
         } else {
@@ -85,15 +86,11 @@ impl Manager {
     fn take_state(&mut self, turn: &mut Turn<'_>, from: NodeId, body: &[u8], digest: Digest) {
         let Phase::CatchingUp(membership) = &self.phase else { return };
         let Some(transfer) = decode::<Transfer>(body) else { return };
-        let stamp = |node: NodeId| membership.passports.get(&node).map(|passport| passport.stamp);
-        let (same, ours) = (stamp(from) == stamp(self.me.node), Digest::of(&self.state()));
         let membership = membership.clone();
-        if same && ours != digest {
-            turn.note(ManagerNote::StateDiverged { from, ours, theirs: digest });
-        }
-        if ours != digest {
+        if Digest::of(&self.state()) != digest {
             self.adopt(turn, from, transfer, digest);
         }
+        // The donor may have met the view before it gave its state; meeting it twice changes nothing.
         self.enter(turn, membership);
     }
 
@@ -221,11 +218,10 @@ impl Manager {
     }
 }
 
-/// Whether all members bring the same state, so that none follows.
-fn in_step_at_once(membership: &Membership) -> bool {
-    let mut stamps = membership.passports.values().map(|passport| passport.stamp);
-    let first = stamps.next();
-    stamps.all(|stamp| Some(stamp) == first)
+/// Whether this node brings the state that is everybody's, so that none follows for it.
+fn has_best_state(membership: &Membership, me: NodeId) -> bool {
+    let stamp = |node: &NodeId| membership.passports.get(node).map(|passport| passport.stamp);
+    stamp(&me) == stamp(&membership.donor)
 }
 
 /// Who has to tell which configuration is the newest, if members bring different ones.
@@ -234,6 +230,10 @@ fn talk(membership: &Membership) -> ConfigTalk {
         |body: &[u8]| papers(body).map(|papers| (papers.config.is_some(), papers.version, papers.config));
     let heads: BTreeMap<_, _> =
         membership.passports.iter().map(|(node, passport)| (*node, head(&passport.body))).collect();
+    let stamps: BTreeSet<_> = membership.passports.values().map(|passport| passport.stamp).collect();
+    if stamps.len() > 1 {
+        return ConfigTalk::Settled;
+    }
     let newest = heads.values().max();
     let teller = heads.iter().find(|(_, head)| Some(*head) == newest).map(|(node, _)| *node);
     match (teller, heads.values().all(|head| Some(head) == newest)) {

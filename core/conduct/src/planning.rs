@@ -169,7 +169,7 @@ impl Manager {
             view: view.id,
             steps: plan.lines(&cluster),
         });
-        if self.sealed {
+        if self.sealed.get() {
             return;
         }
         for (name, motion) in &plan.motions {

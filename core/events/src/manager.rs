@@ -204,15 +204,6 @@ pub enum ManagerNote {
         /// Digest of the state.
         digest: Digest,
     },
-    /// The donor's state differs from this node's although both should be in step. The donor's was adopted.
-    StateDiverged {
-        /// The donor.
-        from: NodeId,
-        /// The digest here.
-        ours: Digest,
-        /// The donor's.
-        theirs: Digest,
-    },
     /// A configuration became active.
     Activated {
         /// Its digest.

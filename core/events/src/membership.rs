@@ -1,5 +1,6 @@
 //! What topology and membership have to say.
 
+use minicbor::{Decode, Encode};
 use phalanx_types::{Digest, Incarnation, NetworkId, NodeId, PathId, Span, Tick, View, ViewId};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -14,12 +15,14 @@ pub struct MessageId {
 }
 
 /// What is promised when a message is delivered (extended virtual synchrony).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Service {
     /// Its place in the order is fixed.
+    #[n(0)]
     Agreed,
     /// And every member of the view has it.
+    #[n(1)]
     Safe,
 }
 

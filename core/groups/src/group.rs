@@ -76,14 +76,20 @@ pub enum Refusal {
 }
 
 /// How recent a provider's replicated state is; the most recent one in a new view is everybody's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize)]
 pub struct StateStamp {
-    /// Counter of the last primary view in which the state was known to be in step; 0 for a fresh node.
+    /// The last primary view in which the state was known to be in step; [`ViewId::NONE`] for a fresh node.
     #[n(0)]
-    pub primary: u64,
+    pub primary: ViewId,
     /// Ordered messages applied in that view.
     #[n(1)]
     pub applied: u64,
+}
+
+impl Default for StateStamp {
+    fn default() -> StateStamp {
+        StateStamp { primary: ViewId::NONE, applied: 0 }
+    }
 }
 
 /// What each member brings into a new view; written when it stops delivering in its old one.
@@ -104,7 +110,7 @@ pub struct Membership {
     pub view: View,
     /// The view each member comes from; members with equal predecessors delivered the same messages in it.
     pub previous: BTreeMap<NodeId, ViewId>,
-    /// What each member brought.
+    /// What each member brought. A stamp here counts everything that its member applied before this view.
     pub passports: BTreeMap<NodeId, Passport>,
     /// Whose replicated state is everybody's from now on: highest stamp, then lowest node.
     pub donor: NodeId,
@@ -119,9 +125,9 @@ pub struct Membership {
 pub enum Notice {
     /// A view was installed. A proposal that was running has had its [`Notice::Outcome`] just before.
     Membership(Membership),
-    /// The donor's state, as it was when the view was installed. Comes first after a [`Notice::Membership`] whose
-    /// members do not all bring one stamp; `digest` is of `body`. The donor and those in step with it compare,
-    /// the others adopt.
+    /// The donor's state, as it was right after the donor took in its [`Notice::Membership`]. Only a provider that is not
+    /// in step hears it: first thing after its own [`Notice::Membership`], whatever else waits meanwhile; it adopts it.
+    /// `digest` is of `body`.
     State {
         /// The donor.
         from: NodeId,

@@ -4,6 +4,10 @@
 //! hears the same notices in the same order. Nothing here knows what is voted on.
 #![forbid(unsafe_code)]
 
+mod engine;
 pub mod group;
+mod protocol;
+mod word;
 
+pub use engine::{Begun, Engine, Provider};
 pub use group::{Cause, Group, Membership, Notice, Outcome, Passport, ProposalId, Refusal, StateStamp, Vote};

@@ -4,8 +4,16 @@
 //! suspicion of its own: it only says which views were agreed and until when a lease holds.
 #![forbid(unsafe_code)]
 
+mod ending;
+mod lease;
+mod links;
+mod machine;
+mod message;
+mod order;
+mod promise;
 pub mod proof;
 pub mod standing;
 
+pub use machine::{Above, Installed, Membership, Output, SendError, Setup, Upcall};
 pub use proof::{Clearance, Expiry, Finding, Missing, Proof, ProofKind};
 pub use standing::Standing;

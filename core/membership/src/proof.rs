@@ -102,7 +102,7 @@ impl Expiry {
 
     /// The proof, once the time has come.
     pub fn proof(&self, now: Tick) -> Option<Proof> {
-        (now >= self.until).then(|| Proof { node: self.node, kind: ProofKind::LeaseExpired(self.class) })
+        (now >= self.until).then_some(Proof { node: self.node, kind: ProofKind::LeaseExpired(self.class) })
     }
 }
 

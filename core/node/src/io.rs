@@ -5,11 +5,13 @@
 
 use phalanx_conduct::{Reply, Request};
 use phalanx_events::Note;
+use phalanx_model::Cluster;
 use phalanx_types::{
     BootId, ClusterId, GroupName, Incarnation, NetworkId, NodeId, Operation, OperationId, OperationResult,
     PathId, RequestId, ResourceName, Span, Tick,
 };
 use serde::Serialize;
+use std::sync::Arc;
 
 /// What a node's core is born with.
 #[derive(Clone, Debug)]
@@ -20,6 +22,8 @@ pub struct Birth {
     pub me: Incarnation,
     /// The boot of this host.
     pub boot: BootId,
+    /// The active configuration.
+    pub config: Arc<Cluster>,
     /// What earlier lives left on disk.
     pub stored: Stored,
     /// What time it is.

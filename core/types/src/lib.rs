@@ -7,6 +7,7 @@
 pub mod id;
 pub mod limits;
 pub mod name;
+pub mod node_set;
 pub mod operation;
 pub mod time;
 pub mod timing;
@@ -17,6 +18,7 @@ pub use id::{
     RequestId, ViewId,
 };
 pub use name::{GroupName, NameError, NetworkName, NodeName, ResourceName};
+pub use node_set::NodeSet;
 pub use operation::{Operation, OperationResult, Permit, Verb};
 pub use time::{Span, Tick};
 pub use timing::{ProofClass, TimingProfile, Timings};

@@ -18,8 +18,10 @@ pub const CLUSTER_FILE_BYTES_MAX: usize = 1 << 20;
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of one frame's body, so that a sealed frame fits an Ethernet MTU over IPv6.
 pub const FRAME_BODY_BYTES_MAX: usize = 1_200;
-/// Fragments of one message.
-pub const FRAGMENTS_MAX: usize = MESSAGE_BYTES_MAX / FRAME_BODY_BYTES_MAX + 1;
+/// Bytes of ordered messages in flight that not every member is known to have.
+pub const WINDOW_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
+/// Bytes of one message between two nodes; what ends a view carries all that was in flight in it.
+pub const LINK_MESSAGE_BYTES_MAX: usize = 8 * MESSAGE_BYTES_MAX;
 /// Ordered messages in flight that not every member is known to have.
 pub const WINDOW_MESSAGES_MAX: usize = 256;
 /// Messages that one node may have waiting for their place in the order.
@@ -52,3 +54,17 @@ pub const REQUEST_LIMIT: Span = Span::from_secs(600);
 pub const SHUTDOWN_LIMIT: Span = Span::from_secs(60);
 /// Characters of an explanation that travels in a message.
 pub const WHY_CHARS_MAX: usize = 300;
+/// Addresses of one node on one network.
+pub const ADDRESSES_PER_NETWORK_MAX: usize = 8;
+/// Monitors of one application.
+pub const MONITORS_MAX: usize = 16;
+/// Arguments of one command, the program among them.
+pub const ARGUMENTS_MAX: usize = 256;
+/// Bytes of one text in a cluster file: an argument, a path, an option.
+pub const TEXT_BYTES_MAX: usize = 4_096;
+/// Mount options of one file system.
+pub const MOUNT_OPTIONS_MAX: usize = 64;
+/// Restarts in place, and failures in a row, that a cluster file may ask for.
+pub const COUNT_MAX: u32 = 1_000;
+/// The longest span that a cluster file may ask for.
+pub const DURATION_MAX: Span = Span::from_secs(24 * 60 * 60);

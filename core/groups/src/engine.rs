@@ -1,0 +1,296 @@
+//! The one in-process group: turns membership's upcalls into notices, and a provider's wishes into ordered messages.
+//!
+//! Everything that decides is an ordered message, so all providers that go on together decide the same. Replicated state
+//! of a provider that is not in step comes from the donor before anything else of the new view.
+
+use crate::group::{
+    Cause, Group, Membership as Notified, Notice, Outcome, Passport, ProposalId, Refusal, StateStamp, Vote,
+};
+use crate::protocol::{Decided, Running};
+use crate::word::Word;
+use phalanx_events::Service;
+use phalanx_membership::{Installed, Membership, SendError, Standing, Upcall};
+use phalanx_types::{Digest, Incarnation, NodeId, NodeSet, Span, Tick, Timings, ViewId};
+use std::collections::BTreeMap;
+
+/// The group on this node.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    me: Incarnation,
+    timings: Timings,
+    members: NodeSet,
+    view: ViewId,
+    primary: bool,
+    running: Option<Running>,
+    proposals: u64,
+    /// How recent the provider's state is.
+    stamp: StateStamp,
+    step: Step,
+}
+
+/// Whether this provider's state is that of the donor.
+#[derive(Clone, Debug)]
+enum Step {
+    /// It is.
+    In,
+    /// It waits for the donor's; what came meanwhile waits too.
+    Waiting { donor: StateStamp, later: Vec<Notice> },
+}
+
+/// A new view, as the node hands it to its provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// The notices, in order: the end of what was running, then the membership.
+    pub notices: Vec<Notice>,
+    /// If this node is the donor: who needs its state, as it is after the notices.
+    pub needy: Vec<NodeId>,
+}
+
+impl Engine {
+    /// A group with nobody in it yet.
+    pub fn new(me: Incarnation, timings: Timings) -> Engine {
+        let stamp = StateStamp::default();
+        Engine {
+            me,
+            timings,
+            members: NodeSet::EMPTY,
+            view: ViewId::NONE,
+            primary: false,
+            running: None,
+            proposals: 0,
+            stamp,
+            step: Step::In,
+        }
+    }
+
+    /// This provider's passport with `body` as its own words.
+    pub fn passport(&self, body: Vec<u8>) -> Vec<u8> {
+        minicbor::to_vec(Passport { stamp: self.stamp, body }).expect("writing to memory does not fail")
+    }
+
+    /// Whether this provider's state is everybody's.
+    pub fn in_step(&self) -> bool {
+        matches!(self.step, Step::In)
+    }
+
+    /// A message, state, or a returned message came; gives what the provider hears of it.
+    pub fn hear(&mut self, now: Tick, upcall: Upcall) -> Vec<Notice> {
+        match upcall {
+            Upcall::Delivered { sender, body, .. } => {
+                let notices =
+                    Word::read(&body).map(|word| self.on_word(now, sender, word)).unwrap_or_default();
+                self.hold_back(notices)
+            }
+            Upcall::State { from, body } => self.adopt(from, body),
+            // A provider repeats what it does not see take effect; a proposal was ended by the view's change.
+            Upcall::Returned { .. } | Upcall::Installed(_) => Vec::new(),
+        }
+    }
+
+    /// A view was installed.
+    pub fn begin(&mut self, installed: Installed) -> Begun {
+        let mut notices = Vec::new();
+        if let Some(running) = self.running.take() {
+            notices.push(running.end(Outcome::Rejected(Cause::ViewChanged)));
+        }
+        let mut notices = self.hold_back(notices);
+        self.view = installed.view.id;
+        self.primary = installed.view.primary;
+        self.members = installed.view.members.keys().copied().collect();
+        let (membership, stamps) = self.notified(installed);
+        let (donor, best) = (membership.donor, stamps[&membership.donor]);
+        let needy = |node: &NodeId| stamps[node] != best;
+        let needy: Vec<NodeId> = match donor == self.me.node {
+            true => stamps.keys().copied().filter(needy).collect(),
+            false => Vec::new(),
+        };
+        self.stamp = stamps[&self.me.node];
+        self.step = match self.stamp == best {
+            true => Step::In,
+            false => Step::Waiting { donor: best, later: Vec::new() },
+        };
+        self.renew_stamp();
+        notices.push(Notice::Membership(membership));
+        Begun { notices, needy }
+    }
+
+    /// The proposal whose phase has lasted its time: say so in order.
+    pub fn expired(&mut self, now: Tick) -> Option<Vec<u8>> {
+        let running = self.running.as_mut().filter(|running| running.expires <= now)?;
+        running.expires = now + self.timings.detect();
+        Some(Word::Expired { proposal: running.proposal, phase: running.phase }.write())
+    }
+
+    /// When [`Engine::expired`] has something.
+    pub fn wake_at(&self) -> Tick {
+        self.running.as_ref().map_or(Tick::NEVER, |running| running.expires)
+    }
+
+    /// In step in a primary view, the state is that of the view.
+    fn renew_stamp(&mut self) {
+        if self.primary && self.in_step() {
+            self.stamp = StateStamp { primary: self.view, applied: 0 };
+        }
+    }
+
+    fn notified(&self, installed: Installed) -> (Notified, BTreeMap<NodeId, StateStamp>) {
+        let Installed { view, previous, delivered, passports, expiries } = installed;
+        let read = |bytes: &Vec<u8>| {
+            let nothing = Passport { stamp: StateStamp::default(), body: Vec::new() };
+            minicbor::decode::<Passport>(bytes).unwrap_or(nothing)
+        };
+        let passports: BTreeMap<NodeId, Passport> =
+            passports.iter().map(|(node, bytes)| (*node, read(bytes))).collect();
+        let stamp = |node: &NodeId, passport: &Passport| {
+            effective(passport.stamp, previous.get(node).copied().unwrap_or(ViewId::NONE), &delivered)
+        };
+        let stamps: BTreeMap<NodeId, StateStamp> =
+            passports.iter().map(|(node, passport)| (*node, stamp(node, passport))).collect();
+        let best = stamps.values().max().copied().unwrap_or_default();
+        let donor = stamps.iter().find(|(_, stamp)| **stamp == best).map_or(self.me.node, |(node, _)| *node);
+        let passports = passports
+            .into_iter()
+            .map(|(node, passport)| (node, Passport { stamp: stamps[&node], ..passport }))
+            .collect();
+        let timings = self.timings;
+        (Notified { view, previous, passports, donor, timings, expiries }, stamps)
+    }
+
+    /// While this provider waits for state, what it would hear waits with it.
+    fn hold_back(&mut self, notices: Vec<Notice>) -> Vec<Notice> {
+        match &mut self.step {
+            Step::In => notices,
+            Step::Waiting { later, .. } => {
+                later.extend(notices);
+                Vec::new()
+            }
+        }
+    }
+
+    fn adopt(&mut self, from: NodeId, body: Vec<u8>) -> Vec<Notice> {
+        let Step::Waiting { donor, later } = std::mem::replace(&mut self.step, Step::In) else {
+            return Vec::new();
+        };
+        self.stamp = donor;
+        self.renew_stamp();
+        let digest = Digest::of(&body);
+        std::iter::once(Notice::State { from, body, digest }).chain(later).collect()
+    }
+
+    fn on_word(&mut self, now: Tick, sender: Incarnation, word: Word) -> Vec<Notice> {
+        match word {
+            Word::Broadcast(body) => vec![Notice::Message { from: sender.node, body }],
+            Word::Propose { number, limit, body } => {
+                self.on_proposal(now, ProposalId { life: sender, number }, limit, body)
+            }
+            Word::Vote { proposal, phase, vote, word } => {
+                self.on_vote(now, sender.node, proposal, phase, vote, word)
+            }
+            Word::Expired { proposal, phase } => self.on_expired(proposal, phase),
+        }
+    }
+
+    fn on_proposal(&mut self, now: Tick, proposal: ProposalId, limit: Span, body: Vec<u8>) -> Vec<Notice> {
+        if self.running.is_some() {
+            let collided = Outcome::Rejected(Cause::Collided);
+            let notice = Notice::Outcome { proposal, body, outcome: collided };
+            return Vec::from_iter((proposal.life == self.me).then_some(notice));
+        }
+        let running = Running::new(now, proposal, limit, body);
+        let notice = running.ask();
+        self.running = Some(running);
+        vec![notice]
+    }
+
+    fn on_vote(
+        &mut self,
+        now: Tick,
+        from: NodeId,
+        proposal: ProposalId,
+        phase: u32,
+        vote: Vote,
+        word: String,
+    ) -> Vec<Notice> {
+        let members = self.members;
+        let Some(running) = self.present(proposal, phase) else { return Vec::new() };
+        match running.vote(now, from, vote, word, members) {
+            Decided::NotYet => Vec::new(),
+            Decided::NextPhase => vec![running.ask()],
+            Decided::Over(outcome) => {
+                self.running.take().map(|running| running.end(outcome)).into_iter().collect()
+            }
+        }
+    }
+
+    fn on_expired(&mut self, proposal: ProposalId, phase: u32) -> Vec<Notice> {
+        let members = self.members;
+        let Some(outcome) = self.present(proposal, phase).map(|running| running.expire(members)) else {
+            return Vec::new();
+        };
+        self.running.take().map(|running| running.end(outcome)).into_iter().collect()
+    }
+
+    /// The running proposal, if it is this one in this phase; words about others have no effect.
+    fn present(&mut self, proposal: ProposalId, phase: u32) -> Option<&mut Running> {
+        self.running.as_mut().filter(|running| running.proposal == proposal && running.phase == phase)
+    }
+}
+
+/// How recent a member's state is now that its old view has ended: if it was in step there, it has applied all of it.
+fn effective(stamp: StateStamp, previous: ViewId, delivered: &BTreeMap<ViewId, u64>) -> StateStamp {
+    match stamp.primary == previous && previous != ViewId::NONE {
+        true => StateStamp { applied: delivered.get(&previous).copied().unwrap_or(stamp.applied), ..stamp },
+        false => stamp,
+    }
+}
+
+/// The group as the provider on this node uses it during one step.
+pub struct Provider<'a> {
+    /// The group.
+    pub engine: &'a mut Engine,
+    /// What carries it.
+    pub membership: &'a mut Membership,
+}
+
+impl Provider<'_> {
+    fn say(&mut self, service: Service, word: &Word) -> Result<(), Refusal> {
+        match self.membership.send(service, word.write()) {
+            Ok(_) => Ok(()),
+            Err(SendError::Changing) => Err(Refusal::Changing),
+            Err(SendError::Full) => Err(Refusal::Full),
+            Err(SendError::TooLong) => Err(Refusal::TooLong),
+        }
+    }
+}
+
+impl Group for Provider<'_> {
+    fn me(&self) -> Incarnation {
+        self.engine.me
+    }
+
+    fn standing(&self) -> Standing {
+        let standing = self.membership.standing();
+        Standing { confirmed: standing.confirmed && self.engine.in_step(), ..standing }
+    }
+
+    fn broadcast(&mut self, body: Vec<u8>) -> Result<(), Refusal> {
+        self.say(Service::Agreed, &Word::Broadcast(body))
+    }
+
+    fn propose(&mut self, body: Vec<u8>, limit: Span) -> Result<ProposalId, Refusal> {
+        let number = self.engine.proposals + 1;
+        self.say(Service::Agreed, &Word::Propose { number, limit, body })?;
+        self.engine.proposals = number;
+        Ok(ProposalId { life: self.engine.me, number })
+    }
+
+    fn vote(&mut self, proposal: ProposalId, vote: Vote, word: &str) {
+        let Some(phase) =
+            self.engine.running.as_ref().filter(|it| it.proposal == proposal).map(|it| it.phase)
+        else {
+            return;
+        };
+        // A vote that cannot be sent is lost with the view it was for, and that ends the proposal.
+        let _ = self.say(Service::Safe, &Word::Vote { proposal, phase, vote, word: word.to_owned() });
+    }
+}

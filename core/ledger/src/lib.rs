@@ -1,0 +1,154 @@
+//! The chain of configuration versions: which is active, which is staged, and what it looks like on disk.
+//!
+//! A change is agreed in two phases. When all have checked it, each *stages* it: makes it durable beside the active one.
+//! When all have staged it, it is active. So whatever dies in between, either nobody has staged it and the old version
+//! stands, or somebody has and the next primary adopts it. Never opens a file, never reads what a version says.
+#![forbid(unsafe_code)]
+
+mod image;
+mod version;
+
+pub use image::Damage;
+pub use version::{Stamp, Version};
+
+use phalanx_types::{Digest, ViewId};
+
+/// What one node knows of the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    active: Version,
+    staged: Option<Version>,
+}
+
+/// Why a version was not staged. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StageError {
+    /// It does not follow the active version: somebody else changed the configuration meanwhile.
+    NotNext {
+        /// The digest that it names as its parent.
+        parent: Digest,
+    },
+    /// It is older than one that is staged already.
+    Older,
+}
+
+impl Ledger {
+    /// A chain that begins with `text`, in generation 1.
+    pub fn begin(text: String) -> Ledger {
+        Ledger { active: Version::first(text), staged: None }
+    }
+
+    /// The version in force.
+    pub fn active(&self) -> &Version {
+        &self.active
+    }
+
+    /// The version that is durable here but not known to be durable everywhere.
+    pub fn staged(&self) -> Option<&Version> {
+        self.staged.as_ref()
+    }
+
+    /// The newest version known here: what a new primary compares.
+    pub fn head(&self) -> &Version {
+        self.staged.as_ref().unwrap_or(&self.active)
+    }
+
+    /// The version that `text` would be if it were agreed in `view`.
+    pub fn next(&self, text: String, view: ViewId) -> Version {
+        self.active.next(text, view)
+    }
+
+    /// Whether `version` could be staged.
+    pub fn check(&self, version: &Version) -> Result<(), StageError> {
+        if version.parent() != self.active.digest() {
+            return Err(StageError::NotNext { parent: version.parent() });
+        }
+        match self.staged.as_ref().is_some_and(|staged| staged.stamp() > version.stamp()) {
+            true => Err(StageError::Older),
+            false => Ok(()),
+        }
+    }
+
+    /// Stages a version; it is to be made durable before anybody is told.
+    pub fn stage(&mut self, version: Version) -> Result<(), StageError> {
+        self.check(&version)?;
+        self.staged = Some(version);
+        Ok(())
+    }
+
+    /// The staged version with this digest is durable everywhere: it is active. False if it is not staged here.
+    pub fn commit(&mut self, digest: Digest) -> bool {
+        match self.staged.take_if(|staged| staged.digest() == digest) {
+            Some(version) => {
+                self.active = version;
+                true
+            }
+            None => self.active.digest() == digest,
+        }
+    }
+
+    /// Takes over a newer version from the primary, whatever is staged here: a node that was away catches up. False if
+    /// what is active here is as new.
+    pub fn adopt(&mut self, version: Version) -> bool {
+        if version.stamp() <= self.active.stamp() {
+            return false;
+        }
+        self.staged = None;
+        self.active = version;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use phalanx_types::NodeId;
+
+    fn view(counter: u64) -> ViewId {
+        ViewId { counter, coordinator: NodeId(1) }
+    }
+
+    #[test]
+    fn a_change_is_staged_and_then_active() {
+        let mut ledger = Ledger::begin("one".into());
+        let second = ledger.next("two".into(), view(5));
+        ledger.stage(second.clone()).unwrap();
+        assert_eq!((ledger.active().text(), ledger.head().text()), ("one", "two"));
+        assert!(ledger.commit(second.digest()));
+        assert_eq!((ledger.active().text(), ledger.staged()), ("two", None));
+        assert_eq!(ledger.active().index(), 2);
+    }
+
+    #[test]
+    fn two_changes_of_one_version_do_not_both_follow_it() {
+        let mut ledger = Ledger::begin("one".into());
+        let (mine, theirs) = (ledger.next("mine".into(), view(5)), ledger.next("theirs".into(), view(5)));
+        ledger.stage(theirs.clone()).unwrap();
+        ledger.commit(theirs.digest());
+        assert_eq!(
+            ledger.stage(mine),
+            Err(StageError::NotNext { parent: Version::first("one".into()).digest() })
+        );
+    }
+
+    #[test]
+    fn a_version_staged_in_a_later_view_wins_over_an_older_attempt() {
+        let mut ledger = Ledger::begin("one".into());
+        let (old, new) = (ledger.next("old".into(), view(5)), ledger.next("new".into(), view(7)));
+        ledger.stage(old.clone()).unwrap();
+        ledger.stage(new.clone()).unwrap();
+        assert_eq!(ledger.stage(old.clone()), Err(StageError::Older));
+        assert!(!ledger.commit(old.digest()));
+        assert_eq!(ledger.head().text(), "new");
+    }
+
+    #[test]
+    fn a_node_that_was_away_catches_up_and_never_goes_back() {
+        let mut away = Ledger::begin("one".into());
+        let second = away.next("two".into(), view(3));
+        let third = second.next("three".into(), view(4));
+        assert!(away.adopt(third));
+        assert!(!away.adopt(second));
+        assert_eq!(away.active().text(), "three");
+    }
+}

@@ -1,0 +1,376 @@
+//! Forming views: when one is due, who coordinates, what members agree to, and who is left out for making no progress.
+
+use super::{Above, Installed, Membership, Output, Phase, Round, Upcall};
+use crate::ending;
+use crate::message::{self, Control, Flush, Install};
+use crate::order::{Order, Pending};
+use phalanx_events::{MembershipNote, MessageId};
+use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
+use phalanx_types::{Incarnation, NodeId, NodeSet, Span, Tick, View, ViewId};
+use phalanx_wire::Stream;
+use std::collections::BTreeMap;
+use std::mem;
+
+/// Newcomers are admitted when the picture has been steady for so many beats, so that several come in one view.
+const SETTLE_BEATS: u64 = 2;
+/// A node that is heard is left out only when the picture has been steady for so many beats.
+const DOUBT_BEATS: u64 = 4;
+/// A peer that makes no progress for so many detection times is left out of the next view.
+const STALL_DETECTS: u64 = 2;
+
+/// How soon a view should change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Urgency {
+    /// It is as it should be.
+    None,
+    /// Somebody may come in, or may count: soon, so that several do at once.
+    Settle,
+    /// Somebody heard would be left out, because others seem not to hear each other: when that has lasted, since they
+    /// notice a lost node at slightly different times.
+    Doubt,
+    /// Somebody is gone.
+    Now,
+}
+
+impl Membership {
+    /// What the next view should have: who is wanted, in which life.
+    fn wanted(&self, now: Tick) -> Vec<Incarnation> {
+        let life = |node: NodeId| match node == self.setup.me.node {
+            true => Some(self.setup.me),
+            false => self.topology.life(node).map(|(life, _)| life),
+        };
+        self.topology.wanted(now).iter().filter_map(life).collect()
+    }
+
+    /// Compares what there is with what there should be, and begins a round where this node should.
+    pub(super) fn reconsider(&mut self, now: Tick, above: &dyn Above) {
+        let wanted = self.wanted(now);
+        let urgency = self.urgency(now, &wanted, above);
+        if urgency == Urgency::None {
+            (self.mismatch_since, self.propose_at) = (None, self.stuck_at());
+            return;
+        }
+        let since = *self.mismatch_since.get_or_insert(now);
+        let rank = wanted.iter().position(|life| *life == self.setup.me).unwrap_or(0) as u64;
+        // The lowest begins; the next ones only if nothing comes of it.
+        let settle = match urgency {
+            Urgency::None | Urgency::Now => Span::ZERO,
+            Urgency::Settle => self.setup.timings.beat() * SETTLE_BEATS,
+            Urgency::Doubt => self.setup.timings.beat() * DOUBT_BEATS,
+        };
+        self.propose_at = since + settle + self.setup.timings.detect() * rank;
+        if now >= self.propose_at {
+            (self.mismatch_since, self.propose_at) = (Some(now), now + self.setup.timings.detect());
+            self.propose(now, wanted, above);
+        }
+    }
+
+    /// When a round that makes no progress is given up.
+    fn stuck_at(&self) -> Tick {
+        match &self.phase {
+            Phase::Installed { .. } => Tick::NEVER,
+            Phase::Accepted { round, .. } | Phase::Coordinating { round, .. } => {
+                round.since + self.setup.timings.detect()
+            }
+        }
+    }
+
+    fn urgency(&self, now: Tick, wanted: &[Incarnation], above: &dyn Above) -> Urgency {
+        let lives: Vec<Incarnation> = match &self.phase {
+            Phase::Installed { order, .. } => {
+                order.view.members.values().map(|member| member.incarnation).collect()
+            }
+            Phase::Accepted { round, .. } | Phase::Coordinating { round, .. } => round.members.clone(),
+        };
+        let gone = || lives.iter().filter(|life| !wanted.contains(life));
+        let heard = |life: &Incarnation| {
+            self.topology.is_mutual(life.node)
+                && self.topology.life(life.node).is_some_and(|(now, _)| now == *life)
+        };
+        match () {
+            () if now >= self.stuck_at() => Urgency::Now,
+            () if gone().any(heard) => Urgency::Doubt,
+            () if gone().next().is_some() => Urgency::Now,
+            () if wanted.iter().any(|life| !lives.contains(life)) => Urgency::Settle,
+            () if self.could_count_more(wanted, above) => Urgency::Settle,
+            () => Urgency::None,
+        }
+    }
+
+    /// Whether a new view with the same members would have more that count.
+    fn could_count_more(&self, wanted: &[Incarnation], above: &dyn Above) -> bool {
+        let Phase::Installed { order, .. } = &self.phase else { return false };
+        let waiting = order.view.members.values().filter(|member| !member.counts);
+        let mut waiting = waiting.map(|member| member.incarnation.node).peekable();
+        waiting.peek().is_some() && (self.all_blank(wanted, above) || waiting.any(|node| self.is_ready(node)))
+    }
+
+    fn is_ready(&self, node: NodeId) -> bool {
+        match node == self.setup.me.node {
+            true => self.ready,
+            false => self.topology.flags(node).ready,
+        }
+    }
+
+    fn all_blank(&self, wanted: &[Incarnation], above: &dyn Above) -> bool {
+        let blank = |life: &Incarnation| match *life == self.setup.me {
+            true => above.is_blank(),
+            false => self.topology.flags(life.node).blank,
+        };
+        wanted.len() == self.configured.len() && wanted.iter().all(blank)
+    }
+
+    /// Begins a round with this node as coordinator.
+    pub(super) fn propose(&mut self, now: Tick, members: Vec<Incarnation>, above: &dyn Above) {
+        let counter = self.counter_seen + 1;
+        if counter > self.counter_reserved {
+            return self.reserve();
+        }
+        let id = ViewId { counter, coordinator: self.setup.me.node };
+        let flush = self.accept(id, &members, above);
+        let prepare = message::write(&Control::Prepare { id, members: members.clone() });
+        self.send_to_others(&members, &prepare);
+        let round = Round { id, members, since: now };
+        let flushes = [(self.setup.me.node, flush)].into();
+        self.with_order(|order| Phase::Coordinating { round, order, flushes });
+        self.try_install(now, above);
+    }
+
+    fn reserve(&mut self) {
+        let needed = self.counter_seen + VIEW_COUNTERS_RESERVED;
+        if needed > self.reserve_asked {
+            self.reserve_asked = needed + VIEW_COUNTERS_RESERVED / 2;
+            self.out.push_back(Output::Reserve(self.reserve_asked));
+        }
+    }
+
+    /// Replaces the phase by one with the same order.
+    fn with_order(&mut self, next: impl FnOnce(Order) -> Phase) {
+        let empty = Order::new(self.setup.me.node, self.order().view.clone());
+        let placeholder = Phase::Installed { order: empty, confirmed: false };
+        let order = match mem::replace(&mut self.phase, placeholder) {
+            Phase::Installed { order, .. }
+            | Phase::Accepted { order, .. }
+            | Phase::Coordinating { order, .. } => order,
+        };
+        self.phase = next(order);
+    }
+
+    /// Agrees to a proposed view: from here on nobody outside it is granted anything, and the old view is frozen.
+    fn accept(&mut self, id: ViewId, members: &[Incarnation], above: &dyn Above) -> Flush {
+        self.counter_seen = self.counter_seen.max(id.counter);
+        self.accepted_id = id;
+        self.early.clear();
+        self.accepted = members.iter().map(|life| (life.node, *life)).collect();
+        let nodes = members.iter().map(|life| life.node).collect();
+        self.note(MembershipNote::ViewAccepted { id, members: nodes });
+        if self.counter_seen + VIEW_COUNTERS_RESERVED / 2 > self.counter_reserved {
+            self.reserve();
+        }
+        let order = self.order();
+        Flush {
+            life: self.setup.me,
+            boot: self.setup.boot,
+            ready: self.ready,
+            blank: above.is_blank(),
+            previous: order.view.id,
+            received: order.received(),
+            held: order.unstable(),
+            promises: BTreeMap::new(),
+            passport: above.passport(),
+        }
+    }
+
+    pub(super) fn on_control(&mut self, now: Tick, from: Incarnation, control: Control, above: &dyn Above) {
+        match control {
+            Control::Prepare { id, members } => self.on_prepare(now, from, id, members, above),
+            Control::Flush { id, flush } => self.on_flush(now, from, id, flush, above),
+            Control::Install(install) => self.on_install(now, from, install),
+        }
+    }
+
+    fn on_prepare(
+        &mut self,
+        now: Tick,
+        from: Incarnation,
+        id: ViewId,
+        members: Vec<Incarnation>,
+        above: &dyn Above,
+    ) {
+        let sane = id.coordinator == from.node && members.contains(&from) && members.contains(&self.setup.me);
+        if !sane || id <= self.accepted_id {
+            return;
+        }
+        if id.counter > self.counter_reserved {
+            self.counter_seen = self.counter_seen.max(id.counter);
+            self.parked = Some((from, id, members));
+            return self.reserve();
+        }
+        let heard = |life: &Incarnation| {
+            *life == self.setup.me
+                || (self.topology.hears().has(life.node)
+                    && self.topology.life(life.node).is_some_and(|(known, _)| known == *life))
+        };
+        if !members.iter().all(heard) {
+            self.parked = Some((from, id, members));
+            return;
+        }
+        self.parked = None;
+        let mut flush = self.accept(id, &members, above);
+        flush.promises = self.promises.left(now);
+        let reply = message::write(&Control::Flush { id, flush });
+        self.send_or_shun(from, Stream::Control, &reply);
+        let round = Round { id, members, since: now };
+        self.with_order(|order| Phase::Accepted { round, order });
+    }
+
+    pub(super) fn retry_parked(&mut self, now: Tick, above: &dyn Above) {
+        if let Some((from, id, members)) = self.parked.take() {
+            self.on_prepare(now, from, id, members, above);
+        }
+    }
+
+    fn on_flush(&mut self, now: Tick, from: Incarnation, id: ViewId, flush: Flush, above: &dyn Above) {
+        let Phase::Coordinating { round, flushes, .. } = &mut self.phase else { return };
+        if round.id == id && round.members.contains(&from) && flush.life == from {
+            flushes.insert(from.node, flush);
+            self.try_install(now, above);
+        }
+    }
+
+    /// Installs the view once all have flushed.
+    fn try_install(&mut self, now: Tick, above: &dyn Above) {
+        let Phase::Coordinating { round, flushes, .. } = &mut self.phase else { return };
+        if flushes.len() < round.members.len() {
+            return;
+        }
+        let (id, members) = (round.id, round.members.clone());
+        let mut flushes = mem::take(flushes);
+        if let Some(own) = flushes.get_mut(&self.setup.me.node) {
+            // Said now and not when the round began: grants go on until the round is accepted by all.
+            own.promises = self.promises.left(now);
+            own.blank = above.is_blank();
+        }
+        let install = ending::install(id, self.configured, self.setup.quorum, flushes);
+        let bytes = message::write(&Control::Install(install.clone()));
+        self.send_to_others(&members, &bytes);
+        self.install(now, install);
+    }
+
+    fn on_install(&mut self, now: Tick, from: Incarnation, install: Install) {
+        let Phase::Accepted { round, .. } = &self.phase else { return };
+        let fits = install.view.id == round.id
+            && from.node == round.id.coordinator
+            && install
+                .view
+                .members
+                .values()
+                .map(|member| member.incarnation)
+                .eq(round.members.iter().copied());
+        if fits {
+            self.install(now, install);
+        }
+    }
+
+    fn install(&mut self, now: Tick, install: Install) {
+        let Install { view, previous, mut endings, promises, passports } = install;
+        let delivered = endings.iter().map(|(view, ending)| (*view, ending.last)).collect();
+        let old = self.order().view.id;
+        let Some(ending) = endings.remove(&old) else { return };
+        let Some((rest, returned)) = self.order().clone().end(ending.last, ending.missing) else {
+            return self.drop_frame(view.members[&view.id.coordinator].incarnation, "an ending with a hole");
+        };
+        rest.into_iter().for_each(|message| self.hand_up(old, message, true));
+        returned.into_iter().for_each(|pending| self.give_back(pending));
+        promises.into_iter().for_each(|(node, left)| self.promises.learn(now, node, left));
+        self.begin_view(view, previous, delivered, passports.into_iter().map(|(n, p)| (n, p.0)).collect());
+    }
+
+    fn give_back(&mut self, pending: Pending) {
+        self.note(MembershipNote::Returned {
+            message: MessageId { life: self.setup.me, number: pending.number },
+        });
+        self.out.push_back(Output::Up(Upcall::Returned { body: pending.body }));
+    }
+
+    fn begin_view(
+        &mut self,
+        view: View,
+        previous: BTreeMap<NodeId, ViewId>,
+        delivered: BTreeMap<ViewId, u64>,
+        passports: BTreeMap<NodeId, Vec<u8>>,
+    ) {
+        let me = self.setup.me.node;
+        let members: NodeSet = view.members.keys().copied().collect();
+        let lost = self.configured.minus(members);
+        lost.iter().for_each(|node| self.links.restart(node));
+        self.ready |= view.members[&me].counts;
+        self.ack_told = 0;
+        self.stalled.clear();
+        (self.mismatch_since, self.propose_at) = (None, Tick::NEVER);
+        (self.beat_now, self.urgent) = (true, true);
+        let transitional = previous.iter().filter(|(_, from)| **from == previous[&me]).map(|(node, _)| *node);
+        self.note(MembershipNote::ViewInstalled {
+            view: view.clone(),
+            previous: previous[&me],
+            transitional: transitional.collect(),
+        });
+        let expiries = self.promises.expiries(lost, &self.setup.timings, self.setup.class);
+        self.phase = Phase::Installed { order: Order::new(me, view.clone()), confirmed: false };
+        self.unseen_installs += 1;
+        let installed = Installed { view, previous, delivered, passports, expiries };
+        self.out.push_back(Output::Up(Upcall::Installed(Box::new(installed))));
+        mem::take(&mut self.early).into_iter().for_each(|(from, traffic)| self.on_traffic(from, traffic));
+    }
+
+    /// A quorum that has installed this view can no longer decide anything in an older one.
+    pub(super) fn confirm(&mut self) {
+        let Phase::Installed { order, confirmed: false } = &self.phase else { return };
+        let (me, id) = (self.setup.me.node, order.view.id);
+        let has_it =
+            |node: NodeId| node == me || self.topology.progress(node).is_some_and(|(view, _)| view == id);
+        let counting = order.view.members.values().filter(|member| member.counts);
+        let count = counting.filter(|member| has_it(member.incarnation.node)).count();
+        if order.view.primary && count >= self.setup.quorum {
+            if let Phase::Installed { confirmed, .. } = &mut self.phase {
+                *confirmed = true;
+            }
+            self.note(MembershipNote::ViewConfirmed { id });
+        }
+    }
+
+    /// Leaves out whoever beats but makes no progress: with ordered messages, with a flush, or with the view itself.
+    pub(super) fn watch_progress(&mut self, now: Tick) {
+        let behind: NodeSet = match &self.phase {
+            Phase::Installed { order, .. } => {
+                let slow = |node: &NodeId| {
+                    let has_view =
+                        self.topology.progress(*node).is_some_and(|(view, _)| view == order.view.id);
+                    !has_view || order.acked(*node) < order.received()
+                };
+                order.view.members.keys().copied().filter(slow).collect()
+            }
+            Phase::Coordinating { round, flushes, .. } => {
+                let nodes = round.members.iter().map(|life| life.node);
+                nodes.filter(|node| !flushes.contains_key(node)).collect()
+            }
+            Phase::Accepted { .. } => NodeSet::EMPTY,
+        };
+        let behind = behind.without(self.setup.me.node);
+        self.stalled.retain(|node, _| behind.has(*node));
+        for node in behind.iter() {
+            let since = *self.stalled.entry(node).or_insert(now);
+            if now.since(since) >= self.setup.timings.detect() * STALL_DETECTS {
+                self.exclude(now, node);
+            }
+        }
+    }
+
+    fn exclude(&mut self, now: Tick, node: NodeId) {
+        self.stalled.remove(&node);
+        if let Some((life, _)) = self.topology.life(node).filter(|_| self.topology.hears().has(node)) {
+            self.note(MembershipNote::MemberStalled { life });
+            self.topology.shun(now, node);
+        }
+    }
+}

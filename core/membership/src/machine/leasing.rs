@@ -1,0 +1,96 @@
+//! Beats, and what rides on them: grants received, grants given, and the promises that giving one is.
+
+use super::{Above, Membership, Output};
+use phalanx_topology::Speech;
+use phalanx_types::{Incarnation, PathId, Tick};
+use phalanx_wire::{Beat, BeatFlags, Stream};
+use std::collections::BTreeMap;
+
+impl Membership {
+    pub(super) fn on_beat(
+        &mut self,
+        now: Tick,
+        path: PathId,
+        from: Incarnation,
+        beat: &Beat,
+        above: &dyn Above,
+    ) {
+        let mut notes = Vec::new();
+        let heard = self.topology.hear(now, path, from, beat, &mut notes);
+        self.tell(notes);
+        if heard.newest {
+            self.counter_seen = self.counter_seen.max(beat.counter_max);
+            self.on_ack(from, beat.view, beat.received);
+            self.take_grant(now, from, beat);
+        }
+        if heard.urgent && heard.newest {
+            self.answer(now, from, path, above);
+        }
+    }
+
+    fn take_grant(&mut self, now: Tick, from: Incarnation, beat: &Beat) {
+        let me = self.setup.me;
+        let mine = beat.entries.iter().find(|entry| entry.node == me.node && entry.start == me.start);
+        if let Some(entry) = mine.filter(|entry| entry.granted != Tick::ZERO) {
+            self.lease.grant(now, from.node, entry.granted);
+        }
+    }
+
+    /// The sending time of the newest beat that `life` is granted, or zero.
+    fn granted(&self, life: Incarnation) -> Tick {
+        let may = self.ready && self.accepted.get(&life.node) == Some(&life);
+        let newest = self.topology.newest_beat(life).filter(|_| may);
+        newest.map_or(Tick::ZERO, |(sent, _)| sent)
+    }
+
+    /// Writes the promises that the beats about to be sent will make.
+    fn promise(&mut self) {
+        let lives: Vec<Incarnation> = self.accepted.values().copied().collect();
+        for life in lives.into_iter().filter(|life| *life != self.setup.me && self.ready) {
+            if let Some((_, received)) = self.topology.newest_beat(life) {
+                self.promises.make(life.node, received, &self.setup.timings);
+            }
+        }
+    }
+
+    fn speech(&self, above: &dyn Above) -> Speech {
+        let flags = BeatFlags { ready: self.ready, blank: above.is_blank(), urgent: self.urgent };
+        let (view, received) = (self.order().view.id, self.order().received());
+        Speech { flags, view, received, counter_max: self.counter_seen }
+    }
+
+    pub(super) fn speak(&mut self, now: Tick, above: &dyn Above) {
+        if !self.beat_now && now < self.topology.wake_at() {
+            return;
+        }
+        let (speech, granted) = (self.speech(above), self.grants());
+        let beats = self.topology.beats(now, self.beat_now, speech, granted);
+        if beats.is_empty() {
+            return;
+        }
+        self.promise();
+        (self.beat_now, self.urgent) = (false, false);
+        self.ack_told = speech.received;
+        let send = |(to, path, bytes)| Output::Send { to, path, stream: Stream::Control, bytes };
+        self.out.extend(beats.into_iter().map(send));
+    }
+
+    fn grants(&self) -> impl Fn(Incarnation) -> Tick + use<> {
+        let table: BTreeMap<Incarnation, Tick> =
+            self.accepted.values().map(|life| (*life, self.granted(*life))).collect();
+        move |life| table.get(&life).copied().unwrap_or(Tick::ZERO)
+    }
+
+    fn answer(&mut self, now: Tick, to: Incarnation, path: PathId, above: &dyn Above) {
+        let (speech, granted) = (self.speech(above), self.grants());
+        let bytes = self.topology.answer(now, to.node, path, speech, granted);
+        self.promise();
+        self.out.push_back(Output::Send { to: to.node, path, stream: Stream::Control, bytes });
+    }
+
+    pub(super) fn renew(&mut self, now: Tick) {
+        if let Some(until) = self.lease.ask(now, &self.setup.timings) {
+            self.out.push_back(Output::Feed(until));
+        }
+    }
+}

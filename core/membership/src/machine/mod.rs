@@ -1,0 +1,388 @@
+//! The membership of one node: one step function over beats, links, views, order and leases.
+//!
+//! Phases: a node has a view [`Phase::Installed`]; forms one as [`Phase::Coordinating`]; or has [`Phase::Accepted`] one that
+//! another node forms. What a phase needs is inside it. While a view is being formed the old one is frozen: nothing
+//! more is numbered, received or delivered in it, so what a flush says stays true.
+
+mod forming;
+mod leasing;
+mod traffic;
+
+use crate::lease::Lease;
+use crate::links::Links;
+use crate::message::{Flush, Traffic};
+use crate::order::Order;
+use crate::promise::Promises;
+use crate::proof::Expiry;
+use crate::standing::Standing;
+use phalanx_events::MembershipNote;
+use phalanx_topology::Topology;
+use phalanx_types::{
+    BootId, Incarnation, NodeId, NodeSet, PathId, ProofClass, Span, Tick, Timings, View, ViewId,
+};
+use phalanx_wire::{Frame, Stream};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What a membership is made with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// This node in this life.
+    pub me: Incarnation,
+    /// The boot of this host.
+    pub boot: BootId,
+    /// The timings in force.
+    pub timings: Timings,
+    /// How many members that count make a primary view.
+    pub quorum: usize,
+    /// The ways to each other configured node.
+    pub paths: BTreeMap<NodeId, Vec<PathId>>,
+    /// The longest lease that an earlier life may have granted; zero if there was none.
+    pub lease_max: Span,
+    /// View counters up to this one may have been used by earlier lives.
+    pub counter_used: u64,
+    /// View counters up to this one are durably reserved for this life.
+    pub counter_reserved: u64,
+    /// The class of proof that an expired lease gives here.
+    pub class: ProofClass,
+}
+
+/// What the layers above say when a view is being formed.
+pub trait Above {
+    /// Their words for the new view.
+    fn passport(&self) -> Vec<u8>;
+    /// Whether this node has probed everything, holds nothing and is about to hold nothing.
+    fn is_blank(&self) -> bool;
+}
+
+/// What comes out of a membership.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send a frame.
+    Send {
+        /// The receiver.
+        to: NodeId,
+        /// By which path.
+        path: PathId,
+        /// Of which urgency.
+        stream: Stream,
+        /// The frame.
+        bytes: Vec<u8>,
+    },
+    /// Ask the deadman to accept a lease end.
+    Feed(Tick),
+    /// View counters up to this one will be needed soon: reserve them durably.
+    Reserve(u64),
+    /// Something for the layers above; the order of these is the order of the cluster.
+    Up(Upcall),
+    /// Something happened.
+    Note(MembershipNote),
+}
+
+/// What the layers above hear, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Upcall {
+    /// A message was delivered.
+    Delivered {
+        /// Who sent it.
+        sender: Incarnation,
+        /// What.
+        body: Vec<u8>,
+        /// Its place in the view.
+        sequence: u64,
+    },
+    /// An own message found no place in its view; others may have delivered it.
+    Returned {
+        /// What was sent.
+        body: Vec<u8>,
+    },
+    /// Replicated state came from another member of the installed view.
+    State {
+        /// The member.
+        from: NodeId,
+        /// The state.
+        body: Vec<u8>,
+    },
+    /// A view was installed.
+    Installed(Box<Installed>),
+}
+
+/// A view that was installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// The view.
+    pub view: View,
+    /// The view each member comes from.
+    pub previous: BTreeMap<NodeId, ViewId>,
+    /// The last number delivered in each of those.
+    pub delivered: BTreeMap<ViewId, u64>,
+    /// The words that each member brought.
+    pub passports: BTreeMap<NodeId, Vec<u8>>,
+    /// For each configured node that is no member: when its last lease is over here.
+    pub expiries: BTreeMap<NodeId, Expiry>,
+}
+
+/// Why a message was not taken. Nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// The view is changing.
+    Changing,
+    /// Too many own messages wait for their place.
+    Full,
+    /// Longer than [`MESSAGE_BYTES_MAX`].
+    TooLong,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    Installed { order: Order, confirmed: bool },
+    Accepted { round: Round, order: Order },
+    Coordinating { round: Round, order: Order, flushes: BTreeMap<NodeId, Flush> },
+}
+
+/// A proposed view.
+#[derive(Clone, Debug)]
+struct Round {
+    id: ViewId,
+    members: Vec<Incarnation>,
+    since: Tick,
+}
+
+/// The membership of one node.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    setup: Setup,
+    configured: NodeSet,
+    topology: Topology,
+    links: Links,
+    phase: Phase,
+    lease: Lease,
+    promises: Promises,
+    /// The lives in the view accepted last: only they are granted leases.
+    accepted: BTreeMap<NodeId, Incarnation>,
+    accepted_id: ViewId,
+    /// When the promises of earlier lives have run out; afterwards this node counts.
+    quarantine_until: Tick,
+    ready: bool,
+    counter_reserved: u64,
+    counter_seen: u64,
+    message_number: u64,
+    /// A proposal that cannot be accepted yet, because a member of it is not heard here.
+    parked: Option<(Incarnation, ViewId, Vec<Incarnation>)>,
+    /// Since when the view has differed from what it should be.
+    mismatch_since: Option<Tick>,
+    /// When this node begins a round if the mismatch lasts; [`Tick::NEVER`] without one.
+    propose_at: Tick,
+    /// Since when each member has made no progress.
+    stalled: BTreeMap<NodeId, Tick>,
+    ack_told: u64,
+    urgent: bool,
+    beat_now: bool,
+    /// Installed upcalls that the layers above have not taken yet; nothing is acquired meanwhile.
+    unseen_installs: usize,
+    /// When the step under way began.
+    now: Tick,
+    /// When the next step was asked for.
+    expected: Tick,
+    /// Messages of the view being formed that came before its installation did.
+    early: Vec<(Incarnation, Traffic)>,
+    reserve_asked: u64,
+    out: VecDeque<Output>,
+}
+
+impl Membership {
+    /// A membership in a view of its own.
+    pub fn new(now: Tick, setup: Setup, above: &dyn Above) -> Membership {
+        let others: Vec<NodeId> = setup.paths.keys().copied().collect();
+        let configured: NodeSet = others.iter().copied().chain([setup.me.node]).collect();
+        let topology = Topology::new(now, setup.me, setup.boot, setup.timings, setup.paths.clone());
+        let lease_max = setup.lease_max.max(setup.timings.lease());
+        assert!(setup.counter_reserved > setup.counter_used, "a life needs a view of its own to begin with");
+        let order =
+            Order::new(setup.me.node, View { id: ViewId::NONE, members: BTreeMap::new(), primary: false });
+        let mut membership = Membership {
+            configured,
+            topology,
+            links: Links::default(),
+            lease: Lease::new(setup.quorum),
+            promises: Promises::new(now, others, lease_max),
+            accepted: BTreeMap::new(),
+            accepted_id: ViewId::NONE,
+            quarantine_until: now + lease_max.stretched() + setup.timings.takeover_margin(),
+            ready: false,
+            counter_reserved: setup.counter_reserved,
+            counter_seen: setup.counter_used,
+            message_number: 0,
+            parked: None,
+            mismatch_since: None,
+            propose_at: Tick::NEVER,
+            stalled: BTreeMap::new(),
+            ack_told: 0,
+            urgent: true,
+            beat_now: true,
+            unseen_installs: 0,
+            now,
+            expected: now,
+            early: Vec::new(),
+            reserve_asked: 0,
+            out: VecDeque::new(),
+            phase: Phase::Installed { order, confirmed: false },
+            setup,
+        };
+        membership.start_alone(now, above);
+        membership
+    }
+
+    fn start_alone(&mut self, now: Tick, above: &dyn Above) {
+        self.propose(now, vec![self.setup.me], above);
+        self.finish(now, above);
+    }
+
+    /// Time has passed.
+    pub fn wake(&mut self, now: Tick, above: &dyn Above) {
+        self.begin(now);
+        self.finish(now, above);
+    }
+
+    /// A frame arrived from `from`, authenticated. An error changed nothing.
+    pub fn receive(&mut self, now: Tick, path: PathId, from: Incarnation, bytes: &[u8], above: &dyn Above) {
+        self.begin(now);
+        match Frame::decode(bytes) {
+            Ok(Frame::Beat(beat)) => self.on_beat(now, path, from, &beat, above),
+            Ok(Frame::Segment(segment)) => self.on_segment(now, from, &segment, above),
+            Ok(Frame::Ack(ack)) => self.on_ack(from, ack.view, ack.received),
+            Err(_) => self.drop_frame(from, "not a frame"),
+        }
+        self.finish(now, above);
+    }
+
+    /// The deadman accepted a lease end.
+    pub fn fed(&mut self, now: Tick, until: Tick) {
+        self.begin(now);
+        self.lease.accept(until);
+        self.note(MembershipNote::Leased { until: self.lease.until() });
+    }
+
+    /// The deadman is gone, or refuses.
+    pub fn unfed(&mut self) {
+        self.lease.lose_deadman();
+    }
+
+    /// View counters up to this one are durable.
+    pub fn reserved(&mut self, counter: u64) {
+        self.counter_reserved = self.counter_reserved.max(counter);
+    }
+
+    /// The next output, in order.
+    pub fn poll(&mut self) -> Option<Output> {
+        let output = self.out.pop_front()?;
+        if matches!(output, Output::Up(Upcall::Installed(_))) {
+            self.unseen_installs -= 1;
+        }
+        Some(output)
+    }
+
+    /// Whether [`Membership::poll`] has nothing.
+    pub fn is_quiet(&self) -> bool {
+        self.out.is_empty()
+    }
+
+    /// What this node may do right now.
+    pub fn standing(&self) -> Standing {
+        let view = &self.order().view;
+        let (lease_until, stop_budget) = (self.lease.until(), self.setup.timings.stop_budget());
+        let settled = match &self.phase {
+            Phase::Installed { confirmed, .. } => *confirmed && self.unseen_installs == 0,
+            Phase::Accepted { .. } | Phase::Coordinating { .. } => false,
+        };
+        Standing { view: view.id, primary: view.primary, confirmed: settled, lease_until, stop_budget }
+    }
+
+    /// The view installed last.
+    pub fn view(&self) -> &View {
+        &self.order().view
+    }
+
+    /// Whether this node's own quarantine is over, or how long it lasts.
+    pub fn quarantine(&self, now: Tick) -> Option<Span> {
+        (!self.ready).then(|| now.until(self.quarantine_until))
+    }
+
+    /// The nodes heard now, this one included.
+    pub fn hears(&self) -> NodeSet {
+        self.topology.hears()
+    }
+
+    /// When to call [`Membership::wake`] at the latest.
+    pub fn wake_at(&self) -> Tick {
+        let quarantine = if self.ready { Tick::NEVER } else { self.quarantine_until };
+        let timers =
+            [self.topology.wake_at(), self.links.wake_at(&self.setup.timings), quarantine, self.propose_at];
+        timers.into_iter().min().unwrap_or(Tick::NEVER)
+    }
+
+    fn order(&self) -> &Order {
+        match &self.phase {
+            Phase::Installed { order, .. }
+            | Phase::Accepted { order, .. }
+            | Phase::Coordinating { order, .. } => order,
+        }
+    }
+
+    fn note(&mut self, note: MembershipNote) {
+        self.out.push_back(Output::Note(note));
+    }
+
+    fn drop_frame(&mut self, from: Incarnation, reason: &'static str) {
+        self.note(MembershipNote::FrameDropped { from: from.node, reason });
+    }
+
+    /// Before any input: a node that stood still asks for answers at once and believes no silence.
+    fn begin(&mut self, now: Tick) {
+        self.now = now;
+        let mut notes = Vec::new();
+        if self.topology.notice_gap(now, self.expected, &mut notes) {
+            self.urgent = true;
+            self.beat_now = true;
+            self.stalled.clear();
+        }
+        self.tell(notes);
+    }
+
+    /// After every input: re-judges the picture, drives the view, delivers, and sends what is due.
+    fn finish(&mut self, now: Tick, above: &dyn Above) {
+        self.leave_quarantine(now);
+        let mut notes = Vec::new();
+        let judged = self.topology.check(now, &mut notes);
+        self.tell(notes);
+        if judged || self.is_unsettled() {
+            self.retry_parked(now, above);
+            self.watch_progress(now);
+            self.reconsider(now, above);
+        }
+        self.deliver();
+        self.confirm();
+        self.speak(now, above);
+        self.acknowledge(now);
+        self.renew(now);
+        self.pump(now);
+        self.expected = self.wake_at();
+    }
+
+    fn is_unsettled(&self) -> bool {
+        let forming = !matches!(self.phase, Phase::Installed { .. });
+        forming || self.parked.is_some() || self.mismatch_since.is_some()
+    }
+
+    fn tell(&mut self, notes: Vec<MembershipNote>) {
+        self.out.extend(notes.into_iter().map(Output::Note));
+    }
+
+    fn leave_quarantine(&mut self, now: Tick) {
+        if !self.ready && now >= self.quarantine_until {
+            self.ready = true;
+            self.beat_now = true;
+            self.note(MembershipNote::QuarantineOver);
+            self.mismatch_since.get_or_insert(now);
+        }
+    }
+}

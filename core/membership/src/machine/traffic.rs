@@ -1,0 +1,201 @@
+//! Messages in the installed view: handed in, numbered, received, acknowledged, delivered.
+
+use super::{Above, Membership, Output, Phase, SendError, Upcall};
+use crate::links::Outbound;
+use crate::message::{self, Ordered, Traffic};
+use crate::order::Pending;
+use phalanx_events::{MembershipNote, MessageId, Service};
+use phalanx_types::limits::{MESSAGE_BYTES_MAX, WINDOW_MESSAGES_MAX};
+use phalanx_types::{Digest, Incarnation, NodeId, Tick, ViewId};
+use phalanx_wire::{Ack, Segment, Stream};
+
+/// Messages of a view that is being formed, kept until it is installed. A member that needs more is left behind and
+/// excluded.
+const EARLY_MESSAGES_MAX: usize = 4 * WINDOW_MESSAGES_MAX;
+/// Acknowledge at the latest after so many messages, even if nobody waits for it.
+const ACK_EVERY: u64 = 32;
+
+impl Membership {
+    /// Hands in a message for the agreed order of the installed view.
+    pub fn send(&mut self, service: Service, body: Vec<u8>) -> Result<MessageId, SendError> {
+        let Phase::Installed { order, .. } = &mut self.phase else { return Err(SendError::Changing) };
+        if body.len() > MESSAGE_BYTES_MAX {
+            return Err(SendError::TooLong);
+        }
+        if !order.has_room() {
+            return Err(SendError::Full);
+        }
+        self.message_number += 1;
+        let id = MessageId { life: self.setup.me, number: self.message_number };
+        let (view, digest) = (order.view.id, Digest::of(&body));
+        let pending = Pending { number: id.number, service, body };
+        order.keep(pending.clone());
+        self.out.push_back(Output::Note(MembershipNote::Sent { message: id, view, digest, service }));
+        self.submit(pending);
+        Ok(id)
+    }
+
+    /// Sends replicated state to a member of the installed view, outside the order.
+    pub fn send_state(&mut self, to: NodeId, body: Vec<u8>) {
+        let Phase::Installed { order, .. } = &self.phase else { return };
+        let Some(member) = order.view.members.get(&to).map(|member| member.incarnation) else { return };
+        let message = message::write(&Traffic::State { view: order.view.id, body });
+        self.send_or_shun(member, Stream::Data, &message);
+    }
+
+    pub(super) fn on_segment(
+        &mut self,
+        now: Tick,
+        from: Incarnation,
+        segment: &Segment<'_>,
+        above: &dyn Above,
+    ) {
+        if self.topology.life(from.node).is_none_or(|(life, _)| life != from) {
+            return self.drop_frame(from, "segment of a life that is not heard");
+        }
+        for (stream, bytes) in self.links.receive(now, from, segment) {
+            match stream {
+                Stream::Control => match message::read(&bytes) {
+                    Some(control) => self.on_control(now, from, control, above),
+                    None => self.drop_frame(from, "not a membership message"),
+                },
+                Stream::Vote | Stream::Data => match message::read(&bytes) {
+                    Some(traffic) => self.on_traffic(from, traffic),
+                    None => self.drop_frame(from, "not a message of a view"),
+                },
+            }
+        }
+    }
+
+    pub(super) fn on_traffic(&mut self, from: Incarnation, traffic: Traffic) {
+        let order = match &mut self.phase {
+            Phase::Installed { order, .. } => order,
+            Phase::Accepted { round, .. }
+                if traffic.view() == round.id && self.early.len() < EARLY_MESSAGES_MAX =>
+            {
+                return self.early.push((from, traffic));
+            }
+            // The old view is frozen, and a coordinator installs first.
+            Phase::Accepted { .. } | Phase::Coordinating { .. } => return,
+        };
+        match traffic {
+            Traffic::Submit { view, number, service, body } if view == order.view.id => {
+                order.queue(from, Pending { number, service, body });
+                self.sequence();
+            }
+            Traffic::Ordered { view, message }
+                if view == order.view.id && from.node == order.view.sequencer() =>
+            {
+                order.receive(message);
+            }
+            Traffic::State { view, body } if view == order.view.id => {
+                self.out.push_back(Output::Up(Upcall::State { from: from.node, body }));
+            }
+            // Of a view that is over, or not begun here: what matters of it comes with the ending of that view.
+            Traffic::Submit { .. } | Traffic::Ordered { .. } | Traffic::State { .. } => {}
+        }
+    }
+
+    fn submit(&mut self, pending: Pending) {
+        let Phase::Installed { order, .. } = &mut self.phase else { return };
+        let sequencer = order.view.sequencer();
+        if sequencer == self.setup.me.node {
+            order.queue(self.setup.me, pending);
+            return self.sequence();
+        }
+        let life = order.view.members[&sequencer].incarnation;
+        let Pending { number, service, body } = pending;
+        let message = message::write(&Traffic::Submit { view: order.view.id, number, service, body });
+        self.send_or_shun(life, Stream::Vote, &message);
+    }
+
+    /// At the sequencer: numbers what waits and sends it to all.
+    pub(super) fn sequence(&mut self) {
+        let Phase::Installed { order, .. } = &mut self.phase else { return };
+        if order.view.sequencer() != self.setup.me.node {
+            return;
+        }
+        let (view, numbered) = (order.view.id, order.number());
+        let others: Vec<Incarnation> = self.other_members();
+        for message in numbered {
+            let bytes = message::write(&Traffic::Ordered { view, message });
+            for life in &others {
+                self.send_or_shun(*life, Stream::Vote, &bytes);
+            }
+        }
+    }
+
+    fn other_members(&self) -> Vec<Incarnation> {
+        let lives = self.order().view.members.values().map(|member| member.incarnation);
+        lives.filter(|life| *life != self.setup.me).collect()
+    }
+
+    /// A peer whose link takes nothing more has stalled for longer than any queue of ours may grow.
+    pub(super) fn send_or_shun(&mut self, to: Incarnation, stream: Stream, message: &[u8]) {
+        if !self.links.send(to, stream, message) {
+            self.note(MembershipNote::MemberStalled { life: to });
+            self.topology.shun(self.now, to.node);
+        }
+    }
+
+    pub(super) fn send_to_others(&mut self, members: &[Incarnation], control: &[u8]) {
+        let me = self.setup.me;
+        for life in members.iter().filter(|life| **life != me) {
+            self.send_or_shun(*life, Stream::Control, control);
+        }
+    }
+
+    pub(super) fn on_ack(&mut self, from: Incarnation, view: ViewId, received: u64) {
+        let Phase::Installed { order, .. } = &mut self.phase else { return };
+        if view == order.view.id && order.view.has_life(from) {
+            order.acknowledge(from.node, received);
+            self.sequence();
+        }
+    }
+
+    pub(super) fn deliver(&mut self) {
+        while let Phase::Installed { order, .. } = &mut self.phase {
+            let Some(message) = order.deliver() else { return };
+            let view = order.view.id;
+            self.hand_up(view, message, false);
+        }
+    }
+
+    pub(super) fn hand_up(&mut self, view: ViewId, message: Ordered, transitional: bool) {
+        self.note(MembershipNote::Delivered {
+            message: message.id(),
+            view,
+            sequence: message.sequence,
+            digest: Digest::of(&message.body),
+            service: message.service,
+            transitional,
+        });
+        let Ordered { sequence, sender, body, .. } = message;
+        self.out.push_back(Output::Up(Upcall::Delivered { sender, body, sequence }));
+    }
+
+    /// Tells the other members how far messages were received, where somebody may be waiting to know.
+    pub(super) fn acknowledge(&mut self, now: Tick) {
+        let Phase::Installed { order, .. } = &self.phase else { return };
+        let (view, received) = (order.view.id, order.received());
+        let new = received - self.ack_told.min(received);
+        if new == 0 || !(order.awaits_safety() || new >= ACK_EVERY) {
+            return;
+        }
+        self.ack_told = received;
+        let bytes = Ack { view, received }.encode();
+        for life in self.other_members() {
+            if let Some(path) = self.topology.route(now, life.node, 0) {
+                let (to, bytes) = (life.node, bytes.clone());
+                self.out.push_back(Output::Send { to, path, stream: Stream::Vote, bytes });
+            }
+        }
+    }
+
+    pub(super) fn pump(&mut self, now: Tick) {
+        let mut outbound = Vec::new();
+        self.links.poll(now, &self.topology, &self.setup.timings, &mut outbound);
+        let send = |Outbound { to, path, stream, bytes }| Output::Send { to, path, stream, bytes };
+        self.out.extend(outbound.into_iter().map(send));
+    }
+}

@@ -1,0 +1,68 @@
+//! What this node has promised to others: to take no part in taking over from them, and until when.
+//!
+//! A promise is made by granting a beat and cannot be taken back. A node that restarts has forgotten its promises, so it
+//! begins by promising everybody the longest lease that was ever in force. What other members of a new view promised is
+//! learnt from its flushes: the longest promise of any member that counts stands for all.
+
+use crate::proof::Expiry;
+use phalanx_types::{NodeId, NodeSet, ProofClass, Span, Tick, Timings};
+use std::collections::BTreeMap;
+
+/// The book of promises.
+#[derive(Clone, Debug)]
+pub(crate) struct Promises {
+    until: BTreeMap<NodeId, Tick>,
+}
+
+impl Promises {
+    /// The book of a node that started at `now` and whose earlier lives may have granted leases up to `lease_max`.
+    pub fn new(now: Tick, others: impl IntoIterator<Item = NodeId>, lease_max: Span) -> Promises {
+        let until = now + lease_max.stretched();
+        Promises { until: others.into_iter().map(|node| (node, until)).collect() }
+    }
+
+    /// A beat of `node` that was received at `received` is granted.
+    pub fn make(&mut self, node: NodeId, received: Tick, timings: &Timings) {
+        self.extend(node, received + timings.promise());
+    }
+
+    /// Another member's promise toward `node` has `left` to run.
+    pub fn learn(&mut self, now: Tick, node: NodeId, left: Span) {
+        self.extend(node, now + left);
+    }
+
+    /// How long each promise still runs.
+    pub fn left(&self, now: Tick) -> BTreeMap<NodeId, Span> {
+        self.until.iter().map(|(node, until)| (*node, now.until(*until))).collect()
+    }
+
+    /// When each of `lost` can be proven to hold nothing.
+    pub fn expiries(&self, lost: NodeSet, timings: &Timings, class: ProofClass) -> BTreeMap<NodeId, Expiry> {
+        let of = |node: NodeId| Expiry::new(node, self.until[&node] + timings.takeover_margin(), class);
+        lost.iter().filter(|node| self.until.contains_key(node)).map(|node| (node, of(node))).collect()
+    }
+
+    fn extend(&mut self, node: NodeId, until: Tick) {
+        if let Some(known) = self.until.get_mut(&node) {
+            *known = until.max(*known);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use phalanx_types::TimingProfile;
+
+    #[test]
+    fn a_promise_never_gets_shorter_and_a_restart_promises_the_longest_lease() {
+        let timings = Timings::of(TimingProfile::Auto);
+        let long = Span::from_secs(5);
+        let mut promises = Promises::new(Tick(0), [NodeId(2)], long);
+        promises.make(NodeId(2), Tick(7), &timings);
+        promises.learn(Tick(9), NodeId(2), Span(1));
+        let lost = NodeSet::EMPTY.with(NodeId(2));
+        let expiry = promises.expiries(lost, &timings, ProofClass::Process)[&NodeId(2)];
+        assert_eq!(expiry.until(), Tick(0) + long.stretched() + timings.takeover_margin());
+    }
+}

@@ -1,0 +1,232 @@
+//! Views form, messages are ordered and leases run, on a small perfect network with a hand on its cables.
+
+use phalanx_events::{MembershipNote, Service};
+use phalanx_membership::{Above, Installed, Membership, Output, Setup, Upcall};
+use phalanx_types::{
+    BootId, Incarnation, NetworkId, NodeId, PathId, ProofClass, Span, Tick, TimingProfile, Timings, ViewId,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+const PATH: PathId = PathId { network: NetworkId(0), index: 0 };
+const HOP: Span = Span::from_micros(200);
+
+struct Blank;
+
+impl Above for Blank {
+    fn passport(&self) -> Vec<u8> {
+        b"words".to_vec()
+    }
+    fn is_blank(&self) -> bool {
+        true
+    }
+}
+
+struct Host {
+    membership: Membership,
+    installed: Vec<Installed>,
+    delivered: Vec<(ViewId, u64, Vec<u8>)>,
+    notes: Vec<MembershipNote>,
+}
+
+/// Hosts on one network with one clock.
+struct Lab {
+    now: Tick,
+    hosts: BTreeMap<NodeId, Host>,
+    frames: BTreeMap<(Tick, u64), (Incarnation, NodeId, Vec<u8>)>,
+    sent: u64,
+    cut: BTreeSet<(NodeId, NodeId)>,
+    count: u16,
+}
+
+impl Lab {
+    fn new(count: u16) -> Lab {
+        let (hosts, frames) = (BTreeMap::new(), BTreeMap::new());
+        let mut lab = Lab { now: Tick(1_000_000_000), hosts, frames, sent: 0, cut: BTreeSet::new(), count };
+        (1..=count).for_each(|node| lab.start(node, 1));
+        lab
+    }
+
+    fn start(&mut self, node: u16, start: u64) {
+        let others = (1..=self.count).filter(|other| *other != node);
+        let setup = Setup {
+            me: Incarnation { node: NodeId(node), start },
+            boot: BootId([start as u8; 16]),
+            timings: Timings::of(TimingProfile::Auto),
+            quorum: usize::from(self.count) / 2 + 1,
+            paths: others.map(|other| (NodeId(other), vec![PATH])).collect(),
+            lease_max: Span::ZERO,
+            counter_used: start * 1_000,
+            counter_reserved: start * 1_000 + 64,
+            class: ProofClass::Process,
+        };
+        let membership = Membership::new(self.now, setup, &Blank);
+        let host = Host { membership, installed: vec![], delivered: vec![], notes: vec![] };
+        self.hosts.insert(NodeId(node), host);
+        self.drain(NodeId(node));
+    }
+
+    fn drain(&mut self, node: NodeId) {
+        let host = self.hosts.get_mut(&node).expect("it runs");
+        let me = Incarnation { node, start: 0 };
+        let _ = me;
+        while let Some(output) = host.membership.poll() {
+            match output {
+                Output::Send { to, bytes, .. } => {
+                    self.sent += 1;
+                    let from = Incarnation { node, start: 1 };
+                    self.frames.insert((self.now + HOP, self.sent), (from, to, bytes));
+                }
+                Output::Feed(until) => host.membership.fed(self.now, until),
+                Output::Reserve(counter) => host.membership.reserved(counter),
+                Output::Note(note) => host.notes.push(note),
+                Output::Up(Upcall::Installed(installed)) => host.installed.push(*installed),
+                Output::Up(Upcall::Delivered { body, sequence, .. }) => {
+                    let view = host.installed.last().expect("a view comes first").view.id;
+                    host.delivered.push((view, sequence, body));
+                }
+                Output::Up(Upcall::Returned { .. } | Upcall::State { .. }) => {}
+            }
+        }
+    }
+
+    fn run(&mut self, span: Span) {
+        let end = self.now + span;
+        loop {
+            let frame = self.frames.keys().next().copied();
+            let wake = self.hosts.iter().map(|(node, host)| (host.membership.wake_at(), *node)).min();
+            let next_frame = frame.map_or(Tick::NEVER, |(at, _)| at);
+            let (wake_at, node) = wake.expect("a lab has hosts");
+            if next_frame.min(wake_at) > end {
+                break;
+            }
+            if next_frame <= wake_at {
+                self.now = self.now.max(next_frame);
+                let (from, to, bytes) = self.frames.remove(&frame.expect("just seen")).expect("just seen");
+                if !self.cut.contains(&(from.node, to)) && self.hosts.contains_key(&to) {
+                    let host = self.hosts.get_mut(&to).expect("just seen");
+                    host.membership.receive(self.now, PATH, from, &bytes, &Blank);
+                    self.drain(to);
+                }
+            } else {
+                self.now = self.now.max(wake_at);
+                self.hosts.get_mut(&node).expect("it runs").membership.wake(self.now, &Blank);
+                self.drain(node);
+            }
+        }
+        self.now = end;
+    }
+
+    fn send(&mut self, node: u16, service: Service, body: &[u8]) {
+        let host = self.hosts.get_mut(&NodeId(node)).expect("it runs");
+        host.membership.send(service, body.to_vec()).expect("the view is installed");
+        host.membership.wake(self.now, &Blank);
+        self.drain(NodeId(node));
+    }
+
+    fn isolate(&mut self, node: u16) {
+        for other in (1..=self.count).filter(|other| *other != node) {
+            self.cut.extend([(NodeId(node), NodeId(other)), (NodeId(other), NodeId(node))]);
+        }
+    }
+
+    fn members(&self, node: u16) -> (Vec<u16>, bool) {
+        let view = self.hosts[&NodeId(node)].membership.view();
+        (view.members.keys().map(|node| node.0).collect(), view.primary)
+    }
+}
+
+fn ms(ms: u64) -> Span {
+    Span::from_millis(ms)
+}
+
+#[test]
+fn three_hosts_started_together_form_one_primary_view_and_hold_leases() {
+    let mut lab = Lab::new(3);
+    lab.run(ms(400));
+    for node in 1..=3 {
+        assert_eq!(lab.members(node), (vec![1, 2, 3], true), "at {node}");
+        assert!(lab.hosts[&NodeId(node)].membership.standing().may_acquire(lab.now), "at {node}");
+    }
+    let views: Vec<_> = lab.hosts.values().map(|host| host.installed.len()).collect();
+    assert!(views.iter().all(|count| *count <= 3), "few views on the way: {views:?}");
+}
+
+#[test]
+fn a_crashed_host_is_out_after_the_detection_time_and_free_a_little_later() {
+    let mut lab = Lab::new(3);
+    lab.run(ms(1_000));
+    let crashed = lab.now;
+    lab.hosts.remove(&NodeId(1));
+    lab.run(ms(450));
+    assert_eq!(lab.members(2), (vec![2, 3], true));
+    let installed = lab.hosts[&NodeId(2)].installed.last().expect("a view");
+    let free = installed.expiries[&NodeId(1)].until().since(crashed);
+    assert!(free > ms(490) && free < ms(530), "{free}");
+    assert_eq!(installed.passports[&NodeId(3)], b"words");
+}
+
+#[test]
+fn an_isolated_host_loses_its_lease_before_the_others_have_its_expiry() {
+    let mut lab = Lab::new(3);
+    lab.run(ms(1_000));
+    lab.isolate(1);
+    lab.run(ms(600));
+    let lease = lab.hosts[&NodeId(1)].membership.standing().lease_until;
+    assert_eq!(lab.members(1), (vec![1], false));
+    assert_eq!(lab.members(2), (vec![2, 3], true));
+    for other in [2, 3] {
+        let installed = lab.hosts[&NodeId(other)].installed.last().expect("a view");
+        assert!(installed.expiries[&NodeId(1)].until() > lease);
+    }
+    lab.cut.clear();
+    lab.run(ms(600));
+    assert_eq!(lab.members(1), (vec![1, 2, 3], true));
+}
+
+#[test]
+fn messages_of_all_are_delivered_in_one_order() {
+    let mut lab = Lab::new(3);
+    lab.run(ms(1_000));
+    for round in 0..20u8 {
+        for node in 1..=3 {
+            let service = if round % 2 == 0 { Service::Safe } else { Service::Agreed };
+            lab.send(node, service, &[node as u8, round]);
+        }
+        lab.run(Span::from_micros(100));
+    }
+    lab.run(ms(50));
+    let first = &lab.hosts[&NodeId(1)].delivered;
+    assert_eq!(first.len(), 60);
+    assert!(lab.hosts.values().all(|host| &host.delivered == first));
+}
+
+#[test]
+fn what_one_survivor_has_both_have_when_the_view_ends() {
+    let mut lab = Lab::new(3);
+    lab.run(ms(1_000));
+    // The sequencer reaches host 2 with its last words, and not host 3.
+    lab.cut.insert((NodeId(1), NodeId(3)));
+    lab.send(1, Service::Agreed, b"last words");
+    lab.run(Span::from_micros(300));
+    lab.hosts.remove(&NodeId(1));
+    lab.run(ms(600));
+    assert_eq!(lab.members(3), (vec![2, 3], true));
+    for node in [2, 3] {
+        let bodies: Vec<_> =
+            lab.hosts[&NodeId(node)].delivered.iter().map(|(_, _, body)| body.clone()).collect();
+        assert_eq!(bodies, [b"last words".to_vec()], "at {node}");
+    }
+}
+
+#[test]
+fn a_bridge_host_does_not_make_views_form_for_ever() {
+    let mut lab = Lab::new(3);
+    lab.run(ms(1_000));
+    lab.cut.extend([(NodeId(1), NodeId(2)), (NodeId(2), NodeId(1))]);
+    lab.run(ms(1_000));
+    let before: Vec<_> = lab.hosts.values().map(|host| host.installed.len()).collect();
+    assert_eq!(lab.members(3), (vec![1, 3], true));
+    lab.run(ms(5_000));
+    let after: Vec<_> = lab.hosts.values().map(|host| host.installed.len()).collect();
+    assert_eq!(before, after);
+}

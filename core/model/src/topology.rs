@@ -1,0 +1,190 @@
+//! Networks and nodes: subnets that do not overlap, addresses that lie in them, nodes that can see each other.
+
+use crate::address::{self, family, same_family};
+use crate::cluster::{Address, Network, Node, Subnet};
+use crate::directory::Directory;
+use crate::fault::{FaultId, Refused, quoted};
+use crate::keys::Section;
+use crate::read::limited;
+use crate::table::{Entry, Read, Table, Value};
+use phalanx_types::limits::{ADDRESSES_PER_NETWORK_MAX, NETWORKS_MAX, NODES_MAX};
+use phalanx_types::{NetworkId, NodeId};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// All networks of the file.
+pub(crate) fn networks(
+    file: &Table,
+    directory: &mut Directory,
+) -> Result<BTreeMap<NetworkId, Network>, Refused> {
+    file.required_value("network")?;
+    let entries = file.entries("network", NETWORKS_MAX)?;
+    if entries.is_empty() {
+        return Err(refuse_none(file, "network", "networks"));
+    }
+    let networks: Vec<_> = entries.iter().map(|entry| network(entry, directory)).collect();
+    networks.into_iter().collect()
+}
+
+fn refuse_none(file: &Table, name: &str, things: &str) -> Refused {
+    let (at, what) = (file.key_at(name), format!("no {things} are declared"));
+    let example = Section::File.key(name).map(|key| key.example).unwrap_or_default();
+    file.notebook.refuse(FaultId::TooFew, at, what, format!("declare them, for example {name} = {example}"))
+}
+
+fn network(entry: &Entry, directory: &mut Directory) -> Result<(NetworkId, Network), Refused> {
+    let id = directory.declare_network(entry.name);
+    let name = entry.name();
+    let table = entry.table("network", Section::Network)?;
+    table.check_keys();
+    let subnet = subnet(&table, directory);
+    let service = table.or_default("service");
+    let network = Network { name: name?, subnet: subnet?, service: service? };
+    directory.describe_network(id, network.clone());
+    Ok((id, network))
+}
+
+fn subnet(table: &Table, directory: &Directory) -> Result<Subnet, Refused> {
+    let value = table.required_value("subnet")?;
+    let written = Address::read(&value)?;
+    let subnet = written.subnet();
+    if subnet.base != written.address {
+        let what = format!("subnet {written} has bits set beyond its prefix");
+        return Err(value.refuse(FaultId::HostBits, &what, format!("write \"{subnet}\"")));
+    }
+    if !subnet.is_sensible() {
+        let what = format!("subnet {subnet} does not suit a network of nodes");
+        return Err(value.refuse(
+            FaultId::PrefixRange,
+            &what,
+            "use /8 to /30 for IPv4, /16 to /126 for IPv6",
+        ));
+    }
+    if let Some(other) = directory.overlap(subnet) {
+        let what = format!("subnet {subnet} overlaps {} of network \"{}\"", other.subnet, other.name);
+        return Err(value.refuse(FaultId::SubnetOverlap, &what, "give each network a subnet of its own"));
+    }
+    Ok(subnet)
+}
+
+/// All nodes of the file.
+pub(crate) fn nodes(file: &Table, directory: &mut Directory) -> Result<BTreeMap<NodeId, Node>, Refused> {
+    file.required_value("node")?;
+    let entries = file.entries("node", NODES_MAX)?;
+    if entries.is_empty() {
+        return Err(refuse_none(file, "node", "nodes"));
+    }
+    let nodes: Vec<_> = entries.iter().map(|entry| node(entry, directory)).collect();
+    refuse_strangers(&entries, directory);
+    if let [first, second] = &entries[..] {
+        let what = format!(
+            "nodes {} and {}: neither has a majority without the other",
+            quoted(first.name),
+            quoted(second.name)
+        );
+        let remedy = "declare a third node; tie-breakers and fencing are not in this version yet";
+        file.notebook.refuse(FaultId::TwoNodes, file.key_at("node"), what, remedy);
+    }
+    nodes.into_iter().collect()
+}
+
+fn node(entry: &Entry, directory: &mut Directory) -> Result<(NodeId, Node), Refused> {
+    let id = directory.declare_node(entry.name);
+    let name = entry.name();
+    let table = entry.table("node", Section::Node)?;
+    table.check_keys();
+    let addresses = addresses(&table, id, directory);
+    Ok((id, Node { name: name?, addresses: addresses? }))
+}
+
+fn addresses(
+    table: &Table,
+    node: NodeId,
+    directory: &mut Directory,
+) -> Result<BTreeMap<NetworkId, Vec<IpAddr>>, Refused> {
+    let value = table.required_value("address")?;
+    let entries = table.entries("address", NETWORKS_MAX)?;
+    if entries.is_empty() {
+        let remedy = format!("write for example address = {}", value.key.example);
+        return Err(value.refuse(FaultId::TooFew, "address names no network", remedy));
+    }
+    let addresses: Vec<_> = entries.iter().map(|entry| addresses_on(entry, table, node, directory)).collect();
+    addresses.into_iter().collect()
+}
+
+/// The addresses of a node on one network.
+fn addresses_on(
+    entry: &Entry,
+    table: &Table,
+    node: NodeId,
+    directory: &mut Directory,
+) -> Result<(NetworkId, Vec<IpAddr>), Refused> {
+    let network = directory.network(entry.name, entry.at.clone(), table);
+    if let Ok(network) = network {
+        directory.attach(node, network);
+    }
+    let is_list = entry.value.data.is_array();
+    let items = if is_list { entry.value.items("a list")? } else { vec![entry.value.alone()] };
+    if items.is_empty() {
+        let what = format!("{} has no address", entry.name);
+        return Err(entry.value.refuse(FaultId::TooFew, &what, "write an address, or leave the network out"));
+    }
+    limited(&entry.value, items.len(), ADDRESSES_PER_NETWORK_MAX)?;
+    let addresses: Vec<_> =
+        items.iter().map(|item| node_address(item, network.ok(), table, directory)).collect();
+    Ok((network?, addresses.into_iter().collect::<Result<_, _>>()?))
+}
+
+fn node_address(
+    value: &Value,
+    network: Option<NetworkId>,
+    table: &Table,
+    directory: &mut Directory,
+) -> Result<IpAddr, Refused> {
+    let address = IpAddr::read(value)?;
+    if let Some(network) = network.and_then(|network| directory.described(network)) {
+        check_address(value, address, network)?;
+    }
+    directory.claim_address(value, address, &table.subject)?;
+    Ok(address)
+}
+
+/// Refuses an address that no host can have on `network`.
+pub(crate) fn check_address(value: &Value, address: IpAddr, network: &Network) -> Result<(), Refused> {
+    let Network { name, subnet, .. } = network;
+    if let Some(kind) = address::special(address) {
+        let what = format!("address {address} {kind}");
+        return Err(value.refuse(FaultId::SpecialAddress, &what, format!("use an address of {subnet}")));
+    }
+    if !same_family(address, subnet.base) {
+        let (own, other) = (family(address), family(subnet.base));
+        let what = format!("address {address} is {own}, but network \"{name}\" is {other}");
+        return Err(value.refuse(FaultId::OtherFamily, &what, format!("use an address of {subnet}")));
+    }
+    if !subnet.contains(address) {
+        let what = format!("address {address} is not in {subnet}, the subnet of network \"{name}\"");
+        return Err(value.refuse(
+            FaultId::OutsideSubnet,
+            &what,
+            "correct the address, its network or the subnet",
+        ));
+    }
+    if subnet.reserves(address) {
+        let what = format!("address {address} is an end of {subnet} and names no host");
+        return Err(value.refuse(FaultId::SubnetEnds, &what, "use an address in between"));
+    }
+    Ok(())
+}
+
+/// Refuses nodes that have no network in common with one declared before.
+fn refuse_strangers(entries: &[Entry], directory: &Directory) {
+    for (index, entry) in entries.iter().enumerate() {
+        let stranger = entries[..index].iter().find(|other| directory.are_strangers(entry.name, other.name));
+        if let Some(other) = stranger {
+            let what =
+                format!("nodes {} and {} have no network in common", quoted(other.name), quoted(entry.name));
+            let remedy = "give both an address on one network";
+            entry.value.notebook.refuse(FaultId::NoCommonNetwork, entry.at.clone(), what, remedy);
+        }
+    }
+}

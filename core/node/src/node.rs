@@ -1,0 +1,361 @@
+//! One node's core: membership below, the group between, the manager above.
+//!
+//! An input goes to the layer it concerns; what that layer says goes to the next; and so on until all are quiet. A node is
+//! born probing and reserving: it beats only when it knows what it holds and may use view counters that no earlier life
+//! of it can have used.
+
+use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken};
+use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
+use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
+use phalanx_membership::{Above, Installed, Membership, Output, Setup, Standing, Upcall};
+use phalanx_model::Cluster;
+use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
+use phalanx_types::{Incarnation, NodeId, PathId, ProofClass, Span, Tick, Timings, View, ViewId};
+use phalanx_wire::Stream;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Rounds of passing messages between the layers in one step; more would mean that they chase each other.
+const ROUNDS_MAX: usize = 10_000;
+
+/// A node's core.
+pub struct Node {
+    birth: Birth,
+    timings: Timings,
+    manager: Manager,
+    stage: Stage,
+    told: Standing,
+    stores: u64,
+}
+
+enum Stage {
+    /// Probing, and reserving view counters.
+    Born { reserved: Option<u64>, asked: Option<(StoreToken, u64)> },
+    /// Beating.
+    Beating(Box<Beating>),
+    /// Over: nothing is done any more.
+    Over,
+}
+
+struct Beating {
+    membership: Membership,
+    engine: Engine,
+    /// Reservations under way.
+    reserving: BTreeMap<StoreToken, u64>,
+}
+
+/// What the manager says of itself to the layers below.
+struct Words<'a> {
+    manager: &'a Manager,
+    engine: &'a Engine,
+}
+
+impl Above for Words<'_> {
+    fn passport(&self) -> Vec<u8> {
+        self.engine.passport(self.manager.passport())
+    }
+
+    fn is_blank(&self) -> bool {
+        self.manager.is_blank()
+    }
+}
+
+/// The group before there is one.
+struct NoGroup {
+    me: Incarnation,
+    standing: Standing,
+}
+
+impl Group for NoGroup {
+    fn me(&self) -> Incarnation {
+        self.me
+    }
+
+    fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    fn broadcast(&mut self, _: Vec<u8>) -> Result<(), Refusal> {
+        Err(Refusal::Changing)
+    }
+
+    fn propose(&mut self, _: Vec<u8>, _: Span) -> Result<ProposalId, Refusal> {
+        Err(Refusal::Changing)
+    }
+
+    fn vote(&mut self, _: ProposalId, _: Vote, _: &str) {}
+}
+
+impl Node {
+    /// A node's core, and the first effects.
+    pub fn new(birth: Birth, out: &mut Vec<Effect>) -> Node {
+        let timings = Timings::of(birth.config.timing);
+        let told = Standing::none(ViewId::NONE, timings.stop_budget());
+        let manager = Manager::new(birth.now, birth.me, birth.boot, Some(Arc::clone(&birth.config)));
+        let stage = Stage::Born { reserved: None, asked: None };
+        let mut node = Node { birth, timings, manager, stage, told, stores: 0 };
+        let counter = node.birth.stored.view_counter_max + VIEW_COUNTERS_RESERVED;
+        let token = node.store_limits(counter, out);
+        node.stage = Stage::Born { reserved: None, asked: Some((token, counter)) };
+        let now = node.birth.now;
+        node.step(now, Input::Wake, out);
+        node
+    }
+
+    /// Takes one input; pushes onto `out` what the shell must do, in order.
+    pub fn step(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
+        // After a gap in this node's own time the lease is minded before anything that could renew it.
+        if self.manager.wake_at() <= now {
+            self.manage(now, ManagerInput::Wake, out);
+        }
+        self.dispatch(now, input, out);
+        self.settle(now, out);
+        self.leave_cradle(now, out);
+    }
+
+    /// When to call [`Node::step`] with [`Input::Wake`] at the latest.
+    pub fn wake_at(&self) -> Tick {
+        let below = match &self.stage {
+            Stage::Born { .. } => Tick::NEVER,
+            Stage::Beating(beating) => beating.membership.wake_at().min(beating.engine.wake_at()),
+            Stage::Over => return Tick::NEVER,
+        };
+        below.min(self.manager.wake_at())
+    }
+
+    /// What this node may do right now.
+    pub fn standing(&self) -> Standing {
+        match &self.stage {
+            Stage::Beating(beating) => beating.membership.standing(),
+            Stage::Born { .. } | Stage::Over => Standing::none(ViewId::NONE, self.timings.stop_budget()),
+        }
+    }
+
+    /// The view installed last, once there is one.
+    pub fn view(&self) -> Option<&View> {
+        match &self.stage {
+            Stage::Beating(beating) => Some(beating.membership.view()),
+            Stage::Born { .. } | Stage::Over => None,
+        }
+    }
+
+    /// What the cluster looks like from here.
+    pub fn status(&self, now: Tick) -> Status {
+        self.manager.status(now)
+    }
+
+    fn dispatch(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
+        match input {
+            Input::Wake => self.wake(now, out),
+            Input::Frame { path, from, bytes } => self.below(|beating, above| {
+                beating.membership.receive(now, path, from, &bytes, &Words { manager: above, engine: &beating.engine });
+            }),
+            Input::Fed { until } => self.below(|beating, _| beating.membership.fed(now, until)),
+            Input::Unfed => self.below(|beating, _| beating.membership.unfed()),
+            Input::StoreDone(token) => self.stored(token),
+            Input::StoreFailed(token) => {
+                let why = format!("the state directory cannot be written (record {})", token.0);
+                self.halt(why, out);
+            }
+            Input::Carrier { .. } => {}
+            Input::Operated { id, result } => self.manage(now, ManagerInput::Operated { id, result }, out),
+            Input::Ended { group, resource, how } => {
+                self.manage(now, ManagerInput::Ended { group, resource, how }, out);
+            }
+            Input::Asked { id, request } => self.manage(now, ManagerInput::Asked { id, request }, out),
+            Input::Shutdown => self.manage(now, ManagerInput::Shutdown, out),
+        }
+    }
+
+    fn below(&mut self, act: impl FnOnce(&mut Beating, &Manager)) {
+        if let Stage::Beating(beating) = &mut self.stage {
+            act(beating, &self.manager);
+        }
+    }
+
+    fn wake(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        if let Stage::Beating(beating) = &mut self.stage {
+            if let Some(word) = beating.engine.expired(now) {
+                // Refused while the view changes, and that ends the proposal anyway.
+                let _ = beating.membership.send(phalanx_events::Service::Agreed, word);
+            }
+        }
+    }
+
+    fn stored(&mut self, token: StoreToken) {
+        match &mut self.stage {
+            Stage::Born { reserved, asked } => {
+                if let Some((_, counter)) = asked.take_if(|(asked, _)| *asked == token) {
+                    *reserved = Some(counter);
+                }
+            }
+            Stage::Beating(beating) => {
+                if let Some(counter) = beating.reserving.remove(&token) {
+                    beating.membership.reserved(counter);
+                }
+            }
+            Stage::Over => {}
+        }
+    }
+
+    /// Passes what the layers say to each other until all are quiet.
+    fn settle(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        self.tell_standing(now, out);
+        for _ in 0..ROUNDS_MAX {
+            let Stage::Beating(beating) = &mut self.stage else { return };
+            match beating.membership.poll() {
+                Some(output) => self.pass(now, output, out),
+                None => {
+                    beating.membership.wake(now, &Words { manager: &self.manager, engine: &beating.engine });
+                    self.tell_standing(now, out);
+                    if self.is_quiet() {
+                        return;
+                    }
+                }
+            }
+        }
+        self.halt("the layers of this node's core do not come to rest".to_owned(), out);
+    }
+
+    fn is_quiet(&self) -> bool {
+        match &self.stage {
+            Stage::Beating(beating) => beating.membership.is_quiet(),
+            Stage::Born { .. } | Stage::Over => true,
+        }
+    }
+
+    fn pass(&mut self, now: Tick, output: Output, out: &mut Vec<Effect>) {
+        match output {
+            Output::Send { to, path, stream, bytes } => {
+                out.push(Effect::Send { to, path, lane: lane(stream), bytes });
+            }
+            Output::Feed(until) => out.push(Effect::Feed { until }),
+            Output::Note(note) => out.push(Effect::Note(note.into())),
+            Output::Reserve(counter) => {
+                let token = self.store_limits(counter, out);
+                self.below(|beating, _| {
+                    beating.reserving.insert(token, counter);
+                });
+            }
+            Output::Up(Upcall::Installed(installed)) => self.begin_view(now, *installed, out),
+            Output::Up(upcall) => {
+                let Stage::Beating(beating) = &mut self.stage else { return };
+                for notice in beating.engine.hear(now, upcall) {
+                    self.manage(now, ManagerInput::Notice(notice), out);
+                }
+            }
+        }
+    }
+
+    fn begin_view(&mut self, now: Tick, installed: Installed, out: &mut Vec<Effect>) {
+        let Stage::Beating(beating) = &mut self.stage else { return };
+        let begun = beating.engine.begin(installed);
+        for notice in begun.notices {
+            self.manage(now, ManagerInput::Notice(notice), out);
+        }
+        for node in begun.needy {
+            let state = self.manager.state();
+            self.below(|beating, _| beating.membership.send_state(node, state));
+        }
+    }
+
+    fn manage(&mut self, now: Tick, input: ManagerInput, out: &mut Vec<Effect>) {
+        let mut effects = Vec::new();
+        match &mut self.stage {
+            Stage::Beating(beating) => {
+                let Beating { membership, engine, .. } = &mut **beating;
+                self.manager.step(now, input, &mut Provider { engine, membership }, &mut effects);
+            }
+            Stage::Born { .. } => {
+                let mut nobody = NoGroup { me: self.birth.me, standing: self.told };
+                self.manager.step(now, input, &mut nobody, &mut effects);
+            }
+            Stage::Over => {}
+        }
+        effects.into_iter().for_each(|effect| self.carry_out(effect, out));
+    }
+
+    fn carry_out(&mut self, effect: ManagerEffect, out: &mut Vec<Effect>) {
+        match effect {
+            ManagerEffect::Operate(operation) => out.push(Effect::Operate(operation)),
+            ManagerEffect::Reply { id, reply } => out.push(Effect::Reply { id, reply }),
+            ManagerEffect::Note(note) => out.push(Effect::Note(note.into())),
+            // Every node is born with its configuration; a joiner without one is the ledger's to serve.
+            ManagerEffect::Adopt { .. } => {}
+            ManagerEffect::Leave { why } => self.halt(why, out),
+        }
+    }
+
+    /// The manager hears of its standing whenever it is another.
+    fn tell_standing(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        let standing = self.standing();
+        if standing != self.told {
+            self.told = standing;
+            self.manage(now, ManagerInput::StandingChanged, out);
+        }
+    }
+
+    /// Begins to beat once everything is probed and the view counters are reserved.
+    fn leave_cradle(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        let Stage::Born { reserved: Some(counter_reserved), .. } = self.stage else { return };
+        if !self.manager.probed() {
+            return;
+        }
+        let setup = self.setup(counter_reserved);
+        let engine = Engine::new(self.birth.me, self.timings);
+        let membership = Membership::new(now, setup, &Words { manager: &self.manager, engine: &engine });
+        let reserving = BTreeMap::new();
+        self.stage = Stage::Beating(Box::new(Beating { membership, engine, reserving }));
+        self.settle(now, out);
+    }
+
+    fn setup(&self, counter_reserved: u64) -> Setup {
+        let birth = &self.birth;
+        Setup {
+            me: birth.me,
+            boot: birth.boot,
+            timings: self.timings,
+            quorum: birth.config.quorum_size(),
+            paths: paths(&birth.config, birth.me.node),
+            lease_max: birth.stored.lease_max,
+            counter_used: birth.stored.view_counter_max,
+            counter_reserved,
+            class: ProofClass::Process,
+        }
+    }
+
+    fn store_limits(&mut self, view_counter_max: u64, out: &mut Vec<Effect>) -> StoreToken {
+        self.stores += 1;
+        let token = StoreToken(self.stores);
+        let lease_max = self.birth.stored.lease_max.max(self.timings.lease());
+        out.push(Effect::Store { token, record: Record::Limits { view_counter_max, lease_max } });
+        token
+    }
+
+    fn halt(&mut self, why: String, out: &mut Vec<Effect>) {
+        self.stage = Stage::Over;
+        out.push(Effect::Halt { why });
+    }
+}
+
+fn lane(stream: Stream) -> Lane {
+    match stream {
+        Stream::Control => Lane::Beat,
+        Stream::Vote => Lane::Vote,
+        Stream::Data => Lane::Data,
+    }
+}
+
+/// The ways from `me` to each other node: one for each pair of addresses with one place on one network.
+fn paths(cluster: &Cluster, me: NodeId) -> BTreeMap<NodeId, Vec<PathId>> {
+    let own = &cluster.nodes[&me].addresses;
+    let to = |node: &phalanx_model::Node| {
+        let shared = node.addresses.iter().filter_map(|(network, addresses)| {
+            let count = addresses.len().min(own.get(network)?.len());
+            Some((0..count as u8).map(|index| PathId { network: *network, index }))
+        });
+        shared.flatten().collect()
+    };
+    let others = cluster.nodes.iter().filter(|(node, _)| **node != me);
+    others.map(|(node, configured)| (*node, to(configured))).collect()
+}

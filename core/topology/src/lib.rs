@@ -1,0 +1,15 @@
+//! Who is heard by whom on which path, and reliable streams between two nodes.
+//!
+//! Judges paths and peers by their beats, finds the set of nodes that all hear each other, and carries membership's
+//! messages over whichever path works. Never decides who is a member.
+#![forbid(unsafe_code)]
+
+mod clique;
+mod link;
+mod path;
+mod peer;
+mod topology;
+
+pub use clique::clique_of;
+pub use link::{Link, LinkFull, Transmit};
+pub use topology::{Heard, Speech, Topology};

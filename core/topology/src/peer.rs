@@ -1,0 +1,164 @@
+//! One peer: its present life, what its newest beat said, and its paths.
+
+use crate::path::Path;
+use phalanx_types::{BootId, Incarnation, NodeSet, PathId, Span, Tick, Timings, ViewId};
+use phalanx_wire::{Beat, BeatFlags};
+
+/// A configured peer.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub paths: Vec<Path>,
+    pub life: Option<Life>,
+    /// Another life of this node that beats while `life` does.
+    rival: Option<Rival>,
+    /// Until when the node is taken for cloned and not heard.
+    cloned_until: Tick,
+    /// The last verdict on [`Peer::is_heard`] in both directions, so that changes can be told.
+    pub up: bool,
+}
+
+/// A life of a peer, by its newest beat.
+#[derive(Clone, Debug)]
+pub(crate) struct Life {
+    pub incarnation: Incarnation,
+    pub boot: BootId,
+    /// When any beat of it last arrived.
+    pub heard: Tick,
+    /// When the newest beat arrived.
+    pub newest_at: Tick,
+    pub number: u64,
+    pub sent: Tick,
+    pub flags: BeatFlags,
+    pub view: ViewId,
+    pub received: u64,
+    pub counter_max: u64,
+    pub hears: NodeSet,
+}
+
+/// A life that should be over, or the same life under another boot.
+#[derive(Clone, Copy, Debug)]
+struct Rival {
+    since: Tick,
+    number: u64,
+}
+
+/// What a beat was to its receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The newest of the present life.
+    Newest,
+    /// A copy by another path, or a late one.
+    Older,
+    /// The first of a new life; the old one is over.
+    NewLife,
+    /// From a life that should be over; ignored.
+    Stale,
+    /// The node exists twice; ignored.
+    Cloned,
+}
+
+impl Peer {
+    pub fn new(paths: Vec<PathId>) -> Peer {
+        let paths = paths.into_iter().map(Path::new).collect();
+        Peer { paths, life: None, rival: None, cloned_until: Tick::ZERO, up: false }
+    }
+
+    /// Takes in a beat that arrived by `path` from `from`.
+    pub fn hear(
+        &mut self,
+        now: Tick,
+        path: PathId,
+        from: Incarnation,
+        beat: &Beat,
+        hears_us: bool,
+        timings: &Timings,
+    ) -> Verdict {
+        let verdict = self.judge(now, from, beat, timings);
+        match verdict {
+            Verdict::Stale | Verdict::Cloned => return verdict,
+            Verdict::NewLife => {
+                self.paths.iter_mut().for_each(Path::reset);
+                self.rival = None;
+            }
+            Verdict::Newest | Verdict::Older => {}
+        }
+        if let Some(path) = self.paths.iter_mut().find(|known| known.id == path) {
+            path.hear(now, beat.sent, hears_us);
+        }
+        match (&mut self.life, verdict) {
+            (Some(life), Verdict::Older) => life.heard = now,
+            (life, _) => *life = Some(Life::of(now, from, beat)),
+        }
+        verdict
+    }
+
+    fn judge(&mut self, now: Tick, from: Incarnation, beat: &Beat, timings: &Timings) -> Verdict {
+        let Some(life) = &self.life else { return Verdict::NewLife };
+        if from.start < life.incarnation.start
+            || (from.start == life.incarnation.start && beat.boot != life.boot)
+        {
+            return self.suspect_rival(now, beat.number, timings);
+        }
+        match () {
+            () if from.start > life.incarnation.start => Verdict::NewLife,
+            () if beat.number > life.number => Verdict::Newest,
+            () => Verdict::Older,
+        }
+    }
+
+    /// Frames of a life that ended may still be under way for a while; one that goes on beating is a clone.
+    fn suspect_rival(&mut self, now: Tick, number: u64, timings: &Timings) -> Verdict {
+        let rival = *self.rival.get_or_insert(Rival { since: now, number });
+        let goes_on = number > rival.number && now.since(rival.since) > timings.detect();
+        if !goes_on {
+            return Verdict::Stale;
+        }
+        self.cloned_until = now + timings.detect() * 4;
+        Verdict::Cloned
+    }
+
+    /// Whether some beat of the present life came within the detection time, by whichever path.
+    pub fn is_heard(&self, now: Tick, resumed: Tick, timings: &Timings) -> bool {
+        let silent = |life: &Life| now.since(life.heard.max(resumed));
+        now >= self.cloned_until && self.life.as_ref().is_some_and(|life| silent(life) < timings.detect())
+    }
+
+    /// When it will be taken for down if nothing more is heard.
+    pub fn down_at(&self, resumed: Tick, timings: &Timings) -> Tick {
+        self.life.as_ref().map_or(Tick::NEVER, |life| life.heard.max(resumed) + timings.detect())
+    }
+
+    /// How long nothing was heard.
+    pub fn silence(&self, now: Tick) -> Span {
+        self.life.as_ref().map_or(Span(u64::MAX), |life| now.since(life.heard))
+    }
+
+    /// The path to use for the attempt number `tries`: working ones first, then those on which the peer hears us.
+    pub fn route(&self, tries: u32, now: Tick, resumed: Tick, timings: &Timings) -> Option<PathId> {
+        let pick = |good: &dyn Fn(&&Path) -> bool| {
+            let count = self.paths.iter().filter(good).count();
+            self.paths.iter().filter(good).nth(tries as usize % count.max(1)).map(|path| path.id)
+        };
+        pick(&|path| path.works(now, resumed, timings))
+            .or_else(|| pick(&|path| path.hears_us))
+            .or_else(|| pick(&|_| true))
+    }
+}
+
+impl Life {
+    fn of(now: Tick, incarnation: Incarnation, beat: &Beat) -> Life {
+        Life {
+            incarnation,
+            boot: beat.boot,
+            heard: now,
+            newest_at: now,
+            number: beat.number,
+            sent: beat.sent,
+            flags: beat.flags,
+            view: beat.view,
+            received: beat.received,
+            counter_max: beat.counter_max,
+            hears: beat.hears,
+        }
+    }
+}

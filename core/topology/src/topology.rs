@@ -1,0 +1,538 @@
+//! The whole picture: every peer, every path, and who hears whom.
+//!
+//! Sends a beat to every peer on every path at every interval, judges what comes back, and answers one question for
+//! membership: which nodes should form a view with this one. What this node only suspects because it stood still itself
+//! is discarded.
+
+use crate::clique::clique_of;
+use crate::peer::{Life, Peer, Verdict};
+use phalanx_events::MembershipNote;
+use phalanx_types::{BootId, Incarnation, NetworkId, NodeId, NodeSet, PathId, Span, Tick, Timings, ViewId};
+use phalanx_wire::{Beat, BeatEntry, BeatFlags};
+use std::collections::BTreeMap;
+
+/// A node that stalled ordered messages is not heard for so many detection times.
+const SHUN_DETECTS: u64 = 4;
+/// A gap between two steps longer than this part of the detection time is a stall of our own.
+const PAUSE_PART: u64 = 4;
+
+/// What membership wants said in this node's beats.
+#[derive(Clone, Copy, Debug)]
+pub struct Speech {
+    /// See [`BeatFlags`].
+    pub flags: BeatFlags,
+    /// The view installed here.
+    pub view: ViewId,
+    /// How far its ordered messages were received.
+    pub received: u64,
+    /// The highest view counter known here.
+    pub counter_max: u64,
+}
+
+/// What a beat meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// It is the newest of its sender's life, so its grants and acknowledgements count.
+    pub newest: bool,
+    /// Its sender is in a new life.
+    pub new_life: bool,
+    /// Its sender wants an answer at once.
+    pub urgent: bool,
+}
+
+/// The picture.
+#[derive(Clone, Debug)]
+pub struct Topology {
+    me: Incarnation,
+    boot: BootId,
+    timings: Timings,
+    peers: BTreeMap<NodeId, Peer>,
+    /// What nodes that we do not hear are said to hear.
+    rumours: BTreeMap<NodeId, Rumour>,
+    shunned: BTreeMap<NodeId, Tick>,
+    suspected: BTreeMap<NetworkId, bool>,
+    /// When this node last noticed that it had stood still.
+    resumed: Tick,
+    last_step: Tick,
+    beat_at: Tick,
+    beat_number: u64,
+    check_at: Tick,
+    hears: NodeSet,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rumour {
+    start: u64,
+    number: u64,
+    hears: NodeSet,
+    at: Tick,
+}
+
+impl Topology {
+    /// A picture with nobody heard. `paths` are the ways to each other configured node.
+    pub fn new(
+        now: Tick,
+        me: Incarnation,
+        boot: BootId,
+        timings: Timings,
+        paths: BTreeMap<NodeId, Vec<PathId>>,
+    ) -> Topology {
+        let peers = paths.into_iter().map(|(node, paths)| (node, Peer::new(paths))).collect();
+        Topology {
+            me,
+            boot,
+            timings,
+            peers,
+            rumours: BTreeMap::new(),
+            shunned: BTreeMap::new(),
+            suspected: BTreeMap::new(),
+            resumed: now,
+            last_step: now,
+            beat_at: now,
+            beat_number: 0,
+            check_at: now,
+            hears: NodeSet::EMPTY.with(me.node),
+        }
+    }
+
+    /// To be called first in every step. True if this node stood still: it should ask for answers at once.
+    pub fn notice_gap(&mut self, now: Tick, expected: Tick, notes: &mut Vec<MembershipNote>) -> bool {
+        let gap = now.since(self.last_step.max(expected));
+        self.last_step = now;
+        if gap <= self.timings.detect() / PAUSE_PART {
+            return false;
+        }
+        self.resumed = now;
+        self.check_at = now;
+        notes.push(MembershipNote::SelfPaused { gap });
+        true
+    }
+
+    /// Takes in a beat.
+    pub fn hear(
+        &mut self,
+        now: Tick,
+        path: PathId,
+        from: Incarnation,
+        beat: &Beat,
+        notes: &mut Vec<MembershipNote>,
+    ) -> Heard {
+        let me = self.me.node;
+        let Some(peer) = self.peers.get_mut(&from.node) else {
+            return Heard { newest: false, new_life: false, urgent: false };
+        };
+        let old_life = peer.life.as_ref().map(|life| (life.incarnation, life.hears, life.flags));
+        let verdict = peer.hear(now, path, from, beat, beat.hears_here.has(me), &self.timings);
+        match verdict {
+            Verdict::Newest | Verdict::NewLife => self.take_rumours(now, beat),
+            Verdict::Cloned => notes.push(MembershipNote::IdentityCloned { node: from.node }),
+            Verdict::Older | Verdict::Stale => {}
+        }
+        let news = old_life != Some((from, beat.hears, beat.flags)) || !self.hears.has(from.node);
+        if verdict == Verdict::Cloned || news || self.path_news(from.node, path) {
+            self.check_at = now;
+        }
+        let new_life = verdict == Verdict::NewLife;
+        Heard { newest: verdict == Verdict::Newest || new_life, new_life, urgent: beat.flags.urgent }
+    }
+
+    /// Re-judges what may have changed by now. False if nothing can have.
+    pub fn check(&mut self, now: Tick, notes: &mut Vec<MembershipNote>) -> bool {
+        if now < self.check_at {
+            return false;
+        }
+        self.shunned.retain(|_, until| *until > now);
+        self.hears = self.judge_hearing(now);
+        self.judge_peers(now, notes);
+        self.judge_paths(now, notes);
+        self.judge_adapters(now, notes);
+        self.check_at = self.next_check(now);
+        true
+    }
+
+    /// The beats to send now, if it is time or `at_once`.
+    pub fn beats(
+        &mut self,
+        now: Tick,
+        at_once: bool,
+        speech: Speech,
+        granted: impl Fn(Incarnation) -> Tick,
+    ) -> Vec<(NodeId, PathId, Vec<u8>)> {
+        if now < self.beat_at && !at_once {
+            return Vec::new();
+        }
+        if now >= self.beat_at {
+            self.beat_at = (self.beat_at + self.timings.beat()).max(now + self.timings.beat() / 2);
+        }
+        let beat = self.next_beat(now, speech, granted);
+        self.to_all_paths(now, &beat)
+    }
+
+    /// A beat to one peer only, in answer to an urgent one.
+    pub fn answer(
+        &mut self,
+        now: Tick,
+        to: NodeId,
+        path: PathId,
+        speech: Speech,
+        granted: impl Fn(Incarnation) -> Tick,
+    ) -> Vec<u8> {
+        let mut beat = self.next_beat(now, speech, granted);
+        beat.hears_here = self.heard_on(now, path.network);
+        debug_assert!(self.peers.contains_key(&to));
+        beat.encode()
+    }
+
+    /// The nodes that a view should have: this one and those that all hear each other with it.
+    pub fn wanted(&self, now: Tick) -> NodeSet {
+        let fresh = |rumour: &Rumour| now.since(rumour.at) < self.timings.detect();
+        let rumours = self.rumours.iter().filter(|(_, rumour)| fresh(rumour));
+        let mut hears: BTreeMap<_, _> = rumours.map(|(node, rumour)| (*node, rumour.hears)).collect();
+        for (node, peer) in &self.peers {
+            if let Some(life) = peer.life.as_ref().filter(|_| self.hears.has(*node)) {
+                hears.insert(*node, life.hears.with(*node));
+            }
+        }
+        hears.insert(self.me.node, self.hears);
+        clique_of(self.me.node, &hears)
+    }
+
+    /// Does not hear `node` for a while: it answers beats but not ordered messages.
+    pub fn shun(&mut self, now: Tick, node: NodeId) {
+        self.shunned.insert(node, now + self.timings.detect() * SHUN_DETECTS);
+        self.check_at = now;
+    }
+
+    /// The nodes heard within the detection time, this one included.
+    pub fn hears(&self) -> NodeSet {
+        self.hears
+    }
+
+    /// Whether `node` and this one hear each other.
+    pub fn is_mutual(&self, node: NodeId) -> bool {
+        let hears_us = |peer: &Peer| peer.life.as_ref().is_some_and(|life| life.hears.has(self.me.node));
+        self.hears.has(node) && self.peers.get(&node).is_some_and(hears_us)
+    }
+
+    /// The present life of a peer and its boot, as far as known.
+    pub fn life(&self, node: NodeId) -> Option<(Incarnation, BootId)> {
+        self.life_of(node).map(|life| (life.incarnation, life.boot))
+    }
+
+    /// What a peer said of itself in its newest beat.
+    pub fn flags(&self, node: NodeId) -> BeatFlags {
+        self.life_of(node).map(|life| life.flags).unwrap_or_default()
+    }
+
+    /// The view that a peer has installed, by its newest beat, and how far it received that view's messages.
+    pub fn progress(&self, node: NodeId) -> Option<(ViewId, u64)> {
+        self.life_of(node).map(|life| (life.view, life.received))
+    }
+
+    /// The newest beat of a life: when it was sent there, when it arrived here.
+    pub fn newest_beat(&self, of: Incarnation) -> Option<(Tick, Tick)> {
+        self.life_of(of.node).filter(|life| life.incarnation == of).map(|life| (life.sent, life.newest_at))
+    }
+
+    /// The highest view counter that any peer told of.
+    pub fn counter_max(&self) -> u64 {
+        let lives = self.peers.values().filter_map(|peer| peer.life.as_ref());
+        lives.map(|life| life.counter_max).max().unwrap_or(0)
+    }
+
+    /// By which path to send to `node` when it was sent `tries` times before.
+    pub fn route(&self, now: Tick, node: NodeId, tries: u32) -> Option<PathId> {
+        self.peers.get(&node)?.route(tries, now, self.resumed, &self.timings)
+    }
+
+    /// Silence of a peer so far.
+    pub fn silence(&self, now: Tick, node: NodeId) -> Span {
+        self.peers.get(&node).map_or(Span(u64::MAX), |peer| peer.silence(now))
+    }
+
+    /// Every configured peer.
+    pub fn peers(&self) -> impl Iterator<Item = NodeId> {
+        self.peers.keys().copied()
+    }
+
+    /// When to call again at the latest.
+    pub fn wake_at(&self) -> Tick {
+        self.beat_at.min(self.check_at)
+    }
+
+    fn life_of(&self, node: NodeId) -> Option<&Life> {
+        self.peers.get(&node)?.life.as_ref()
+    }
+
+    fn take_rumours(&mut self, now: Tick, beat: &Beat) {
+        for entry in beat.entries.iter().filter(|entry| entry.node != self.me.node) {
+            let rumour = Rumour { start: entry.start, number: entry.number, hears: entry.hears, at: now };
+            let known = self.rumours.entry(entry.node).or_insert(rumour);
+            if (entry.start, entry.number) < (known.start, known.number) {
+                continue;
+            }
+            if known.hears != rumour.hears && !self.hears.has(entry.node) {
+                self.check_at = now;
+            }
+            *known = rumour;
+        }
+    }
+
+    /// Whether the verdict on a path differs from what was last told.
+    fn path_news(&self, node: NodeId, id: PathId) -> bool {
+        let paths = self.peers.get(&node).map(|peer| peer.paths.iter());
+        paths.into_iter().flatten().any(|path| path.id == id && path.up != path.hears_us)
+    }
+
+    fn judge_hearing(&self, now: Tick) -> NodeSet {
+        let is_heard = |node: &NodeId, peer: &Peer| {
+            !self.shunned.contains_key(node) && peer.is_heard(now, self.resumed, &self.timings)
+        };
+        let heard = self.peers.iter().filter(|(node, peer)| is_heard(node, peer));
+        heard.map(|(node, _)| *node).collect::<NodeSet>().with(self.me.node)
+    }
+
+    fn judge_peers(&mut self, now: Tick, notes: &mut Vec<MembershipNote>) {
+        for (node, peer) in &mut self.peers {
+            let Some(life) = &peer.life else { continue };
+            let up = self.hears.has(*node) && life.hears.has(self.me.node);
+            if up == peer.up {
+                continue;
+            }
+            peer.up = up;
+            let (life, silent) = (life.incarnation, peer.silence(now));
+            notes.push(match up {
+                true => MembershipNote::PeerUp { life },
+                false => MembershipNote::PeerDown { life, silent },
+            });
+        }
+    }
+
+    fn judge_paths(&mut self, now: Tick, notes: &mut Vec<MembershipNote>) {
+        for (node, peer) in &mut self.peers {
+            for path in &mut peer.paths {
+                let up = path.works(now, self.resumed, &self.timings);
+                if up == path.up {
+                    continue;
+                }
+                path.up = up;
+                let (peer, path, silent) = (*node, path.id, now.since(path.heard));
+                notes.push(match up {
+                    true => MembershipNote::PathUp { peer, path },
+                    false => MembershipNote::PathDown { peer, path, silent },
+                });
+            }
+        }
+    }
+
+    /// All paths of a network silent while another network works: suspect our own adapter before our neighbours.
+    fn judge_adapters(&mut self, now: Tick, notes: &mut Vec<MembershipNote>) {
+        let mut any_up: BTreeMap<NetworkId, bool> = BTreeMap::new();
+        for path in self.peers.values().flat_map(|peer| &peer.paths) {
+            *any_up.entry(path.id.network).or_default() |= path.is_heard(now, self.resumed, &self.timings);
+        }
+        let elsewhere = any_up.values().any(|up| *up);
+        for (network, up) in any_up {
+            let suspected = !up && elsewhere;
+            if self.suspected.insert(network, suspected) != Some(suspected) && suspected {
+                notes.push(MembershipNote::AdapterSuspected { network });
+            }
+        }
+    }
+
+    fn next_check(&self, now: Tick) -> Tick {
+        let down = |peer: &Peer| peer.down_at(self.resumed, &self.timings);
+        let downs = self.peers.iter().filter(|(node, _)| self.hears.has(**node)).map(|(_, peer)| down(peer));
+        let late = |path: &crate::path::Path| path.heard.max(self.resumed) + path.patience(&self.timings);
+        let paths = self.peers.values().flat_map(|peer| &peer.paths).filter(|path| path.up).map(late);
+        let shuns = self.shunned.values().copied();
+        let next = downs.chain(paths).chain(shuns).min().unwrap_or(Tick::NEVER);
+        next.max(now + Span::from_millis(1))
+    }
+
+    fn next_beat(&mut self, now: Tick, speech: Speech, granted: impl Fn(Incarnation) -> Tick) -> Beat {
+        self.beat_number += 1;
+        let entry = |life: &Life| BeatEntry {
+            node: life.incarnation.node,
+            start: life.incarnation.start,
+            number: life.number,
+            hears: life.hears,
+            granted: granted(life.incarnation),
+        };
+        let heard = self.peers.iter().filter(|(node, _)| self.hears.has(**node));
+        Beat {
+            flags: speech.flags,
+            number: self.beat_number,
+            sent: now,
+            boot: self.boot,
+            view: speech.view,
+            received: speech.received,
+            counter_max: speech.counter_max,
+            hears: self.hears,
+            hears_here: NodeSet::EMPTY,
+            entries: heard.filter_map(|(_, peer)| peer.life.as_ref()).map(entry).collect(),
+        }
+    }
+
+    fn to_all_paths(&self, now: Tick, beat: &Beat) -> Vec<(NodeId, PathId, Vec<u8>)> {
+        let encoded = beat.encode();
+        let heard: BTreeMap<NetworkId, NodeSet> =
+            (self.suspected.keys()).map(|network| (*network, self.heard_on(now, *network))).collect();
+        let to = |node: NodeId, path: PathId| {
+            let mut bytes = encoded.clone();
+            Beat::set_hears_here(&mut bytes, heard.get(&path.network).copied().unwrap_or_default());
+            (node, path, bytes)
+        };
+        let all = self.peers.iter().flat_map(|(node, peer)| peer.paths.iter().map(|path| (*node, path.id)));
+        all.map(|(node, path)| to(node, path)).collect()
+    }
+
+    fn heard_on(&self, now: Tick, network: NetworkId) -> NodeSet {
+        let hears = |peer: &Peer| {
+            let mut paths = peer.paths.iter().filter(|path| path.id.network == network);
+            paths.any(|path| path.is_heard(now, self.resumed, &self.timings))
+        };
+        self.peers.iter().filter(|(_, peer)| hears(peer)).map(|(node, _)| *node).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use phalanx_types::TimingProfile;
+
+    const A: Incarnation = Incarnation { node: NodeId(1), start: 1 };
+    const B: Incarnation = Incarnation { node: NodeId(2), start: 1 };
+    const C: Incarnation = Incarnation { node: NodeId(3), start: 1 };
+    const NET: [PathId; 2] =
+        [PathId { network: NetworkId(0), index: 0 }, PathId { network: NetworkId(1), index: 0 }];
+
+    fn at(ms: u64) -> Tick {
+        Tick::ZERO + Span::from_millis(1_000 + ms)
+    }
+
+    fn set(nodes: &[u16]) -> NodeSet {
+        nodes.iter().map(|node| NodeId(*node)).collect()
+    }
+
+    /// A's picture of B and C on two networks.
+    struct Story {
+        topology: Topology,
+        notes: Vec<MembershipNote>,
+        number: u64,
+    }
+
+    impl Story {
+        fn new() -> Story {
+            let paths = [B, C].map(|peer| (peer.node, NET.to_vec())).into_iter().collect();
+            let timings = Timings::of(TimingProfile::Auto);
+            let topology = Topology::new(at(0), A, BootId([1; 16]), timings, paths);
+            Story { topology, notes: Vec::new(), number: 0 }
+        }
+
+        fn beat(&mut self, ms: u64, from: Incarnation, path: PathId, hears: &[u16]) -> Heard {
+            self.number += 1;
+            let hears = set(hears);
+            let beat = Beat {
+                flags: BeatFlags::default(),
+                number: self.number,
+                sent: at(ms),
+                boot: BootId([from.node.0 as u8; 16]),
+                view: ViewId::NONE,
+                received: 0,
+                counter_max: 0,
+                hears,
+                hears_here: hears,
+                entries: vec![],
+            };
+            let heard = self.topology.hear(at(ms), path, from, &beat, &mut self.notes);
+            self.topology.check(at(ms), &mut self.notes);
+            heard
+        }
+
+        fn beats(&mut self, from_ms: u64, to_ms: u64, peers: &[Incarnation], paths: &[PathId]) {
+            for ms in (from_ms..to_ms).step_by(25) {
+                self.topology.notice_gap(at(ms), at(ms), &mut self.notes);
+                for peer in peers {
+                    paths.iter().for_each(|path| {
+                        self.beat(ms, *peer, *path, &[1, 2, 3]);
+                    });
+                }
+                self.topology.check(at(ms), &mut self.notes);
+            }
+        }
+    }
+
+    #[test]
+    fn a_silent_peer_is_down_after_the_detection_time_and_not_before() {
+        let mut story = Story::new();
+        story.beats(0, 500, &[B, C], &NET);
+        assert_eq!(story.topology.wanted(at(480)), set(&[1, 2, 3]));
+        story.beats(500, 875, &[B], &NET);
+        assert_eq!(story.topology.wanted(at(874)), set(&[1, 2, 3]));
+        story.beats(875, 900, &[B], &NET);
+        assert_eq!(story.topology.wanted(at(899)), set(&[1, 2]));
+        assert!(
+            story
+                .notes
+                .iter()
+                .any(|note| matches!(note, MembershipNote::PeerDown { life, .. } if *life == C))
+        );
+    }
+
+    #[test]
+    fn one_network_less_is_a_path_down_and_a_suspected_adapter_but_no_peer_down() {
+        let mut story = Story::new();
+        story.beats(0, 500, &[B, C], &NET);
+        story.notes.clear();
+        story.beats(500, 2_000, &[B, C], &NET[..1]);
+        assert_eq!(story.topology.wanted(at(1_990)), set(&[1, 2, 3]));
+        let expected = [
+            MembershipNote::PathDown { peer: B.node, path: NET[1], silent: Span::from_millis(100) },
+            MembershipNote::PathDown { peer: C.node, path: NET[1], silent: Span::from_millis(100) },
+            MembershipNote::AdapterSuspected { network: NetworkId(1) },
+        ];
+        assert_eq!(story.notes, expected);
+    }
+
+    #[test]
+    fn a_peer_that_does_not_hear_us_is_not_wanted() {
+        let mut story = Story::new();
+        story.beats(0, 500, &[B, C], &NET);
+        story.beat(500, B, NET[0], &[2, 3]);
+        assert_eq!(story.topology.wanted(at(500)), set(&[1, 3]));
+    }
+
+    #[test]
+    fn what_was_not_heard_during_our_own_stall_is_no_suspicion() {
+        let mut story = Story::new();
+        story.beats(0, 500, &[B, C], &NET);
+        assert!(story.topology.notice_gap(at(3_000), at(500), &mut story.notes));
+        story.topology.check(at(3_000), &mut story.notes);
+        assert_eq!(story.topology.wanted(at(3_000)), set(&[1, 2, 3]));
+        story.topology.check(at(3_401), &mut story.notes);
+        assert_eq!(story.topology.wanted(at(3_401)), set(&[1]), "but silence afterwards counts");
+    }
+
+    #[test]
+    fn a_restarted_peer_is_a_new_life_and_late_beats_of_the_old_one_are_nothing() {
+        let mut story = Story::new();
+        story.beats(0, 100, &[B], &NET);
+        let reborn = Incarnation { start: 2, ..B };
+        assert!(story.beat(100, reborn, NET[0], &[1, 2]).new_life);
+        assert!(!story.beat(101, B, NET[0], &[1, 2]).newest);
+        assert_eq!(story.topology.life(B.node).map(|(life, _)| life), Some(reborn));
+    }
+
+    #[test]
+    fn a_node_that_exists_twice_is_not_heard() {
+        let mut story = Story::new();
+        let reborn = Incarnation { start: 2, ..B };
+        for ms in (0..1_000).step_by(25) {
+            story.beat(ms, reborn, NET[0], &[1, 2]);
+            story.beat(ms, B, NET[0], &[1, 2]);
+        }
+        assert!(story.notes.contains(&MembershipNote::IdentityCloned { node: B.node }));
+        assert_eq!(story.topology.wanted(at(1_000)), set(&[1]));
+    }
+}

@@ -1,0 +1,285 @@
+//! What can stand inside a sealed frame: a beat, a segment of a link's stream, or an acknowledgement of ordered messages.
+//!
+//! A beat goes to every peer on every path at every beat interval. A segment goes to one peer by one path and is sent
+//! again until it is acknowledged. An [`Ack`] tells the other members of a view how far a member has received its
+//! ordered messages; losing one only delays, since beats carry the same number.
+
+use crate::beat::Beat;
+use phalanx_types::{NodeId, ViewId};
+use std::fmt;
+use zerocopy::little_endian::{U16, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+const KIND_BEAT: u8 = 1;
+const KIND_SEGMENT: u8 = 2;
+const KIND_ACK: u8 = 3;
+
+/// Why bytes are not a frame. No state was touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WireError {
+    /// Shorter than its kind's fixed part.
+    Truncated,
+    /// The first byte names no kind.
+    UnknownKind(u8),
+    /// A count promises more than the frame holds, or less.
+    WrongLength,
+    /// A field has a value that means nothing.
+    BadField(&'static str),
+}
+
+/// One frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// A heartbeat.
+    Beat(Beat),
+    /// A piece of a link's stream.
+    Segment(Segment<'a>),
+    /// How far ordered messages have been received.
+    Ack(Ack),
+}
+
+/// The three streams of a link; bulk never goes ahead of a vote, nor a vote ahead of membership.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stream {
+    /// Membership.
+    Control,
+    /// Small ordered messages.
+    Vote,
+    /// Everything else.
+    Data,
+}
+
+/// A piece of a link's stream, with the acknowledgement of the other direction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment<'a> {
+    /// Which stream.
+    pub stream: Stream,
+    /// Which use of the stream by this sender; a higher one starts from nothing.
+    pub generation: u64,
+    /// Its place, from 1; 0 in a segment that only acknowledges.
+    pub number: u64,
+    /// Whether it ends a message.
+    pub last: bool,
+    /// The generation that is acknowledged.
+    pub ack_generation: u64,
+    /// All up to this number were received.
+    pub ack: u64,
+    /// Bit i: number `ack + 2 + i` was received too (`ack + 1` is the first that is missing).
+    pub ack_bits: u64,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
+/// How far a member has received the ordered messages of a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// The view.
+    pub view: ViewId,
+    /// All up to this sequence number were received.
+    pub received: u64,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct SegmentHead {
+    kind: u8,
+    stream: u8,
+    last: u8,
+    reserved: u8,
+    length: U16,
+    reserved_too: U16,
+    generation: U64,
+    number: U64,
+    ack_generation: U64,
+    ack: U64,
+    ack_bits: U64,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct AckBody {
+    kind: u8,
+    reserved: u8,
+    view_coordinator: U16,
+    view_counter: U64,
+    received: U64,
+}
+
+impl<'a> Frame<'a> {
+    /// Reads a frame; the whole input must be one frame.
+    pub fn decode(bytes: &'a [u8]) -> Result<Frame<'a>, WireError> {
+        match bytes.first() {
+            None => Err(WireError::Truncated),
+            Some(&KIND_BEAT) => Beat::decode(bytes).map(Frame::Beat),
+            Some(&KIND_SEGMENT) => Segment::decode(bytes).map(Frame::Segment),
+            Some(&KIND_ACK) => Ack::decode(bytes).map(Frame::Ack),
+            Some(&other) => Err(WireError::UnknownKind(other)),
+        }
+    }
+}
+
+pub(crate) const fn beat_kind() -> u8 {
+    KIND_BEAT
+}
+
+impl Stream {
+    /// All streams, the most urgent first.
+    pub const ALL: [Stream; 3] = [Stream::Control, Stream::Vote, Stream::Data];
+
+    /// Its place in [`Stream::ALL`].
+    pub fn index(self) -> usize {
+        match self {
+            Stream::Control => 0,
+            Stream::Vote => 1,
+            Stream::Data => 2,
+        }
+    }
+}
+
+impl<'a> Segment<'a> {
+    /// Writes the segment. `bytes` must not be longer than a frame's body.
+    pub fn encode(&self) -> Vec<u8> {
+        let length = u16::try_from(self.bytes.len()).expect("a segment's bytes are cut to fit a frame");
+        let head = SegmentHead {
+            kind: KIND_SEGMENT,
+            stream: self.stream.index() as u8,
+            last: u8::from(self.last),
+            reserved: 0,
+            length: length.into(),
+            reserved_too: U16::ZERO,
+            generation: self.generation.into(),
+            number: self.number.into(),
+            ack_generation: self.ack_generation.into(),
+            ack: self.ack.into(),
+            ack_bits: self.ack_bits.into(),
+        };
+        let mut out = Vec::with_capacity(size_of::<SegmentHead>() + self.bytes.len());
+        out.extend_from_slice(head.as_bytes());
+        out.extend_from_slice(self.bytes);
+        out
+    }
+
+    fn decode(bytes: &'a [u8]) -> Result<Segment<'a>, WireError> {
+        let (head, rest) = SegmentHead::ref_from_prefix(bytes).map_err(|_| WireError::Truncated)?;
+        let stream =
+            Stream::ALL.get(usize::from(head.stream)).copied().ok_or(WireError::BadField("stream"))?;
+        let last = match head.last {
+            0 => false,
+            1 => true,
+            _ => return Err(WireError::BadField("last")),
+        };
+        if rest.len() != usize::from(head.length.get()) {
+            return Err(WireError::WrongLength);
+        }
+        Ok(Segment {
+            stream,
+            generation: head.generation.get(),
+            number: head.number.get(),
+            last,
+            ack_generation: head.ack_generation.get(),
+            ack: head.ack.get(),
+            ack_bits: head.ack_bits.get(),
+            bytes: rest,
+        })
+    }
+}
+
+impl Ack {
+    /// Writes the acknowledgement.
+    pub fn encode(&self) -> Vec<u8> {
+        let body = AckBody {
+            kind: KIND_ACK,
+            reserved: 0,
+            view_coordinator: self.view.coordinator.0.into(),
+            view_counter: self.view.counter.into(),
+            received: self.received.into(),
+        };
+        body.as_bytes().to_vec()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Ack, WireError> {
+        let body = AckBody::ref_from_bytes(bytes).map_err(|_| WireError::WrongLength)?;
+        let coordinator = NodeId(body.view_coordinator.get());
+        let view = ViewId { counter: body.view_counter.get(), coordinator };
+        Ok(Ack { view, received: body.received.get() })
+    }
+}
+
+impl fmt::Display for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WireError::Truncated => write!(f, "the frame is shorter than its fixed part"),
+            WireError::UnknownKind(kind) => write!(f, "no frame has kind {kind}"),
+            WireError::WrongLength => write!(f, "the frame's length does not fit its counts"),
+            WireError::BadField(field) => write!(f, "field '{field}' has a value that means nothing"),
+        }
+    }
+}
+
+impl std::error::Error for WireError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn segment(bytes: &[u8]) -> Segment<'_> {
+        Segment {
+            stream: Stream::Vote,
+            generation: 2,
+            number: 3,
+            last: true,
+            ack_generation: 4,
+            ack: 5,
+            ack_bits: 6,
+            bytes,
+        }
+    }
+
+    #[test]
+    fn golden_bytes_of_a_segment() {
+        let bytes = segment(b"hi").encode();
+        let mut golden = vec![2, 1, 1, 0, 2, 0, 0, 0];
+        for word in [2u64, 3, 4, 5, 6] {
+            golden.extend_from_slice(&word.to_le_bytes());
+        }
+        golden.extend_from_slice(b"hi");
+        assert_eq!(bytes, golden);
+        assert_eq!(Frame::decode(&bytes), Ok(Frame::Segment(segment(b"hi"))));
+    }
+
+    #[test]
+    fn golden_bytes_of_an_ack() {
+        let ack = Ack { view: ViewId { counter: 0x0102, coordinator: NodeId(3) }, received: 9 };
+        let golden = [3, 0, 3, 0, 2, 1, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(ack.encode(), golden);
+        assert_eq!(Frame::decode(&golden), Ok(Frame::Ack(ack)));
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let bytes = segment(b"hello").encode();
+        for length in 0..bytes.len() {
+            assert!(Frame::decode(&bytes[..length]).is_err(), "{length}");
+        }
+        let long = [bytes.as_slice(), b"x"].concat();
+        assert_eq!(Frame::decode(&long), Err(WireError::WrongLength));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Frame::decode(&bytes);
+        }
+
+        #[test]
+        fn what_decodes_encodes_to_itself(mut bytes in proptest::collection::vec(any::<u8>(), 48..100)) {
+            bytes[0] = KIND_SEGMENT;
+            bytes[3] = 0;
+            (bytes[6], bytes[7]) = (0, 0);
+            if let Ok(Frame::Segment(segment)) = Frame::decode(&bytes) {
+                prop_assert_eq!(segment.encode(), bytes);
+            }
+        }
+    }
+}

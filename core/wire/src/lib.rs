@@ -1,0 +1,11 @@
+//! The frames between nodes, byte by byte.
+//!
+//! Fixed layouts, little-endian on every machine, checked by golden bytes. Decoding never panics, never allocates more
+//! than the input's length, and gives an error that says what is wrong. Nothing here decides anything.
+#![forbid(unsafe_code)]
+
+pub mod beat;
+pub mod frame;
+
+pub use beat::{Beat, BeatEntry, BeatFlags};
+pub use frame::{Ack, Frame, Segment, Stream, WireError};
