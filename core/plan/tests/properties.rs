@@ -154,6 +154,13 @@ fn twin(cluster: &Cluster, view: &View, state: &GroupsState) -> Result<Option<No
                 || (group.fallback == Fallback::HigherPriority && online)
                 || leaves(holder);
             let stays = if leaves(holder) { None } else { Some(holder) };
+            let stuck = group.nodes.iter().any(|node| is(*node, |it| matches!(it, Holding::Stuck { .. })));
+            if stuck && !online {
+                return Ok(None);
+            }
+            if blocked(group, view, record) {
+                return Ok(stays);
+            }
             Ok(if free_to_move { first.or(stays) } else { stays })
         }
     }

@@ -43,7 +43,7 @@ enum Event {
     Said { view: ViewId, from: NodeId, word: Word },
     Operated { life: Incarnation, operation: Operation },
     Install { members: BTreeSet<NodeId> },
-    Deadman { life: Incarnation },
+    Deadman { node: NodeId },
 }
 
 #[derive(Clone)]
@@ -146,6 +146,8 @@ impl World {
         let host = self.host(node);
         host.life.start += 1;
         (host.view, host.stamp, host.frozen) = (None, StateStamp::default(), false);
+        // A new daemon's shell first ends what operations of the last one are still under way.
+        host.starting.clear();
         host.manager = Some(Manager::new(now, host.life, BootId([host.boot; 16]), Some(cluster)));
         host.lease_end = None;
         self.step(node, ManagerInput::Wake);
@@ -164,11 +166,9 @@ impl World {
     /// The daemon is gone; what it started runs on until the deadman acts.
     pub fn kill_daemon(&mut self, node: NodeId) {
         self.lose(node);
-        let act_at = self.now + (self.timings.lease() - self.timings.stop_budget());
-        let host = self.host(node);
-        host.manager = None;
-        let life = host.life;
-        self.schedule(act_at, Event::Deadman { life });
+        let act_at = self.hosts[&node].lease_end.unwrap_or(self.now).before(Span::from_millis(1));
+        self.host(node).manager = None;
+        self.schedule(act_at.max(self.now), Event::Deadman { node });
         self.review_views(self.timings.detect());
     }
 
@@ -319,13 +319,19 @@ impl World {
             Event::Said { view, from, word } => self.deliver(view, from, word),
             Event::Operated { life, operation } => self.operate(life, operation),
             Event::Install { members } => self.install(members),
-            Event::Deadman { life } => {
-                let host = self.host(life.node);
-                if host.life == life && host.manager.is_none() && host.deadman {
-                    host.active.clear();
-                    host.starting.clear();
-                }
-            }
+            Event::Deadman { node } => self.bite(node),
+        }
+    }
+
+    /// The lease that the last life fed the deadman ends: without a newer one everything is ended.
+    fn bite(&mut self, node: NodeId) {
+        if self.standing(node).lease_until > self.now + HOP || !self.hosts[&node].deadman {
+            return;
+        }
+        let ended = std::mem::take(&mut self.host(node).active);
+        self.host(node).starting.clear();
+        for (group, resource) in ended.into_keys().filter(|(_, name)| name.as_str().ends_with("-web")) {
+            self.step(node, ManagerInput::Ended { group, resource, how: "killed by the deadman".into() });
         }
     }
 
@@ -418,11 +424,15 @@ impl World {
             Membership { view: view.clone(), previous, passports, donor, timings: self.timings, expiries };
         for node in &nodes {
             let stamp = membership.passports[node].stamp;
+            let lease_end = self.now + self.timings.lease();
             let host = self.host(*node);
+            let was_primary = host.view.as_ref().is_some_and(|view| view.primary);
             host.view = Some(view.clone());
             host.stamp = if view.primary { StateStamp { primary: view.id, applied: 0 } } else { stamp };
-            if view.primary {
-                host.lease_end = None;
+            match (was_primary, view.primary) {
+                (_, true) => host.lease_end = None,
+                (true, false) => host.lease_end = host.lease_end.or(Some(lease_end)),
+                (false, false) => {}
             }
         }
         nodes.iter().for_each(|node| self.step(*node, ManagerInput::Notice(Notice::Membership(membership.clone()))));
@@ -452,7 +462,11 @@ impl World {
 
     fn deliver(&mut self, view: ViewId, from: NodeId, word: Word) {
         let here: Vec<_> = self.hosts.keys().copied().filter(|node| self.view_id(*node) == view).collect();
-        let notices = self.notices(view, from, word, here.len());
+        let Some(members) = here.first().and_then(|node| self.hosts[node].view.as_ref()).map(|view| view.members.len())
+        else {
+            return;
+        };
+        let notices = self.notices(view, from, word, members);
         for node in here {
             self.host(node).stamp.applied += u64::from(self.hosts[&node].stamp.primary == view);
             for notice in &notices {
