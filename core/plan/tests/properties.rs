@@ -1,5 +1,6 @@
 //! Placement against a naive twin, and what must hold of every plan: it reaches rest, it starts nothing before those
 //! who hold let go, and equal inputs give equal bytes.
+#![allow(clippy::unwrap_used)]
 
 use phalanx_model::{Cluster, Fallback, Fallover, FileSystem, Format, Group, Node, OperationLimits, Quorum};
 use phalanx_model::{Resource, ResourceKind, Startup};
@@ -44,7 +45,8 @@ fn cluster(nodes: Vec<NodeId>, startup: Startup, fallback: Fallback) -> Cluster 
         takeover_needs: ProofClass::Process,
         resources: vec![resource("data", &[]), resource("web", &["data"])],
     };
-    let node = |id: u16| (NodeId(id), Node { name: format!("n{id}").parse().unwrap(), addresses: BTreeMap::new() });
+    let node =
+        |id: u16| (NodeId(id), Node { name: format!("n{id}").parse().unwrap(), addresses: BTreeMap::new() });
     Cluster {
         name: "demo".parse().unwrap(),
         timing: TimingProfile::Auto,
@@ -136,7 +138,9 @@ fn twin(cluster: &Cluster, view: &View, state: &GroupsState) -> Result<Option<No
     let first = by_preference.iter().copied().find(|node| usable(*node));
     let holder = claims.iter().copied().max_by_key(|node| (record.holding(*node).epoch(), *node));
     if record.intent == Intent::Offline {
-        return Ok(None).and_then(|none| if claims.is_empty() && blocked(group, view, record) { Err(()) } else { Ok(none) });
+        return Ok(None).and_then(|none| {
+            if claims.is_empty() && blocked(group, view, record) { Err(()) } else { Ok(none) }
+        });
     }
     if claims.len() > 1 {
         return Ok(holder);
@@ -146,7 +150,10 @@ fn twin(cluster: &Cluster, view: &View, state: &GroupsState) -> Result<Option<No
         None if !record.started
             && record.placed.is_none()
             && group.startup == Startup::HomeNode
-            && !view.has(group.nodes[0]) => Ok(None),
+            && !view.has(group.nodes[0]) =>
+        {
+            Ok(None)
+        }
         None => Ok(first),
         Some(holder) => {
             let online = matches!(record.holding(holder), Holding::Online { .. });

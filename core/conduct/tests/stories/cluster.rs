@@ -62,11 +62,8 @@ fn group(line: &str) -> Group {
 
 fn resources(group: &str, restarts: u32) -> Vec<Resource> {
     let named = |what: &str| format!("{group}-{what}").parse().unwrap();
-    let limits = OperationLimits {
-        start: Span::from_secs(10),
-        stop: Span::from_secs(5),
-        probe: Span::from_secs(1),
-    };
+    let limits =
+        OperationLimits { start: Span::from_secs(10), stop: Span::from_secs(5), probe: Span::from_secs(1) };
     let address = ServiceAddress {
         network: NetworkId(0),
         address: Address { address: "10.11.0.100".parse().unwrap(), prefix: 24 },

@@ -109,7 +109,8 @@ fn where_things_are(world: &World) -> String {
         let owners = world.owners(group);
         let owners = if owners.is_empty() { "nowhere".to_owned() } else { owners.join(", ") };
         let word = format!("{:?}", known.state).to_lowercase();
-        writeln!(text, "= {group} is active on: {owners}; {} says {word}: {}", status.node, known.reason).unwrap();
+        writeln!(text, "= {group} is active on: {owners}; {} says {word}: {}", status.node, known.reason)
+            .unwrap();
     }
     text
 }

@@ -35,9 +35,9 @@ fn lines(node: NodeId, effect: ManagerEffect) -> Vec<String> {
 
 fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
     match note {
-        ManagerNote::PlanAgreed { steps, .. } => {
-            std::iter::once("*plan".to_owned()).chain(steps.into_iter().map(|step| format!("*  {step}"))).collect()
-        }
+        ManagerNote::PlanAgreed { steps, .. } => std::iter::once("*plan".to_owned())
+            .chain(steps.into_iter().map(|step| format!("*  {step}")))
+            .collect(),
         ManagerNote::StandingStill { reason, .. } if reason.ends_with("under way") => Vec::new(),
         ManagerNote::StandingStill { reason, .. } => vec![format!("*{reason}")],
         ManagerNote::PlanVoided { group, cause } => vec![format!("*plan for {group} void: {cause}")],

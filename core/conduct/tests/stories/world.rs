@@ -35,6 +35,8 @@ pub struct Host {
     lease_end: Option<Tick>,
     pub deadman: bool,
     frozen: bool,
+    /// What waits to be heard while it stands still.
+    held: Vec<ManagerInput>,
     pub bad_starts: BTreeMap<ResourceName, u32>,
     pub bad_stops: BTreeSet<ResourceName>,
 }
@@ -120,6 +122,7 @@ impl World {
             lease_end: None,
             deadman: true,
             frozen: false,
+            held: Vec::new(),
             bad_starts: BTreeMap::new(),
             bad_stops: BTreeSet::new(),
         };
@@ -127,7 +130,10 @@ impl World {
             now: Tick(1_000_000_000),
             timings,
             hosts: nodes.iter().map(|node| (*node, host(node))).collect(),
-            promised: nodes.iter().map(|node| (*node, Tick(1_000_000_000) + timings.takeover_wait())).collect(),
+            promised: nodes
+                .iter()
+                .map(|node| (*node, Tick(1_000_000_000) + timings.takeover_wait()))
+                .collect(),
             islands: vec![nodes],
             cluster: Arc::new(cluster),
             events: BTreeMap::new(),
@@ -150,6 +156,7 @@ impl World {
         host.starting.clear();
         host.manager = Some(Manager::new(now, host.life, BootId([host.boot; 16]), Some(cluster)));
         host.lease_end = None;
+        host.held.clear();
         self.step(node, ManagerInput::Wake);
     }
 
@@ -181,15 +188,13 @@ impl World {
     pub fn thaw(&mut self, node: NodeId) {
         self.host(node).frozen = false;
         self.step(node, ManagerInput::Wake);
+        let held = std::mem::take(&mut self.host(node).held);
+        held.into_iter().for_each(|input| self.step(node, input));
         self.review_views(Span::from_millis(50));
     }
 
     pub fn part(&mut self, islands: Vec<BTreeSet<NodeId>>) {
         self.islands = islands;
-        let cut: Vec<_> = self.hosts.keys().copied().filter(|node| !self.reaches_quorum(*node)).collect();
-        for node in cut {
-            self.lose(node);
-        }
         self.review_views(self.timings.detect());
     }
 
@@ -201,8 +206,12 @@ impl World {
     pub fn application_dies(&mut self, group: &GroupName) {
         let resource: ResourceName = format!("{group}-web").parse().unwrap();
         let key = (group.clone(), resource.clone());
-        let at: Vec<_> =
-            self.hosts.iter().filter(|(_, host)| host.active.contains_key(&key)).map(|(node, _)| *node).collect();
+        let at: Vec<_> = self
+            .hosts
+            .iter()
+            .filter(|(_, host)| host.active.contains_key(&key))
+            .map(|(node, _)| *node)
+            .collect();
         for node in at {
             self.host(node).active.remove(&key);
             let how = "killed by signal 9".to_owned();
@@ -248,7 +257,7 @@ impl World {
         let mut numbers = self.sequence;
         let host = self.hosts.get_mut(&node).unwrap();
         if host.frozen {
-            return;
+            return host.held.push(input);
         }
         let Some(manager) = host.manager.as_mut() else { return };
         let (mut out, in_view) = (Vec::new(), host.view.is_some());
@@ -379,6 +388,7 @@ impl World {
 
     /// Each island that has changed gets a view after `delay`.
     fn review_views(&mut self, delay: Span) {
+        self.review_leases();
         for members in self.islands.clone() {
             self.schedule(self.now + delay, Event::Install { members });
         }
@@ -403,12 +413,23 @@ impl World {
         let same = |node: &NodeId| self.hosts[node].view.as_ref().is_some_and(|view| view.members == members);
         let Some(first) = members.keys().next().copied() else { return };
         if members.keys().all(same) {
-            return;
+            return self.renew(members.keys().copied().collect());
         }
         self.counter += 1;
         let id = ViewId { counter: self.counter, coordinator: first };
         let primary = members.len() >= self.cluster.quorum_size();
         self.begin_view(View { id, members, primary });
+    }
+
+    /// They reach each other again before anybody noticed that they did not.
+    fn renew(&mut self, members: Vec<NodeId>) {
+        for node in members {
+            let primary = self.hosts[&node].view.as_ref().is_some_and(|view| view.primary);
+            if primary && self.reaches_quorum(node) && self.hosts[&node].lease_end > Some(self.now) {
+                self.host(node).lease_end = None;
+                self.step(node, ManagerInput::StandingChanged);
+            }
+        }
     }
 
     fn begin_view(&mut self, view: View) {
@@ -419,7 +440,8 @@ impl World {
         let best = passports.values().map(|passport| passport.stamp).max().unwrap();
         let donor = *passports.iter().find(|(_, passport)| passport.stamp == best).unwrap().0;
         let absent = self.cluster.nodes.keys().filter(|node| !view.has(**node));
-        let expiries = absent.map(|node| (*node, expiry(*node, self.promised[node], ProofClass::Process))).collect();
+        let expiries =
+            absent.map(|node| (*node, expiry(*node, self.promised[node], ProofClass::Process))).collect();
         let membership =
             Membership { view: view.clone(), previous, passports, donor, timings: self.timings, expiries };
         for node in &nodes {
@@ -428,17 +450,23 @@ impl World {
             let host = self.host(*node);
             let was_primary = host.view.as_ref().is_some_and(|view| view.primary);
             host.view = Some(view.clone());
-            host.stamp = if view.primary { StateStamp { primary: view.id, applied: 0 } } else { stamp };
+            let in_step = view.primary && stamp == best;
+            host.stamp = if in_step { StateStamp { primary: view.id, applied: 0 } } else { stamp };
             match (was_primary, view.primary) {
                 (_, true) => host.lease_end = None,
                 (true, false) => host.lease_end = host.lease_end.or(Some(lease_end)),
                 (false, false) => {}
             }
         }
-        nodes.iter().for_each(|node| self.step(*node, ManagerInput::Notice(Notice::Membership(membership.clone()))));
+        nodes
+            .iter()
+            .for_each(|node| self.step(*node, ManagerInput::Notice(Notice::Membership(membership.clone()))));
         let Some(body) = self.hosts[&donor].manager.as_ref().map(Manager::state) else { return };
         for node in nodes.iter().filter(|node| membership.passports[node].stamp != best) {
             let (body, digest) = (body.clone(), Digest::of(&body));
+            if view.primary {
+                self.host(*node).stamp = StateStamp { primary: view.id, applied: 0 };
+            }
             self.step(*node, ManagerInput::Notice(Notice::State { from: donor, body, digest }));
         }
     }
@@ -462,7 +490,8 @@ impl World {
 
     fn deliver(&mut self, view: ViewId, from: NodeId, word: Word) {
         let here: Vec<_> = self.hosts.keys().copied().filter(|node| self.view_id(*node) == view).collect();
-        let Some(members) = here.first().and_then(|node| self.hosts[node].view.as_ref()).map(|view| view.members.len())
+        let Some(members) =
+            here.first().and_then(|node| self.hosts[node].view.as_ref()).map(|view| view.members.len())
         else {
             return;
         };
@@ -518,8 +547,20 @@ impl World {
         }
     }
 
+    /// Whether enough hosts that live reach this one to grant it a lease.
     fn reaches_quorum(&self, node: NodeId) -> bool {
-        self.islands.iter().any(|island| island.contains(&node) && island.len() >= self.cluster.quorum_size())
+        let grants = |other: &&NodeId| {
+            let host = &self.hosts[other];
+            host.manager.is_some() && !host.frozen
+        };
+        let reached = self.islands.iter().filter(|island| island.contains(&node)).flatten();
+        reached.filter(grants).count() >= self.cluster.quorum_size()
+    }
+
+    /// Nodes that a quorum no longer reaches are granted nothing from now on.
+    fn review_leases(&mut self) {
+        let cut: Vec<_> = self.hosts.keys().copied().filter(|node| !self.reaches_quorum(*node)).collect();
+        cut.into_iter().for_each(|node| self.lose(node));
     }
 
     /// From now on nobody grants this node anything.
