@@ -7,7 +7,7 @@ use phalanx_groups::{Membership, Notice};
 use phalanx_plan::{GroupsState, Holding, Order};
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
 use phalanx_types::{Digest, GroupName, NodeId, RequestId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Whether the members of the view use one configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,8 +73,10 @@ impl Manager {
         let membership = Box::new(membership);
         if !membership.view.primary {
             self.phase = Phase::Apart(membership);
-        } else if has_best_state(&membership, self.me.node) {
-            self.talk = talk(&membership);
+        } else if membership.in_step.contains(&self.me.node) {
+            if membership.in_step.len() == membership.view.members.len() {
+                self.talk = talk(&membership);
+            }
             self.enter(turn, membership);
         } else {
             self.phase = Phase::CatchingUp(membership);
@@ -90,7 +92,7 @@ impl Manager {
         if Digest::of(&self.state()) != digest {
             self.adopt(turn, from, transfer, digest);
         }
-        // The donor may have met the view before it gave its state; meeting it twice changes nothing.
+        // The donor had met the view before it gave its state; meeting it twice changes nothing.
         self.enter(turn, membership);
     }
 
@@ -218,22 +220,12 @@ impl Manager {
     }
 }
 
-/// Whether this node brings the state that is everybody's, so that none follows for it.
-fn has_best_state(membership: &Membership, me: NodeId) -> bool {
-    let stamp = |node: &NodeId| membership.passports.get(node).map(|passport| passport.stamp);
-    stamp(&me) == stamp(&membership.donor)
-}
-
 /// Who has to tell which configuration is the newest, if members bring different ones.
 fn talk(membership: &Membership) -> ConfigTalk {
     let head =
         |body: &[u8]| papers(body).map(|papers| (papers.config.is_some(), papers.version, papers.config));
     let heads: BTreeMap<_, _> =
         membership.passports.iter().map(|(node, passport)| (*node, head(&passport.body))).collect();
-    let stamps: BTreeSet<_> = membership.passports.values().map(|passport| passport.stamp).collect();
-    if stamps.len() > 1 {
-        return ConfigTalk::Settled;
-    }
     let newest = heads.values().max();
     let teller = heads.iter().find(|(_, head)| Some(*head) == newest).map(|(node, _)| *node);
     match (teller, heads.values().all(|head| Some(head) == newest)) {

@@ -114,6 +114,8 @@ pub struct Membership {
     pub passports: BTreeMap<NodeId, Passport>,
     /// Whose replicated state is everybody's from now on: highest stamp, then lowest node.
     pub donor: NodeId,
+    /// The members whose state is the donor's already; in a primary view the others hear a [`Notice::State`] next.
+    pub in_step: BTreeSet<NodeId>,
     /// The timings in force.
     pub timings: Timings,
     /// For each configured node that is not a member: when its last lease is over here.

@@ -4,7 +4,7 @@
 //! after it received the beat. The lease ends a lease's length after the k-th newest *sending* time granted, k being the
 //! quorum and this node granting itself `now`. No end is used before the deadman has accepted it.
 
-use phalanx_types::{NodeId, Tick, Timings};
+use phalanx_types::{Bug, NodeId, Plot, Tick, Timings};
 use std::collections::BTreeMap;
 
 /// The lease.
@@ -17,15 +17,17 @@ pub(crate) struct Lease {
     asked: Tick,
     /// The end that the deadman accepted last.
     fed: Tick,
+    plot: Plot,
 }
 
 impl Lease {
-    pub fn new(quorum: usize) -> Lease {
-        Lease { quorum, granted: BTreeMap::new(), asked: Tick::ZERO, fed: Tick::ZERO }
+    pub fn new(quorum: usize, plot: Plot) -> Lease {
+        Lease { quorum, granted: BTreeMap::new(), asked: Tick::ZERO, fed: Tick::ZERO, plot }
     }
 
     /// `by` granted our beat sent at `sent`. A time that lies ahead is nobody's beat and is ignored.
     pub fn grant(&mut self, now: Tick, by: NodeId, sent: Tick) {
+        let sent = if self.plot.has(Bug::LeaseFromReceipt) { now } else { sent };
         if sent <= now {
             let newest = self.granted.entry(by).or_insert(sent);
             *newest = sent.max(*newest);
@@ -39,6 +41,9 @@ impl Lease {
             return None;
         }
         self.asked = end;
+        if self.plot.has(Bug::LeaseBeforeDeadman) {
+            self.fed = end;
+        }
         Some(end)
     }
 
@@ -77,7 +82,7 @@ mod tests {
     #[test]
     fn the_kth_newest_sending_time_counts_and_not_the_receipt() {
         let timings = Timings::of(TimingProfile::Auto);
-        let mut lease = Lease::new(3);
+        let mut lease = Lease::new(3, Plot::NONE);
         lease.grant(ms(1_000), NodeId(2), ms(990));
         assert_eq!(lease.ask(ms(1_000), &timings), None, "two of three");
         lease.grant(ms(1_000), NodeId(3), ms(700));
@@ -89,7 +94,7 @@ mod tests {
     #[test]
     fn nothing_is_leased_before_the_deadman_knows() {
         let timings = Timings::of(TimingProfile::Auto);
-        let mut lease = Lease::new(1);
+        let mut lease = Lease::new(1, Plot::NONE);
         let asked = lease.ask(ms(10), &timings).unwrap();
         assert_eq!(lease.until(), Tick::ZERO);
         lease.accept(asked);
@@ -100,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_grant_of_a_beat_from_the_future_is_ignored() {
-        let mut lease = Lease::new(2);
+        let mut lease = Lease::new(2, Plot::NONE);
         lease.grant(ms(10), NodeId(2), ms(11));
         assert_eq!(lease.ask(ms(10), &Timings::of(TimingProfile::Auto)), None);
     }

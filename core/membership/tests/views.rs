@@ -3,7 +3,8 @@
 use phalanx_events::{MembershipNote, Service};
 use phalanx_membership::{Above, Installed, Membership, Output, Setup, Upcall};
 use phalanx_types::{
-    BootId, Incarnation, NetworkId, NodeId, PathId, ProofClass, Span, Tick, TimingProfile, Timings, ViewId,
+    BootId, Incarnation, NetworkId, NodeId, PathId, Plot, ProofClass, Span, Tick, TimingProfile, Timings,
+    ViewId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ const HOP: Span = Span::from_micros(200);
 struct Blank;
 
 impl Above for Blank {
-    fn passport(&self) -> Vec<u8> {
+    fn passport(&mut self) -> Vec<u8> {
         b"words".to_vec()
     }
     fn is_blank(&self) -> bool {
@@ -57,9 +58,10 @@ impl Lab {
             lease_max: Span::ZERO,
             counter_used: start * 1_000,
             counter_reserved: start * 1_000 + 64,
+            plot: Plot::NONE,
             class: ProofClass::Process,
         };
-        let membership = Membership::new(self.now, setup, &Blank);
+        let membership = Membership::new(self.now, setup, &mut Blank);
         let host = Host { membership, installed: vec![], delivered: vec![], notes: vec![] };
         self.hosts.insert(NodeId(node), host);
         self.drain(NodeId(node));
@@ -67,8 +69,6 @@ impl Lab {
 
     fn drain(&mut self, node: NodeId) {
         let host = self.hosts.get_mut(&node).expect("it runs");
-        let me = Incarnation { node, start: 0 };
-        let _ = me;
         while let Some(output) = host.membership.poll() {
             match output {
                 Output::Send { to, bytes, .. } => {
@@ -104,12 +104,12 @@ impl Lab {
                 let (from, to, bytes) = self.frames.remove(&frame.expect("just seen")).expect("just seen");
                 if !self.cut.contains(&(from.node, to)) && self.hosts.contains_key(&to) {
                     let host = self.hosts.get_mut(&to).expect("just seen");
-                    host.membership.receive(self.now, PATH, from, &bytes, &Blank);
+                    host.membership.receive(self.now, PATH, from, &bytes, &mut Blank);
                     self.drain(to);
                 }
             } else {
                 self.now = self.now.max(wake_at);
-                self.hosts.get_mut(&node).expect("it runs").membership.wake(self.now, &Blank);
+                self.hosts.get_mut(&node).expect("it runs").membership.wake(self.now, &mut Blank);
                 self.drain(node);
             }
         }
@@ -119,7 +119,7 @@ impl Lab {
     fn send(&mut self, node: u16, service: Service, body: &[u8]) {
         let host = self.hosts.get_mut(&NodeId(node)).expect("it runs");
         host.membership.send(service, body.to_vec()).expect("the view is installed");
-        host.membership.wake(self.now, &Blank);
+        host.membership.wake(self.now, &mut Blank);
         self.drain(NodeId(node));
     }
 

@@ -4,5 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod io;
+mod node;
 
-pub use io::{Birth, Effect, Input, Lane, Record, StoreToken, Stored};
+pub use io::{Birth, Effect, Input, Lane, Record, StoreToken, Stored, Unborn};
+pub use node::Node;

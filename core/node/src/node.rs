@@ -4,13 +4,15 @@
 //! born probing and reserving: it beats only when it knows what it holds and may use view counters that no earlier life
 //! of it can have used.
 
-use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken};
+use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken, Unborn};
 use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
+use phalanx_events::Service;
 use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
+use phalanx_ledger::{Ledger, Version};
 use phalanx_membership::{Above, Installed, Membership, Output, Setup, Standing, Upcall};
-use phalanx_model::Cluster;
+use phalanx_model::{Cluster, Fault};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
-use phalanx_types::{Incarnation, NodeId, PathId, ProofClass, Span, Tick, Timings, View, ViewId};
+use phalanx_types::{Bug, Incarnation, NodeId, PathId, ProofClass, Span, Tick, Timings, View, ViewId};
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ const ROUNDS_MAX: usize = 10_000;
 /// A node's core.
 pub struct Node {
     birth: Birth,
+    cluster: Arc<Cluster>,
     timings: Timings,
     manager: Manager,
     stage: Stage,
@@ -46,12 +49,12 @@ struct Beating {
 
 /// What the manager says of itself to the layers below.
 struct Words<'a> {
-    manager: &'a Manager,
+    manager: &'a mut Manager,
     engine: &'a Engine,
 }
 
 impl Above for Words<'_> {
-    fn passport(&self) -> Vec<u8> {
+    fn passport(&mut self) -> Vec<u8> {
         self.engine.passport(self.manager.passport())
     }
 
@@ -88,26 +91,25 @@ impl Group for NoGroup {
 
 impl Node {
     /// A node's core, and the first effects.
-    pub fn new(birth: Birth, out: &mut Vec<Effect>) -> Node {
-        let timings = Timings::of(birth.config.timing);
+    pub fn new(birth: Birth, out: &mut Vec<Effect>) -> Result<Node, Unborn> {
+        let (version, cluster) = active(&birth)?;
+        let timings = Timings::of(cluster.timing);
         let told = Standing::none(ViewId::NONE, timings.stop_budget());
-        let manager = Manager::new(birth.now, birth.me, birth.boot, Some(Arc::clone(&birth.config)));
+        let manager = Manager::new(birth.now, birth.me, birth.boot, Some(Arc::clone(&cluster)));
+        let manager = manager.with_config(version.index(), version.text().as_bytes().to_vec());
         let stage = Stage::Born { reserved: None, asked: None };
-        let mut node = Node { birth, timings, manager, stage, told, stores: 0 };
+        let mut node = Node { birth, cluster, timings, manager, stage, told, stores: 0 };
         let counter = node.birth.stored.view_counter_max + VIEW_COUNTERS_RESERVED;
         let token = node.store_limits(counter, out);
         node.stage = Stage::Born { reserved: None, asked: Some((token, counter)) };
         let now = node.birth.now;
         node.step(now, Input::Wake, out);
-        node
+        Ok(node)
     }
 
     /// Takes one input; pushes onto `out` what the shell must do, in order.
     pub fn step(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
-        // After a gap in this node's own time the lease is minded before anything that could renew it.
-        if self.manager.wake_at() <= now {
-            self.manage(now, ManagerInput::Wake, out);
-        }
+        self.wake(now, out);
         self.dispatch(now, input, out);
         self.settle(now, out);
         self.leave_cradle(now, out);
@@ -146,12 +148,12 @@ impl Node {
 
     fn dispatch(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
         match input {
-            Input::Wake => self.wake(now, out),
-            Input::Frame { path, from, bytes } => self.below(|beating, above| {
-                beating.membership.receive(now, path, from, &bytes, &Words { manager: above, engine: &beating.engine });
+            Input::Wake => {}
+            Input::Frame { path, from, bytes } => self.below(|membership, words| {
+                membership.receive(now, path, from, &bytes, words);
             }),
-            Input::Fed { until } => self.below(|beating, _| beating.membership.fed(now, until)),
-            Input::Unfed => self.below(|beating, _| beating.membership.unfed()),
+            Input::Fed { until } => self.below(|membership, _| membership.fed(now, until)),
+            Input::Unfed => self.below(|membership, _| membership.unfed()),
             Input::StoreDone(token) => self.stored(token),
             Input::StoreFailed(token) => {
                 let why = format!("the state directory cannot be written (record {})", token.0);
@@ -167,17 +169,22 @@ impl Node {
         }
     }
 
-    fn below(&mut self, act: impl FnOnce(&mut Beating, &Manager)) {
+    fn below(&mut self, act: impl FnOnce(&mut Membership, &mut Words<'_>)) {
         if let Stage::Beating(beating) = &mut self.stage {
-            act(beating, &self.manager);
+            let Beating { membership, engine, .. } = &mut **beating;
+            act(membership, &mut Words { manager: &mut self.manager, engine });
         }
     }
 
+    /// What is due goes first: after a gap in its own time a node looks at its lease before any other input.
     fn wake(&mut self, now: Tick, out: &mut Vec<Effect>) {
+        if self.manager.wake_at() <= now {
+            self.manage(now, ManagerInput::Wake, out);
+        }
         if let Stage::Beating(beating) = &mut self.stage {
             if let Some(word) = beating.engine.expired(now) {
                 // Refused while the view changes, and that ends the proposal anyway.
-                let _ = beating.membership.send(phalanx_events::Service::Agreed, word);
+                let _ = beating.membership.send(Service::Agreed, word);
             }
         }
     }
@@ -206,7 +213,7 @@ impl Node {
             match beating.membership.poll() {
                 Some(output) => self.pass(now, output, out),
                 None => {
-                    beating.membership.wake(now, &Words { manager: &self.manager, engine: &beating.engine });
+                    self.below(|membership, words| membership.wake(now, words));
                     self.tell_standing(now, out);
                     if self.is_quiet() {
                         return;
@@ -233,9 +240,9 @@ impl Node {
             Output::Note(note) => out.push(Effect::Note(note.into())),
             Output::Reserve(counter) => {
                 let token = self.store_limits(counter, out);
-                self.below(|beating, _| {
+                if let Stage::Beating(beating) = &mut self.stage {
                     beating.reserving.insert(token, counter);
-                });
+                }
             }
             Output::Up(Upcall::Installed(installed)) => self.begin_view(now, *installed, out),
             Output::Up(upcall) => {
@@ -255,7 +262,7 @@ impl Node {
         }
         for node in begun.needy {
             let state = self.manager.state();
-            self.below(|beating, _| beating.membership.send_state(node, state));
+            self.below(|membership, _| membership.send_state(node, state));
         }
     }
 
@@ -272,17 +279,29 @@ impl Node {
             }
             Stage::Over => {}
         }
-        effects.into_iter().for_each(|effect| self.carry_out(effect, out));
+        effects.into_iter().for_each(|effect| self.carry_out(now, effect, out));
     }
 
-    fn carry_out(&mut self, effect: ManagerEffect, out: &mut Vec<Effect>) {
+    fn carry_out(&mut self, now: Tick, effect: ManagerEffect, out: &mut Vec<Effect>) {
         match effect {
             ManagerEffect::Operate(operation) => out.push(Effect::Operate(operation)),
             ManagerEffect::Reply { id, reply } => out.push(Effect::Reply { id, reply }),
             ManagerEffect::Note(note) => out.push(Effect::Note(note.into())),
-            // Every node is born with its configuration; a joiner without one is the ledger's to serve.
-            ManagerEffect::Adopt { .. } => {}
+            ManagerEffect::Adopt { version, blob } => self.adopt(now, version, blob, out),
             ManagerEffect::Leave { why } => self.halt(why, out),
+        }
+    }
+
+    /// Another member's configuration is the newer one: it becomes active here.
+    fn adopt(&mut self, now: Tick, version: u64, blob: Vec<u8>, out: &mut Vec<Effect>) {
+        let parsed =
+            std::str::from_utf8(&blob).ok().and_then(|text| phalanx_model::parse("ledger", text).ok());
+        match parsed {
+            Some(parsed) => {
+                let cluster = Arc::new(parsed.cluster);
+                self.manage(now, ManagerInput::Activate { version, blob, cluster }, out);
+            }
+            None => self.halt("the active configuration of the cluster cannot be read here".to_owned(), out),
         }
     }
 
@@ -303,7 +322,8 @@ impl Node {
         }
         let setup = self.setup(counter_reserved);
         let engine = Engine::new(self.birth.me, self.timings);
-        let membership = Membership::new(now, setup, &Words { manager: &self.manager, engine: &engine });
+        let mut words = Words { manager: &mut self.manager, engine: &engine };
+        let membership = Membership::new(now, setup, &mut words);
         let reserving = BTreeMap::new();
         self.stage = Stage::Beating(Box::new(Beating { membership, engine, reserving }));
         self.settle(now, out);
@@ -315,13 +335,19 @@ impl Node {
             me: birth.me,
             boot: birth.boot,
             timings: self.timings,
-            quorum: birth.config.quorum_size(),
-            paths: paths(&birth.config, birth.me.node),
+            quorum: self.quorum(),
+            paths: paths(&self.cluster, birth.me.node),
             lease_max: birth.stored.lease_max,
             counter_used: birth.stored.view_counter_max,
             counter_reserved,
+            plot: birth.plot,
             class: ProofClass::Process,
         }
+    }
+
+    fn quorum(&self) -> usize {
+        let bug = self.birth.plot.has(Bug::HalfIsQuorum);
+        self.cluster.quorum_size() - usize::from(bug)
     }
 
     fn store_limits(&mut self, view_counter_max: u64, out: &mut Vec<Effect>) -> StoreToken {
@@ -335,6 +361,21 @@ impl Node {
     fn halt(&mut self, why: String, out: &mut Vec<Effect>) {
         self.stage = Stage::Over;
         out.push(Effect::Halt { why });
+    }
+}
+
+/// The active configuration that a node is born with.
+fn active(birth: &Birth) -> Result<(Version, Arc<Cluster>), Unborn> {
+    let ledger = Ledger::from_image(&birth.stored.ledger).map_err(Unborn::Ledger)?;
+    let version = ledger.active().clone();
+    let faults = |faults: Vec<Fault>| {
+        let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
+        Unborn::Config(lines.join("\n"))
+    };
+    let cluster = phalanx_model::parse("ledger", version.text()).map_err(faults)?.cluster;
+    match cluster.nodes.contains_key(&birth.me.node) {
+        true => Ok((version, Arc::new(cluster))),
+        false => Err(Unborn::NotConfigured(birth.me.node)),
     }
 }
 

@@ -189,7 +189,7 @@ fn goal(cluster: &Cluster, view: &View, state: &GroupsState) -> Result<Option<No
     match verdict(group, view, state) {
         Verdict::Move(motion) => Ok(motion.acquire.map(|acquire| acquire.node).or_else(|| {
             let kept = record.claimants().into_iter().filter(|node| view.has(*node));
-            kept.filter(|node| !motion.release.contains(node)).last()
+            kept.filter(|node| !motion.release.contains(node)).next_back()
         })),
         Verdict::Stay(Standstill::Online { node }) => Ok(Some(node)),
         Verdict::Stay(

@@ -32,6 +32,20 @@ pub const DRIFT_PPM_MAX: u64 = 1_000;
 pub const VIEW_COUNTERS_RESERVED: u64 = 64;
 /// Deadline of a resource operation when the cluster file names none.
 pub const OPERATION_LIMIT_DEFAULT: Span = Span::from_secs(30);
+/// Addresses of one node on one network.
+pub const ADDRESSES_PER_NETWORK_MAX: usize = 8;
+/// Monitors of one application.
+pub const MONITORS_MAX: usize = 16;
+/// Arguments of one command, the program among them.
+pub const ARGUMENTS_MAX: usize = 256;
+/// Bytes of one text in a cluster file: an argument, a path, an option.
+pub const TEXT_BYTES_MAX: usize = 4_096;
+/// Mount options of one file system.
+pub const MOUNT_OPTIONS_MAX: usize = 64;
+/// Restarts in place, and failures in a row, that a cluster file may ask for.
+pub const COUNT_MAX: u32 = 1_000;
+/// The longest span that a cluster file may ask for.
+pub const DURATION_MAX: Span = Span::from_secs(24 * 60 * 60);
 /// How long past an operation's limit its answer is awaited before it counts as timed out.
 pub const OPERATION_GRACE: Span = Span::from_millis(500);
 /// Rounds of stop, kill and probe before a group counts as stuck on a node.
@@ -54,17 +68,3 @@ pub const REQUEST_LIMIT: Span = Span::from_secs(600);
 pub const SHUTDOWN_LIMIT: Span = Span::from_secs(60);
 /// Characters of an explanation that travels in a message.
 pub const WHY_CHARS_MAX: usize = 300;
-/// Addresses of one node on one network.
-pub const ADDRESSES_PER_NETWORK_MAX: usize = 8;
-/// Monitors of one application.
-pub const MONITORS_MAX: usize = 16;
-/// Arguments of one command, the program among them.
-pub const ARGUMENTS_MAX: usize = 256;
-/// Bytes of one text in a cluster file: an argument, a path, an option.
-pub const TEXT_BYTES_MAX: usize = 4_096;
-/// Mount options of one file system.
-pub const MOUNT_OPTIONS_MAX: usize = 64;
-/// Restarts in place, and failures in a row, that a cluster file may ask for.
-pub const COUNT_MAX: u32 = 1_000;
-/// The longest span that a cluster file may ask for.
-pub const DURATION_MAX: Span = Span::from_secs(24 * 60 * 60);

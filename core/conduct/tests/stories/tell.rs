@@ -55,7 +55,7 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         ManagerNote::StepFailed { resource, verb, why, .. } => {
             vec![format!("{node}: {} {resource} FAILED: {why}", word(verb))]
         }
-        ManagerNote::GroupChanged { group, to, cause, .. } if to == "stuck" => {
+        ManagerNote::GroupChanged { group, to: "stuck", cause, .. } => {
             vec![format!("{node}: {group} stuck: {cause}")]
         }
         ManagerNote::GroupChanged { group, from, to, .. } if from != "probing" => {

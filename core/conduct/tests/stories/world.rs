@@ -442,8 +442,11 @@ impl World {
         let absent = self.cluster.nodes.keys().filter(|node| !view.has(**node));
         let expiries =
             absent.map(|node| (*node, expiry(*node, self.promised[node], ProofClass::Process))).collect();
+        let in_step = passports.iter().filter(|(_, passport)| passport.stamp == best);
+        let in_step = in_step.map(|(node, _)| *node).collect();
+        let timings = self.timings;
         let membership =
-            Membership { view: view.clone(), previous, passports, donor, timings: self.timings, expiries };
+            Membership { view: view.clone(), previous, passports, donor, in_step, timings, expiries };
         for node in &nodes {
             let stamp = membership.passports[node].stamp;
             let lease_end = self.now + self.timings.lease();

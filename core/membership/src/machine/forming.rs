@@ -6,7 +6,7 @@ use crate::message::{self, Control, Flush, Install};
 use crate::order::{Order, Pending};
 use phalanx_events::{MembershipNote, MessageId};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
-use phalanx_types::{Incarnation, NodeId, NodeSet, Span, Tick, View, ViewId};
+use phalanx_types::{Bug, Incarnation, NodeId, NodeSet, Span, Tick, View, ViewId};
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
 use std::mem;
@@ -43,7 +43,7 @@ impl Membership {
     }
 
     /// Compares what there is with what there should be, and begins a round where this node should.
-    pub(super) fn reconsider(&mut self, now: Tick, above: &dyn Above) {
+    pub(super) fn reconsider(&mut self, now: Tick, above: &mut dyn Above) {
         let wanted = self.wanted(now);
         let urgency = self.urgency(now, &wanted, above);
         if urgency == Urgency::None {
@@ -75,7 +75,7 @@ impl Membership {
         }
     }
 
-    fn urgency(&self, now: Tick, wanted: &[Incarnation], above: &dyn Above) -> Urgency {
+    fn urgency(&self, now: Tick, wanted: &[Incarnation], above: &mut dyn Above) -> Urgency {
         let lives: Vec<Incarnation> = match &self.phase {
             Phase::Installed { order, .. } => {
                 order.view.members.values().map(|member| member.incarnation).collect()
@@ -98,7 +98,7 @@ impl Membership {
     }
 
     /// Whether a new view with the same members would have more that count.
-    fn could_count_more(&self, wanted: &[Incarnation], above: &dyn Above) -> bool {
+    fn could_count_more(&self, wanted: &[Incarnation], above: &mut dyn Above) -> bool {
         let Phase::Installed { order, .. } = &self.phase else { return false };
         let waiting = order.view.members.values().filter(|member| !member.counts);
         let mut waiting = waiting.map(|member| member.incarnation.node).peekable();
@@ -112,7 +112,7 @@ impl Membership {
         }
     }
 
-    fn all_blank(&self, wanted: &[Incarnation], above: &dyn Above) -> bool {
+    fn all_blank(&self, wanted: &[Incarnation], above: &mut dyn Above) -> bool {
         let blank = |life: &Incarnation| match *life == self.setup.me {
             true => above.is_blank(),
             false => self.topology.flags(life.node).blank,
@@ -121,7 +121,7 @@ impl Membership {
     }
 
     /// Begins a round with this node as coordinator.
-    pub(super) fn propose(&mut self, now: Tick, members: Vec<Incarnation>, above: &dyn Above) {
+    pub(super) fn propose(&mut self, now: Tick, members: Vec<Incarnation>, above: &mut dyn Above) {
         let counter = self.counter_seen + 1;
         if counter > self.counter_reserved {
             return self.reserve();
@@ -146,7 +146,7 @@ impl Membership {
 
     /// Replaces the phase by one with the same order.
     fn with_order(&mut self, next: impl FnOnce(Order) -> Phase) {
-        let empty = Order::new(self.setup.me.node, self.order().view.clone());
+        let empty = Order::new(self.setup.me.node, self.order().view.clone(), self.setup.plot);
         let placeholder = Phase::Installed { order: empty, confirmed: false };
         let order = match mem::replace(&mut self.phase, placeholder) {
             Phase::Installed { order, .. }
@@ -157,7 +157,7 @@ impl Membership {
     }
 
     /// Agrees to a proposed view: from here on nobody outside it is granted anything, and the old view is frozen.
-    fn accept(&mut self, id: ViewId, members: &[Incarnation], above: &dyn Above) -> Flush {
+    fn accept(&mut self, id: ViewId, members: &[Incarnation], above: &mut dyn Above) -> Flush {
         self.counter_seen = self.counter_seen.max(id.counter);
         self.accepted_id = id;
         self.early.clear();
@@ -181,7 +181,13 @@ impl Membership {
         }
     }
 
-    pub(super) fn on_control(&mut self, now: Tick, from: Incarnation, control: Control, above: &dyn Above) {
+    pub(super) fn on_control(
+        &mut self,
+        now: Tick,
+        from: Incarnation,
+        control: Control,
+        above: &mut dyn Above,
+    ) {
         match control {
             Control::Prepare { id, members } => self.on_prepare(now, from, id, members, above),
             Control::Flush { id, flush } => self.on_flush(now, from, id, flush, above),
@@ -195,10 +201,11 @@ impl Membership {
         from: Incarnation,
         id: ViewId,
         members: Vec<Incarnation>,
-        above: &dyn Above,
+        above: &mut dyn Above,
     ) {
         let sane = id.coordinator == from.node && members.contains(&from) && members.contains(&self.setup.me);
-        if !sane || id <= self.accepted_id {
+        let old = id <= self.accepted_id && !self.setup.plot.has(Bug::OldProposalAccepted);
+        if !sane || old {
             return;
         }
         if id.counter > self.counter_reserved {
@@ -224,13 +231,13 @@ impl Membership {
         self.with_order(|order| Phase::Accepted { round, order });
     }
 
-    pub(super) fn retry_parked(&mut self, now: Tick, above: &dyn Above) {
+    pub(super) fn retry_parked(&mut self, now: Tick, above: &mut dyn Above) {
         if let Some((from, id, members)) = self.parked.take() {
             self.on_prepare(now, from, id, members, above);
         }
     }
 
-    fn on_flush(&mut self, now: Tick, from: Incarnation, id: ViewId, flush: Flush, above: &dyn Above) {
+    fn on_flush(&mut self, now: Tick, from: Incarnation, id: ViewId, flush: Flush, above: &mut dyn Above) {
         let Phase::Coordinating { round, flushes, .. } = &mut self.phase else { return };
         if round.id == id && round.members.contains(&from) && flush.life == from {
             flushes.insert(from.node, flush);
@@ -239,7 +246,7 @@ impl Membership {
     }
 
     /// Installs the view once all have flushed.
-    fn try_install(&mut self, now: Tick, above: &dyn Above) {
+    fn try_install(&mut self, now: Tick, above: &mut dyn Above) {
         let Phase::Coordinating { round, flushes, .. } = &mut self.phase else { return };
         if flushes.len() < round.members.len() {
             return;
@@ -316,7 +323,8 @@ impl Membership {
             transitional: transitional.collect(),
         });
         let expiries = self.promises.expiries(lost, &self.setup.timings, self.setup.class);
-        self.phase = Phase::Installed { order: Order::new(me, view.clone()), confirmed: false };
+        self.phase =
+            Phase::Installed { order: Order::new(me, view.clone(), self.setup.plot), confirmed: false };
         self.unseen_installs += 1;
         let installed = Installed { view, previous, delivered, passports, expiries };
         self.out.push_back(Output::Up(Upcall::Installed(Box::new(installed))));
@@ -331,7 +339,8 @@ impl Membership {
             |node: NodeId| node == me || self.topology.progress(node).is_some_and(|(view, _)| view == id);
         let counting = order.view.members.values().filter(|member| member.counts);
         let count = counting.filter(|member| has_it(member.incarnation.node)).count();
-        if order.view.primary && count >= self.setup.quorum {
+        let enough = count >= self.setup.quorum || self.setup.plot.has(Bug::UnconfirmedActs);
+        if order.view.primary && enough {
             if let Phase::Installed { confirmed, .. } = &mut self.phase {
                 *confirmed = true;
             }
@@ -359,8 +368,11 @@ impl Membership {
         let behind = behind.without(self.setup.me.node);
         self.stalled.retain(|node, _| behind.has(*node));
         for node in behind.iter() {
-            let since = *self.stalled.entry(node).or_insert(now);
-            if now.since(since) >= self.setup.timings.detect() * STALL_DETECTS {
+            let acked = self.order().acked(node);
+            let (since, known) = *self.stalled.entry(node).or_insert((now, acked));
+            if acked > known {
+                self.stalled.insert(node, (now, acked));
+            } else if now.since(since) >= self.setup.timings.detect() * STALL_DETECTS {
                 self.exclude(now, node);
             }
         }

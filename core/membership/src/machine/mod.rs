@@ -18,7 +18,7 @@ use crate::standing::Standing;
 use phalanx_events::MembershipNote;
 use phalanx_topology::Topology;
 use phalanx_types::{
-    BootId, Incarnation, NodeId, NodeSet, PathId, ProofClass, Span, Tick, Timings, View, ViewId,
+    BootId, Bug, Incarnation, NodeId, NodeSet, PathId, Plot, ProofClass, Span, Tick, Timings, View, ViewId,
 };
 use phalanx_wire::{Frame, Stream};
 use std::collections::{BTreeMap, VecDeque};
@@ -42,14 +42,16 @@ pub struct Setup {
     pub counter_used: u64,
     /// View counters up to this one are durably reserved for this life.
     pub counter_reserved: u64,
+    /// The bug that the simulator planted, if any.
+    pub plot: Plot,
     /// The class of proof that an expired lease gives here.
     pub class: ProofClass,
 }
 
 /// What the layers above say when a view is being formed.
 pub trait Above {
-    /// Their words for the new view.
-    fn passport(&self) -> Vec<u8>;
+    /// Their words for the new view. Until it is installed they begin nothing that these words do not say.
+    fn passport(&mut self) -> Vec<u8>;
     /// Whether this node has probed everything, holds nothing and is about to hold nothing.
     fn is_blank(&self) -> bool;
 }
@@ -172,8 +174,8 @@ pub struct Membership {
     mismatch_since: Option<Tick>,
     /// When this node begins a round if the mismatch lasts; [`Tick::NEVER`] without one.
     propose_at: Tick,
-    /// Since when each member has made no progress.
-    stalled: BTreeMap<NodeId, Tick>,
+    /// Members that are behind: since when they have come no further, and how far they are.
+    stalled: BTreeMap<NodeId, (Tick, u64)>,
     ack_told: u64,
     urgent: bool,
     beat_now: bool,
@@ -191,26 +193,26 @@ pub struct Membership {
 
 impl Membership {
     /// A membership in a view of its own.
-    pub fn new(now: Tick, setup: Setup, above: &dyn Above) -> Membership {
+    pub fn new(now: Tick, setup: Setup, above: &mut dyn Above) -> Membership {
         let others: Vec<NodeId> = setup.paths.keys().copied().collect();
         let configured: NodeSet = others.iter().copied().chain([setup.me.node]).collect();
         let topology = Topology::new(now, setup.me, setup.boot, setup.timings, setup.paths.clone());
         let lease_max = setup.lease_max.max(setup.timings.lease());
         assert!(setup.counter_reserved > setup.counter_used, "a life needs a view of its own to begin with");
-        let order =
-            Order::new(setup.me.node, View { id: ViewId::NONE, members: BTreeMap::new(), primary: false });
+        let nowhere = View { id: ViewId::NONE, members: BTreeMap::new(), primary: false };
+        let order = Order::new(setup.me.node, nowhere, setup.plot);
         let mut membership = Membership {
             configured,
             topology,
             links: Links::default(),
-            lease: Lease::new(setup.quorum),
-            promises: Promises::new(now, others, lease_max),
+            lease: Lease::new(setup.quorum, setup.plot),
+            promises: Promises::new(now, others, lease_max, setup.plot),
             accepted: BTreeMap::new(),
             accepted_id: ViewId::NONE,
             quarantine_until: now + lease_max.stretched() + setup.timings.takeover_margin(),
-            ready: false,
+            ready: setup.plot.has(Bug::GrantAfterRestart),
             counter_reserved: setup.counter_reserved,
-            counter_seen: setup.counter_used,
+            counter_seen: if setup.plot.has(Bug::ReusedCounters) { 0 } else { setup.counter_used },
             message_number: 0,
             parked: None,
             mismatch_since: None,
@@ -232,19 +234,26 @@ impl Membership {
         membership
     }
 
-    fn start_alone(&mut self, now: Tick, above: &dyn Above) {
+    fn start_alone(&mut self, now: Tick, above: &mut dyn Above) {
         self.propose(now, vec![self.setup.me], above);
         self.finish(now, above);
     }
 
     /// Time has passed.
-    pub fn wake(&mut self, now: Tick, above: &dyn Above) {
+    pub fn wake(&mut self, now: Tick, above: &mut dyn Above) {
         self.begin(now);
         self.finish(now, above);
     }
 
     /// A frame arrived from `from`, authenticated. An error changed nothing.
-    pub fn receive(&mut self, now: Tick, path: PathId, from: Incarnation, bytes: &[u8], above: &dyn Above) {
+    pub fn receive(
+        &mut self,
+        now: Tick,
+        path: PathId,
+        from: Incarnation,
+        bytes: &[u8],
+        above: &mut dyn Above,
+    ) {
         self.begin(now);
         match Frame::decode(bytes) {
             Ok(Frame::Beat(beat)) => self.on_beat(now, path, from, &beat, above),
@@ -349,7 +358,7 @@ impl Membership {
     }
 
     /// After every input: re-judges the picture, drives the view, delivers, and sends what is due.
-    fn finish(&mut self, now: Tick, above: &dyn Above) {
+    fn finish(&mut self, now: Tick, above: &mut dyn Above) {
         self.leave_quarantine(now);
         let mut notes = Vec::new();
         let judged = self.topology.check(now, &mut notes);

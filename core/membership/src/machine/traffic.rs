@@ -48,7 +48,7 @@ impl Membership {
         now: Tick,
         from: Incarnation,
         segment: &Segment<'_>,
-        above: &dyn Above,
+        above: &mut dyn Above,
     ) {
         if self.topology.life(from.node).is_none_or(|(life, _)| life != from) {
             return self.drop_frame(from, "segment of a life that is not heard");
