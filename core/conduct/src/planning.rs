@@ -181,6 +181,10 @@ impl Manager {
         let (cause, pause) = match cause {
             Cause::Voted(words) if self.disagree(words) => {
                 let why = "managers disagree on the state or on the plan";
+                if !words.values().any(|word| word.starts_with(DIVERGED)) {
+                    let (groups, ours) = (ballot.groups.clone(), self.state.digest());
+                    turn.note(ManagerNote::StateDiverged { groups, ours });
+                }
                 self.state.halt(&ballot.groups, why);
                 (why.to_owned(), false)
             }

@@ -1,7 +1,7 @@
 //! Runs `scenarios/plan/*.txt`: stories in an operator's words, played by real managers over an in-memory group.
 //!
 //! Rewrite what they print with `BLESS=1 cargo test -p phalanx-conduct --test stories`.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_macros)]
 
 #[path = "stories/cluster.rs"]
 mod cluster;

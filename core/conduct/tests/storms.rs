@@ -1,5 +1,5 @@
 //! Random faults from a seed: ONE-OWNER at every start, and when all is well again every group runs in one place.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_macros)]
 
 #[path = "stories/cluster.rs"]
 mod cluster;

@@ -188,8 +188,8 @@ fn goal(cluster: &Cluster, view: &View, state: &GroupsState) -> Result<Option<No
     let (group, record) = (cluster.groups.values().next().unwrap(), state.groups.values().next().unwrap());
     match verdict(group, view, state) {
         Verdict::Move(motion) => Ok(motion.acquire.map(|acquire| acquire.node).or_else(|| {
-            let kept = record.claimants().into_iter().filter(|node| view.has(*node));
-            kept.filter(|node| !motion.release.contains(node)).next_back()
+            let mut kept = record.claimants().into_iter().filter(|node| view.has(*node));
+            kept.rfind(|node| !motion.release.contains(node))
         })),
         Verdict::Stay(Standstill::Online { node }) => Ok(Some(node)),
         Verdict::Stay(

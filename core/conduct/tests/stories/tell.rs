@@ -41,7 +41,9 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         ManagerNote::StandingStill { reason, .. } if reason.ends_with("under way") => Vec::new(),
         ManagerNote::StandingStill { reason, .. } => vec![format!("*{reason}")],
         ManagerNote::PlanVoided { group, cause } => vec![format!("*plan for {group} void: {cause}")],
-        ManagerNote::PlanDiverged { .. } => vec![format!("{node} DIVERGED")],
+        ManagerNote::PlanDiverged { .. } | ManagerNote::StateDiverged { .. } => {
+            vec![format!("{node} DIVERGED")]
+        }
         ManagerNote::Cleared { group, proofs, waited, .. } => {
             let proofs: Vec<_> = proofs
                 .into_iter()
