@@ -211,6 +211,13 @@ pub enum ManagerNote {
         /// Digest of the state.
         digest: Digest,
     },
+    /// Members in step hold different states at one place in the order: a defect. The groups concerned are left alone.
+    StateDiverged {
+        /// The groups whose plan showed it.
+        groups: BTreeSet<GroupName>,
+        /// Digest of the state here.
+        ours: Digest,
+    },
     /// A configuration became active.
     Activated {
         /// Its digest.
