@@ -80,6 +80,7 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         | ManagerNote::MonitorFailed { .. }
         | ManagerNote::RequestBegun { .. }
         | ManagerNote::RequestEnded { .. }
+        | ManagerNote::InStep { .. }
         | ManagerNote::StateAdopted { .. }
         | ManagerNote::Activated { .. }
         | ManagerNote::ShutdownBegun => Vec::new(),

@@ -37,7 +37,7 @@ impl Checker for Determinism {
         if let ManagerNote::InStep { view, state } = note {
             return self.in_step(*view, *state);
         }
-        let apart = matches!(note, ManagerNote::PlanDiverged { .. });
+        let apart = matches!(note, ManagerNote::PlanDiverged { .. } | ManagerNote::StateDiverged { .. });
         demand(!apart, || format!("{} differs from the others: {note:?}", event.life))
     }
 }
