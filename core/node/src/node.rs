@@ -148,7 +148,7 @@ impl Node {
 
     fn dispatch(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
         match input {
-            Input::Wake => {}
+            Input::Wake => self.below(|membership, words| membership.wake(now, words)),
             Input::Frame { path, from, bytes } => self.below(|membership, words| {
                 membership.receive(now, path, from, &bytes, words);
             }),
@@ -212,23 +212,18 @@ impl Node {
             let Stage::Beating(beating) = &mut self.stage else { return };
             match beating.membership.poll() {
                 Some(output) => self.pass(now, output, out),
-                None => {
-                    self.below(|membership, words| membership.wake(now, words));
-                    self.tell_standing(now, out);
-                    if self.is_quiet() {
-                        return;
-                    }
-                }
+                None if self.tell_standing(now, out) => {}
+                None => match self.is_stirred() {
+                    true => self.below(|membership, words| membership.wake(now, words)),
+                    false => return,
+                },
             }
         }
         self.halt("the layers of this node's core do not come to rest".to_owned(), out);
     }
 
-    fn is_quiet(&self) -> bool {
-        match &self.stage {
-            Stage::Beating(beating) => beating.membership.is_quiet(),
-            Stage::Born { .. } | Stage::Over => true,
-        }
+    fn is_stirred(&self) -> bool {
+        matches!(&self.stage, Stage::Beating(beating) if beating.membership.is_stirred())
     }
 
     fn pass(&mut self, now: Tick, output: Output, out: &mut Vec<Effect>) {
@@ -305,13 +300,15 @@ impl Node {
         }
     }
 
-    /// The manager hears of its standing whenever it is another.
-    fn tell_standing(&mut self, now: Tick, out: &mut Vec<Effect>) {
+    /// The manager hears of its standing whenever it is another; true if it is.
+    fn tell_standing(&mut self, now: Tick, out: &mut Vec<Effect>) -> bool {
         let standing = self.standing();
-        if standing != self.told {
-            self.told = standing;
-            self.manage(now, ManagerInput::StandingChanged, out);
+        if standing == self.told {
+            return false;
         }
+        self.told = standing;
+        self.manage(now, ManagerInput::StandingChanged, out);
+        true
     }
 
     /// Begins to beat once everything is probed and the view counters are reserved.
