@@ -200,10 +200,11 @@ impl Site {
     pub fn kill_application(&self, number: usize) -> Outcome<()> {
         let groups = self.machine(number)?.host.cgroup().join("groups");
         let pids = processes(&groups);
-        match pids.is_empty() {
-            true => Err(Trouble(format!("no application runs on {}", NAMES[number]))),
-            false => Ok(pids.into_iter().for_each(host::kill)),
+        if pids.is_empty() {
+            return Err(Trouble(format!("no application runs on {}", NAMES[number])));
         }
+        pids.into_iter().for_each(host::kill);
+        Ok(())
     }
 
     /// Runs `phalanx` on a host that is up.

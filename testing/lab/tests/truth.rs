@@ -18,22 +18,24 @@ fn on_stage(story: impl FnOnce(&Path, &Image, &dyn Fn(&'static str, u8) -> Host)
     }
     // Outside the sandbox's own folders, so that its loop devices can be told from those of other tests.
     let stage_number: String = std::fs::read_link("/proc/self/ns/net")
-        .unwrap()
+        .expect("the stage takes it")
         .to_string_lossy()
         .chars()
         .filter(char::is_ascii_digit)
         .collect();
     let work = std::env::temp_dir().join(format!("phalanx-truth-{stage_number}"));
-    std::fs::create_dir_all(&work).unwrap();
+    std::fs::create_dir_all(&work).expect("the stage takes it");
     for bridge in ["br-client", "br-back"] {
-        line(&format!("ip link add {bridge} type bridge")).unwrap();
-        line(&format!("ip link set {bridge} up")).unwrap();
+        line(&format!("ip link add {bridge} type bridge")).expect("the stage takes it");
+        line(&format!("ip link set {bridge} up")).expect("the stage takes it");
     }
-    let cgroups = stage::cgroup(&work).unwrap();
-    std::fs::create_dir_all(&cgroups).unwrap();
-    let image = Image::create(&work).unwrap();
+    let cgroups = stage::cgroup(&work).expect("the stage takes it");
+    std::fs::create_dir_all(&cgroups).expect("the stage takes it");
+    let image = Image::create(&work).expect("the stage takes it");
     let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        story(&work, &image, &|name, number| Host::boot(name, number, &work, &cgroups).unwrap());
+        story(&work, &image, &|name, number| {
+            Host::boot(name, number, &work, &cgroups).expect("the stage takes it")
+        });
     }));
     stage::clear(&work);
     told.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
