@@ -1,0 +1,389 @@
+//! The real-time thread: what wakes it goes into the core, what the core decides is carried out, in order.
+//!
+//! Nothing here waits, reads or writes a file, or talks to a terminal.
+
+use crate::birth::{Cradle, unborn};
+use crate::error::StartError;
+use crate::guard::Guard;
+use crate::hands::{self, Hands};
+use crate::inbox::{Inbox, Word, inbox};
+use crate::keeper::Keeper;
+use crate::outlook::{DaemonStatus, dropped, outlook};
+use crate::remark::Remark;
+use crate::scribe::Scribe;
+use crate::settings::Settings;
+use crate::wait::{Wait, Woken};
+use crate::words::Names;
+use crate::door;
+use phalanx_api::{Answer, Ask, Asked, ClientId, Server, Told, socket};
+use phalanx_conduct::{Reply, Request};
+use phalanx_events::{ManagerNote, Note};
+use phalanx_exec::Permits;
+use phalanx_host::now;
+use phalanx_ledger::Ledger;
+use phalanx_model::Cluster;
+use phalanx_node::{Effect, Input, Lane, Node, Record};
+use phalanx_realtime::{Signal, Signals, lock_memory, make_realtime};
+use phalanx_types::{RequestId, Span, Tick, ViewId};
+use phalanx_udp::{Carrier, Dropped, Paths, Seal};
+use std::collections::BTreeMap;
+use std::io;
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Between two looks at what has no deadline: missing addresses, refused datagrams.
+const CHORES_INTERVAL: Span = Span::from_secs(1);
+
+/// A running daemon.
+pub struct Daemon {
+    node: Node,
+    carrier: Carrier,
+    wait: Wait,
+    inbox: Inbox,
+    signals: Signals,
+    permits: Arc<Permits>,
+    hands: Hands,
+    guard: Guard,
+    keeper: Keeper,
+    scribe: Scribe,
+    told: Told,
+    door: JoinHandle<()>,
+    cluster: Arc<Cluster>,
+    config: String,
+    status: DaemonStatus,
+    asked: BTreeMap<RequestId, ClientId>,
+    last_request: u64,
+    missing: Vec<SocketAddr>,
+    twins: u64,
+    chores_at: Tick,
+    orders_to_stop: u32,
+    over: Option<String>,
+}
+
+impl Daemon {
+    /// Everything that can fail does so here, before the first beat.
+    pub fn start(settings: &Settings, signals: Signals) -> Result<Daemon, StartError> {
+        let cradle = Cradle::open(settings)?;
+        let listener = socket::listen(&settings.run_dir).map_err(StartError::Socket)?;
+        let carrier = open_carrier(settings, &cradle)?;
+        let cgroup = hands::cgroup(settings)?;
+        let (inbox, post) = inbox()?;
+        let (server, told) = Server::new(listener)?;
+        let me = cradle.me();
+        let names = Names::new(&cradle.cluster, me.node);
+        let events = cradle.dir.path().to_owned();
+        let mut scribe = Scribe::begin(&events, settings.log, names, told.clone())?;
+        let door = door::open(server, post.clone(), events)?;
+        let permits = Permits::none();
+        let guard = Guard::begin(settings.deadman_socket(), post.clone())?;
+        let name = cradle.identity.name.to_string();
+        let hands =
+            Hands::new(settings, cgroup, name, Arc::clone(&permits), guard.clone(), post.clone())?;
+        let keeper = Keeper::begin(cradle.dir, post)?;
+        scribe.remark(Remark::Started { life: me, version: env!("CARGO_PKG_VERSION") });
+        let realtime = become_realtime(&mut scribe);
+        let mut wait = Wait::new(&inbox, &signals)?;
+        wait.watch(&carrier)?;
+        let mut effects = Vec::new();
+        let node = Node::new(cradle.birth, &mut effects).map_err(|why| unborn(settings, why))?;
+        let mut daemon = Daemon {
+            node,
+            carrier,
+            wait,
+            inbox,
+            signals,
+            permits,
+            hands,
+            guard,
+            keeper,
+            scribe,
+            told,
+            door,
+            cluster: cradle.cluster,
+            config: cradle.config,
+            status: daemon_status(settings, realtime),
+            asked: BTreeMap::new(),
+            last_request: 0,
+            missing: Vec::new(),
+            twins: 0,
+            chores_at: Tick::ZERO,
+            orders_to_stop: 0,
+            over: None,
+        };
+        effects.into_iter().for_each(|effect| daemon.carry_out(effect));
+        Ok(daemon)
+    }
+
+    /// Runs until this life is over.
+    pub fn run(mut self) -> Result<(), StartError> {
+        let (mut woken, mut arrivals) = (Vec::new(), Vec::new());
+        while self.over.is_none() {
+            self.wait.arm(self.node.wake_at().min(self.chores_at))?;
+            self.wait.wait(&mut woken)?;
+            // What is due goes first: a node that stood still looks at its lease before it hears anything.
+            self.step(Input::Wake);
+            for woken in woken.drain(..) {
+                match woken {
+                    Woken::Path(path) => drop(self.carrier.receive(path, &mut arrivals)),
+                    Woken::Inbox => self.hear(),
+                    Woken::Signal => self.heed_signals(),
+                    Woken::Timer => {}
+                }
+            }
+            for phalanx_udp::Arrival { path, from, bytes } in arrivals.drain(..) {
+                self.step(Input::Frame { path, from, bytes });
+            }
+            self.do_chores()?;
+        }
+        self.end()
+    }
+
+    fn step(&mut self, input: Input) {
+        if self.over.is_some() {
+            return;
+        }
+        let mut effects = Vec::new();
+        self.node.step(now(), input, &mut effects);
+        self.publish();
+        effects.into_iter().for_each(|effect| self.carry_out(effect));
+    }
+
+    /// Lets the drivers see what this node may do, before any of them is told to do something.
+    fn publish(&self) {
+        let standing = self.node.standing();
+        let until = if standing.primary && standing.confirmed { standing.let_go_at() } else { Tick::ZERO };
+        self.permits.publish(standing.view, until);
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send { to, path, lane, bytes } => {
+                let view = self.node.view().map_or(ViewId::NONE, |view| view.id);
+                self.carrier.send(to, path, urgency(lane), view, &bytes);
+            }
+            Effect::Feed { until } => self.guard.feed(until, self.node.standing().stop_budget),
+            Effect::Store { token, record } => {
+                self.note_config(&record);
+                self.keeper.keep(token, record);
+            }
+            Effect::Operate(operation) => self.hands.run(operation, &self.cluster),
+            Effect::Reply { id, reply } => self.reply(id, reply),
+            Effect::Note(note) => self.note(note),
+            Effect::Halt { why } => self.over = Some(why),
+        }
+    }
+
+    /// A ledger that is stored may have another active version.
+    fn note_config(&mut self, record: &Record) {
+        if let Record::Ledger(image) = record
+            && let Ok(ledger) = Ledger::from_image(image)
+        {
+            self.take_config(ledger.active().text());
+        }
+    }
+
+    fn take_config(&mut self, text: &str) {
+        if text != self.config
+            && let Ok(parsed) = phalanx_model::parse("ledger", text)
+        {
+            text.clone_into(&mut self.config);
+            self.cluster = Arc::new(parsed.cluster);
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        if let Note::Manager(ManagerNote::GroupChanged { group, to: "free", .. }) = &note {
+            self.guard.let_go(group.clone());
+        }
+        self.scribe.note(note);
+    }
+
+    fn hear(&mut self) {
+        self.inbox.hush();
+        while let Some(word) = self.inbox.next() {
+            match word {
+                Word::Input(input) => self.step(input),
+                Word::Asked(asked) => self.answer(asked),
+                Word::Guarded(standing) => self.guarded(standing),
+            }
+        }
+    }
+
+    fn guarded(&mut self, standing: Result<(), String>) {
+        match standing {
+            Ok(()) => {
+                self.status.deadman = "guarded".into();
+                self.scribe.remark(Remark::Guarded);
+            }
+            Err(why) => {
+                self.status.deadman.clone_from(&why);
+                self.scribe.remark(Remark::Unguarded { why });
+                self.step(Input::Unfed);
+            }
+        }
+    }
+
+    fn answer(&mut self, asked: Asked) {
+        let Asked { client, ask, by } = asked;
+        if ask.changes() {
+            self.scribe.remark(Remark::Asked { by: by.clone(), ask: summary(&ask) });
+        }
+        match ask {
+            Ask::Status => self.tell_status(client),
+            Ask::Config => self.told.answer(client, Answer::Config { text: self.config.clone() }),
+            Ask::Events { .. } => self.told.answer(client, Answer::End),
+            Ask::Apply { text } => self.request(client, Request::Apply { text }),
+            Ask::Move { group, to } => match self.cluster.node_named(to.as_str()) {
+                Some(to) => self.request(client, Request::Move { group, to }),
+                None => self.refuse(client, format!("there is no node {to}; see `phalanx node`")),
+            },
+            Ask::Restore { group } => self.request(client, Request::Restore { group }),
+            Ask::Online { group } => self.request(client, Request::Online { group }),
+            Ask::Offline { group } => self.request(client, Request::Offline { group }),
+            Ask::Stop => {
+                self.stop(by);
+                let what = "groups move away, then the daemon ends".into();
+                self.told.answer(client, Answer::Reply { reply: Reply::Done { what } });
+            }
+        }
+    }
+
+    fn refuse(&self, client: ClientId, why: String) {
+        self.told.answer(client, Answer::Reply { reply: Reply::Bad { why } });
+    }
+
+    fn tell_status(&mut self, client: ClientId) {
+        self.status.dropped = dropped(self.carrier.drops());
+        let (standing, status) = (self.node.standing(), self.node.status(now()));
+        let status = outlook(&self.cluster, &standing, self.status.clone(), status);
+        self.told.answer(client, Answer::Status { status });
+    }
+
+    fn request(&mut self, client: ClientId, request: Request) {
+        self.last_request += 1;
+        let id = RequestId(self.last_request);
+        self.asked.insert(id, client);
+        self.step(Input::Asked { id, request });
+    }
+
+    fn reply(&mut self, id: RequestId, reply: Reply) {
+        if let Some(client) = self.asked.remove(&id) {
+            self.told.answer(client, Answer::Reply { reply });
+        }
+    }
+
+    fn heed_signals(&mut self) {
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                Signal::Stop => self.stop("a signal".into()),
+                Signal::Hangup => {}
+            }
+        }
+    }
+
+    /// The first order moves groups away first; the second ends at once.
+    fn stop(&mut self, by: String) {
+        self.orders_to_stop += 1;
+        match self.orders_to_stop {
+            1 => {
+                self.scribe.remark(Remark::Stopping { by });
+                self.step(Input::Shutdown);
+            }
+            _ => self.over = Some("told twice to stop: the deadman stops what is left".into()),
+        }
+    }
+
+    fn do_chores(&mut self) -> io::Result<()> {
+        if now() < self.chores_at {
+            return Ok(());
+        }
+        self.chores_at = now() + CHORES_INTERVAL;
+        if !self.carrier.missing().is_empty() {
+            self.carrier.mend();
+            self.wait.watch(&self.carrier)?;
+        }
+        self.tell_missing();
+        let twins = self.carrier.drops().of(Dropped::Twin);
+        if mem::replace(&mut self.twins, twins) != twins {
+            self.scribe.remark(Remark::Twin { count: twins });
+        }
+        Ok(())
+    }
+
+    fn tell_missing(&mut self) {
+        let before = mem::replace(&mut self.missing, self.carrier.missing());
+        for address in self.missing.iter().filter(|address| !before.contains(address)) {
+            self.scribe.remark(Remark::AddressMissing { address: *address });
+        }
+        for address in before.into_iter().filter(|address| !self.missing.contains(address)) {
+            self.scribe.remark(Remark::AddressThere { address });
+        }
+    }
+
+    fn end(mut self) -> Result<(), StartError> {
+        let why = self.over.take().unwrap_or_default();
+        self.permits.publish(ViewId::NONE, Tick::ZERO);
+        self.scribe.remark(Remark::Ended { why: why.clone() });
+        self.scribe.end();
+        self.told.end();
+        // A door that broke down has said so on standard error.
+        let _ = self.door.join();
+        match self.orders_to_stop {
+            1 => Ok(()),
+            _ => Err(StartError::Halted(why)),
+        }
+    }
+}
+
+fn open_carrier(settings: &Settings, cradle: &Cradle) -> Result<Carrier, StartError> {
+    let paths = Paths::new(&cradle.cluster, cradle.me().node, settings.port);
+    let seal = Seal::new(cradle.seal.clone(), paths.peers());
+    let name = cradle.identity.name.to_string();
+    Carrier::open(paths, seal).map_err(|error| StartError::Addresses(name, error))
+}
+
+/// Whether this thread is real-time from now on.
+fn become_realtime(scribe: &mut Scribe) -> bool {
+    if let Err(error) = lock_memory() {
+        scribe.remark(Remark::NotLocked { why: error.to_string() });
+    }
+    let realtime = make_realtime();
+    if let Err(error) = &realtime {
+        scribe.remark(Remark::NotRealtime { why: error.to_string() });
+    }
+    realtime.is_ok()
+}
+
+fn daemon_status(settings: &Settings, realtime: bool) -> DaemonStatus {
+    DaemonStatus {
+        version: env!("CARGO_PKG_VERSION"),
+        pid: rustix::process::getpid().as_raw_nonzero().get(),
+        realtime,
+        deadman: "not reached yet".into(),
+        port: settings.port,
+        dropped: BTreeMap::new(),
+    }
+}
+
+/// What is asked, without the text of files.
+fn summary(ask: &Ask) -> String {
+    match ask {
+        Ask::Status | Ask::Config | Ask::Events { .. } => "to read".into(),
+        Ask::Apply { text } => format!("apply a cluster file of {} bytes", text.len()),
+        Ask::Move { group, to } => format!("group move {group} --to {to}"),
+        Ask::Restore { group } => format!("group move {group} --restore"),
+        Ask::Online { group } => format!("group online {group}"),
+        Ask::Offline { group } => format!("group offline {group}"),
+        Ask::Stop => "node stop".into(),
+    }
+}
+
+fn urgency(lane: Lane) -> u8 {
+    match lane {
+        Lane::Beat => 0,
+        Lane::Vote => 1,
+        Lane::Data => 2,
+    }
+}

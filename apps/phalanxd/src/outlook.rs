@@ -1,0 +1,78 @@
+//! The state of things as `phalanx status` gets it: the manager's word, and what the daemon knows beside it.
+
+use phalanx_api::SCHEMA;
+use phalanx_conduct::Status;
+use phalanx_membership::Standing;
+use phalanx_model::Cluster;
+use phalanx_types::{Span, TimingProfile};
+use phalanx_udp::Drops;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The whole.
+#[derive(Serialize)]
+pub struct Outlook<'a> {
+    schema: u32,
+    cluster: &'a str,
+    timing: TimingProfile,
+    /// Whether the view may run resources.
+    primary: bool,
+    /// Whether a quorum is known to have installed it.
+    confirmed: bool,
+    /// What a takeover by lease rests on, and what that does not cover.
+    class: Class,
+    /// How long after the last beat of a lost node its groups may be taken over.
+    takeover_wait: Span,
+    daemon: DaemonStatus,
+    #[serde(flatten)]
+    status: Status,
+}
+
+#[derive(Serialize)]
+struct Class {
+    name: &'static str,
+    does_not_cover: &'static str,
+}
+
+/// The daemon itself.
+#[derive(Clone, Serialize)]
+pub struct DaemonStatus {
+    /// Its version.
+    pub version: &'static str,
+    /// Its process.
+    pub pid: i32,
+    /// Whether its main thread is real-time.
+    pub realtime: bool,
+    /// Whether the deadman guards it: `guarded`, or why not.
+    pub deadman: String,
+    /// Its port.
+    pub port: u16,
+    /// Datagrams dropped, by reason.
+    pub dropped: BTreeMap<&'static str, u64>,
+}
+
+/// What was dropped, by name.
+pub fn dropped(drops: &Drops) -> BTreeMap<&'static str, u64> {
+    drops.iter().map(|(reason, count)| (reason.word(), count)).collect()
+}
+
+/// All of it as JSON.
+pub fn outlook(cluster: &Cluster, standing: &Standing, daemon: DaemonStatus, status: Status) -> Value {
+    let timings = phalanx_types::Timings::of(cluster.timing);
+    let outlook = Outlook {
+        schema: SCHEMA,
+        cluster: cluster.name.as_str(),
+        timing: cluster.timing,
+        primary: standing.primary,
+        confirmed: standing.confirmed,
+        class: Class {
+            name: "process",
+            does_not_cover: "a host that is frozen as a whole and thawed",
+        },
+        takeover_wait: timings.takeover_wait(),
+        daemon,
+        status,
+    };
+    serde_json::to_value(outlook).expect("a status is plain data")
+}

@@ -1,0 +1,119 @@
+//! What the daemon itself has to say, beside the notes of its core.
+
+use phalanx_api::Level;
+use phalanx_types::Incarnation;
+use serde::Serialize;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// A remark of the daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "note", rename_all = "kebab-case")]
+pub enum Remark {
+    /// A life began.
+    Started {
+        /// Which.
+        life: Incarnation,
+        /// The program's version.
+        version: &'static str,
+    },
+    /// The main thread is not real-time.
+    NotRealtime {
+        /// What the kernel said.
+        why: String,
+    },
+    /// The process is not locked in memory.
+    NotLocked {
+        /// What the kernel said.
+        why: String,
+    },
+    /// No deadman guards this node.
+    Unguarded {
+        /// Why.
+        why: String,
+    },
+    /// The deadman guards this node.
+    Guarded,
+    /// An own address is not on this host yet.
+    AddressMissing {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// An own address has come.
+    AddressThere {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// Two daemons have one identity.
+    Twin {
+        /// The peer that exists twice, or several of them.
+        count: u64,
+    },
+    /// Somebody asks for a change.
+    Asked {
+        /// Who.
+        by: String,
+        /// What.
+        ask: String,
+    },
+    /// The order to stop came.
+    Stopping {
+        /// From where.
+        by: String,
+    },
+    /// This life is over.
+    Ended {
+        /// Why.
+        why: String,
+    },
+    /// Events came faster than they could be written.
+    EventsLost {
+        /// How many are missing.
+        count: u64,
+    },
+}
+
+impl Remark {
+    /// How urgent it is.
+    pub fn level(&self) -> Level {
+        match self {
+            Remark::Started { .. }
+            | Remark::Guarded
+            | Remark::AddressThere { .. }
+            | Remark::Asked { .. }
+            | Remark::Stopping { .. }
+            | Remark::Ended { .. } => Level::Info,
+            Remark::NotRealtime { .. }
+            | Remark::NotLocked { .. }
+            | Remark::AddressMissing { .. }
+            | Remark::EventsLost { .. } => Level::Warn,
+            Remark::Unguarded { .. } | Remark::Twin { .. } => Level::Error,
+        }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Remark::Started { life, version } => write!(f, "phalanxd {version} started, life {life}"),
+            Remark::NotRealtime { why } => {
+                write!(f, "not real-time ({why}): beats may be late when this host is busy")
+            }
+            Remark::NotLocked { why } => {
+                write!(f, "not locked in memory ({why}): beats may be late when memory is short")
+            }
+            Remark::Unguarded { why } => write!(f, "{why}: without it this node takes no lease and no group"),
+            Remark::Guarded => write!(f, "the deadman guards this node"),
+            Remark::AddressMissing { address } => write!(f, "own address {address} is not on this host yet"),
+            Remark::AddressThere { address } => write!(f, "own address {address} is there now"),
+            Remark::Twin { count } => write!(
+                f,
+                "two daemons have one identity ({count} datagrams refused): find the copied state directory"
+            ),
+            Remark::Asked { by, ask } => write!(f, "{by} asks: {ask}"),
+            Remark::Stopping { by } => write!(f, "told to stop by {by}: groups move away first"),
+            Remark::Ended { why } => write!(f, "ended: {why}"),
+            Remark::EventsLost { count } => write!(f, "{count} events were not written: too many at once"),
+        }
+    }
+}

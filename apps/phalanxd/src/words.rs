@@ -1,0 +1,228 @@
+//! The notes of the core in words: a level and one sentence each.
+
+use phalanx_api::Level;
+use phalanx_events::{ManagerNote, MembershipNote, Note};
+use phalanx_model::Cluster;
+use phalanx_types::{Incarnation, NetworkId, NodeId, PathId, Verb, View};
+use std::collections::BTreeMap;
+
+/// What nodes and networks are called.
+pub struct Names {
+    own: String,
+    nodes: BTreeMap<NodeId, String>,
+    networks: BTreeMap<NetworkId, String>,
+}
+
+impl Names {
+    /// The names in a cluster, as `me` uses them.
+    pub fn new(cluster: &Cluster, me: NodeId) -> Names {
+        let nodes: BTreeMap<_, _> =
+            cluster.nodes.iter().map(|(id, node)| (*id, node.name.to_string())).collect();
+        let networks = cluster.networks.iter().map(|(id, network)| (*id, network.name.to_string())).collect();
+        Names { own: nodes.get(&me).cloned().unwrap_or_default(), nodes, networks }
+    }
+
+    /// This node's name.
+    pub fn own(&self) -> &str {
+        &self.own
+    }
+
+    /// A node's name.
+    pub fn node(&self, node: NodeId) -> String {
+        self.nodes.get(&node).cloned().unwrap_or_else(|| node.to_string())
+    }
+
+    fn life(&self, life: Incarnation) -> String {
+        format!("{} (life {})", self.node(life.node), life.start)
+    }
+
+    fn network(&self, network: NetworkId) -> String {
+        self.networks.get(&network).cloned().unwrap_or_else(|| format!("network {}", network.0))
+    }
+
+    fn path(&self, path: PathId) -> String {
+        match path.index {
+            0 => self.network(path.network),
+            index => format!("{} (address {})", self.network(path.network), index + 1),
+        }
+    }
+
+    fn list(&self, nodes: impl IntoIterator<Item = NodeId>) -> String {
+        nodes.into_iter().map(|node| self.node(node)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// How urgent a note is.
+pub fn level(note: &Note) -> Level {
+    match note {
+        Note::Membership(note) => membership_level(note),
+        Note::Manager(note) => manager_level(note),
+    }
+}
+
+fn membership_level(note: &MembershipNote) -> Level {
+    use MembershipNote as N;
+    match note {
+        N::Sent { .. } | N::Delivered { .. } | N::Leased { .. } => Level::Trace,
+        N::ViewAccepted { .. } | N::ViewConfirmed { .. } | N::Returned { .. } | N::FrameDropped { .. } => {
+            Level::Debug
+        }
+        N::PathUp { .. } | N::PeerUp { .. } | N::ViewInstalled { .. } | N::QuarantineOver => Level::Info,
+        N::PathDown { .. }
+        | N::AdapterSuspected { .. }
+        | N::PeerDown { .. }
+        | N::SelfPaused { .. }
+        | N::MemberStalled { .. }
+        | N::LettingGo { .. } => Level::Warn,
+        N::IdentityCloned { .. } => Level::Error,
+    }
+}
+
+fn manager_level(note: &ManagerNote) -> Level {
+    use ManagerNote as N;
+    match note {
+        N::PlanProposed { .. } | N::StepBegun { .. } | N::RequestBegun { .. } | N::PlanRefused { .. } => {
+            Level::Debug
+        }
+        N::Probed { .. }
+        | N::Readopted { .. }
+        | N::GroupChanged { .. }
+        | N::PlanAgreed { .. }
+        | N::PlanVoided { .. }
+        | N::PlanFinished { .. }
+        | N::StandingStill { .. }
+        | N::Cleared { .. }
+        | N::StepDone { .. }
+        | N::RequestEnded { .. }
+        | N::StateAdopted { .. }
+        | N::Activated { .. }
+        | N::ShutdownBegun => Level::Info,
+        N::StepFailed { .. }
+        | N::MonitorFailed { .. }
+        | N::RestartedInPlace { .. }
+        | N::RestartsExhausted { .. }
+        | N::LettingGo { .. } => Level::Warn,
+        N::PlanDiverged { .. } => Level::Error,
+    }
+}
+
+/// A note as a sentence.
+pub fn text(note: &Note, names: &Names) -> String {
+    match note {
+        Note::Membership(note) => membership(note, names),
+        Note::Manager(note) => manager(note, names),
+    }
+}
+
+fn membership(note: &MembershipNote, names: &Names) -> String {
+    use MembershipNote as N;
+    match note {
+        N::PathUp { peer, path } => {
+            format!("path to {} over {} works both ways", names.node(*peer), names.path(*path))
+        }
+        N::PathDown { peer, path, silent } => {
+            format!("path to {} over {} silent for {silent}", names.node(*peer), names.path(*path))
+        }
+        N::AdapterSuspected { network } => {
+            format!("nobody heard on {}: own adapter suspected", names.network(*network))
+        }
+        N::PeerUp { life } => format!("{} is reached", names.life(*life)),
+        N::PeerDown { life, silent } => {
+            format!("{} is down: all its paths silent for {silent}", names.life(*life))
+        }
+        N::SelfPaused { gap } => format!("this node itself stood still for {gap}: no silence is believed"),
+        N::MemberStalled { life } => {
+            format!("{} beats but handles no ordered messages: left out", names.life(*life))
+        }
+        N::IdentityCloned { node } => {
+            format!("two lives of {} beat at once: find the copied state directory", names.node(*node))
+        }
+        N::ViewAccepted { id, members } => {
+            format!("view {id} accepted: {}", names.list(members.iter().copied()))
+        }
+        N::ViewInstalled { view, .. } => installed(view, names),
+        N::ViewConfirmed { id } => format!("view {id} confirmed by a quorum"),
+        N::Sent { message, .. } => format!("message {} of {} sent", message.number, names.life(message.life)),
+        N::Delivered { message, sequence, .. } => {
+            format!("message {} of {} delivered as {sequence}", message.number, names.life(message.life))
+        }
+        N::Returned { message } => format!("message {} came back: its view ended", message.number),
+        N::Leased { .. } => "lease renewed".into(),
+        N::LettingGo { .. } => "lease not renewed in time: everything held here is let go".into(),
+        N::QuarantineOver => "promises of an earlier life have run out: this node counts".into(),
+        N::FrameDropped { from, reason } => format!("frame from {} dropped: {reason}", names.node(*from)),
+    }
+}
+
+fn installed(view: &View, names: &Names) -> String {
+    let members = names.list(view.members.keys().copied());
+    let primary = if view.primary { "primary" } else { "not primary" };
+    format!("view {} installed, {primary}: {members}", view.id)
+}
+
+fn manager(note: &ManagerNote, names: &Names) -> String {
+    use ManagerNote as N;
+    match note {
+        N::Probed { group, found } => format!("{group}: probe found {found}"),
+        N::Readopted { group, epoch } => format!("{group}: taken over as it runs, epoch {epoch}"),
+        N::GroupChanged { group, epoch, from, to, cause } => {
+            format!("{group}: {from} -> {to}, epoch {epoch}: {cause}")
+        }
+        N::PlanProposed { plan, groups } => {
+            let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
+            format!("plan {} proposed for {}", short(plan), groups.join(", "))
+        }
+        N::PlanAgreed { plan, steps, .. } => format!("plan {} agreed: {}", short(plan), steps.join("; ")),
+        N::PlanRefused { cause } => format!("plan refused: {cause}"),
+        N::PlanDiverged { theirs, ours } => {
+            format!("plans differ, {} here and {} there: groups left as they are", short(ours), short(theirs))
+        }
+        N::PlanVoided { group, cause } => format!("{group}: plan ended before its goal: {cause}"),
+        N::PlanFinished { group, outcome } => format!("{group}: plan finished: {outcome}"),
+        N::StandingStill { group, reason } => format!("{group}: nothing is done: {reason}"),
+        N::Cleared { group, epoch, proofs, waited } => {
+            let proofs: Vec<_> =
+                proofs.iter().map(|(node, proof)| format!("{}: {proof}", names.node(*node))).collect();
+            format!("{group}: clear for epoch {epoch} after {waited} ({})", proofs.join("; "))
+        }
+        N::StepBegun { group, resource, verb, .. } => format!("{group}: {} {resource}", word(verb)),
+        N::StepDone { group, resource, verb, took, .. } => {
+            format!("{group}: {} {resource} done in {took}", word(verb))
+        }
+        N::StepFailed { group, resource, verb, took, why, .. } => {
+            format!("{group}: {} {resource} failed after {took}: {why}", word(verb))
+        }
+        N::MonitorFailed { group, resource, failures, limit, why } => {
+            format!("{group}: monitor of {resource} failed, {failures} of {limit}: {why}")
+        }
+        N::RestartedInPlace { group, resource, restart, limit, why } => {
+            format!("{group}: {resource} restarted in place, {restart} of {limit}: {why}")
+        }
+        N::RestartsExhausted { group, resource, leaves, why } => {
+            let then = if *leaves { "the group leaves this node" } else { "the group stays" };
+            format!("{group}: {resource} has used up its restarts, {then}: {why}")
+        }
+        N::LettingGo { group, epoch, .. } => {
+            format!("{group}: let go, epoch {epoch}: the lease runs out")
+        }
+        N::RequestBegun { asked, .. } => format!("request: {asked}"),
+        N::RequestEnded { reply, .. } => format!("request ended: {reply}"),
+        N::StateAdopted { from, .. } => format!("state taken over from {}", names.node(*from)),
+        N::Activated { version, .. } => format!("configuration version {version} is active"),
+        N::ShutdownBegun => "shutting down: groups go elsewhere first".into(),
+    }
+}
+
+fn short(digest: &phalanx_types::Digest) -> String {
+    digest.to_string().chars().take(8).collect()
+}
+
+fn word(verb: &Verb) -> &'static str {
+    match verb {
+        Verb::Probe => "probe",
+        Verb::Start(_) => "start",
+        Verb::Stop => "stop",
+        Verb::Kill => "kill",
+        Verb::Monitor => "monitor",
+    }
+}

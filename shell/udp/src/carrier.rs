@@ -1,0 +1,171 @@
+//! The sockets: one for each own address, never waited for.
+//!
+//! An address may come later (a cable, IPv6 that is not ready): its socket is tried again by [`Carrier::mend`]. What cannot
+//! be sent is lost, as on any network.
+
+use crate::drops::{Dropped, Drops};
+use crate::paths::Paths;
+use crate::seal::{Opened, Seal};
+use phalanx_types::{Incarnation, NodeId, PathId, ViewId};
+use phalanx_wire::HEADER_BYTES;
+use rustix::net::sockopt;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Bytes of the longest datagram that is read; a longer one is not ours.
+const DATAGRAM_BYTES_MAX: usize = 2_048;
+/// Datagrams read from one socket before others have their turn.
+const BATCH: usize = 64;
+/// Network control, as routing protocols mark themselves (DSCP CS6).
+const TRAFFIC_CLASS: u8 = 0xc0;
+/// The kernel's receive buffer; it holds what arrives while this process stands still.
+const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
+
+/// A frame that arrived.
+pub struct Arrival {
+    /// By which path.
+    pub path: PathId,
+    /// Which life sent it.
+    pub from: Incarnation,
+    /// What it sent.
+    pub bytes: Vec<u8>,
+}
+
+/// None of this node's addresses can be used.
+#[derive(Debug)]
+pub struct BindError {
+    faults: Vec<(SocketAddr, io::Error)>,
+}
+
+/// The sockets of one node, and the seal that all pass through.
+pub struct Carrier {
+    seal: Seal,
+    paths: Paths,
+    sockets: BTreeMap<PathId, UdpSocket>,
+    drops: Drops,
+}
+
+impl Carrier {
+    /// Opens a socket on each of this node's addresses that is there; at least one must be.
+    pub fn open(paths: Paths, seal: Seal) -> Result<Carrier, BindError> {
+        let mut carrier = Carrier { seal, paths, sockets: BTreeMap::new(), drops: Drops::default() };
+        let faults = carrier.bind_missing();
+        match carrier.sockets.is_empty() {
+            true => Err(BindError { faults }),
+            false => Ok(carrier),
+        }
+    }
+
+    /// Tries again to open the sockets that are missing; gives those that it could.
+    pub fn mend(&mut self) -> Vec<PathId> {
+        let before: Vec<PathId> = self.sockets.keys().copied().collect();
+        self.bind_missing();
+        self.sockets.keys().copied().filter(|path| !before.contains(path)).collect()
+    }
+
+    /// This node's addresses without a socket.
+    pub fn missing(&self) -> Vec<SocketAddr> {
+        let missing = self.paths.own().filter(|(path, _)| !self.sockets.contains_key(path));
+        missing.map(|(_, address)| address).collect()
+    }
+
+    /// The sockets, to be waited on.
+    pub fn sockets(&self) -> impl Iterator<Item = (PathId, BorrowedFd<'_>)> {
+        self.sockets.iter().map(|(path, socket)| (*path, socket.as_fd()))
+    }
+
+    /// What was dropped.
+    pub fn drops(&self) -> &Drops {
+        &self.drops
+    }
+
+    /// Sends a frame; or a Hello in its place, while there is no session.
+    pub fn send(&mut self, to: NodeId, path: PathId, lane: u8, view: ViewId, bytes: &[u8]) {
+        let Some(address) = self.paths.of(to, path) else { return };
+        if let Some(datagram) = self.seal.seal(to, lane, view, bytes) {
+            self.put(path, address, &datagram);
+        }
+    }
+
+    /// Reads what has arrived on a path, a batch at most; whether there may be more.
+    pub fn receive(&mut self, path: PathId, arrivals: &mut Vec<Arrival>) -> bool {
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        for _ in 0..BATCH {
+            let Some(read) = self.sockets.get(&path).map(|socket| socket.recv_from(&mut buffer)) else {
+                return false;
+            };
+            match read {
+                Ok((length, source)) => self.take(path, source, &buffer[..length], arrivals),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(_) => {} // the kernel tells of an earlier datagram's fate; the next read goes on
+            }
+        }
+        true
+    }
+
+    fn take(&mut self, path: PathId, source: SocketAddr, datagram: &[u8], arrivals: &mut Vec<Arrival>) {
+        match self.open_from(path, source, datagram) {
+            Ok(Opened::Frame { from, bytes }) => arrivals.push(Arrival { path, from, bytes }),
+            Ok(Opened::Hello { answer: Some(answer) }) => self.put(path, source, &answer),
+            Ok(Opened::Hello { answer: None }) => {}
+            Err(reason) => self.drops.count(reason),
+        }
+    }
+
+    /// A source address proves nothing, but a datagram from a wrong one is nobody's.
+    fn open_from(&mut self, path: PathId, source: SocketAddr, datagram: &[u8]) -> Result<Opened, Dropped> {
+        let node = self.paths.node_at(path, source).ok_or(Dropped::Source)?;
+        match phalanx_wire::Header::decode(datagram) {
+            Ok((header, _)) if header.from.node != node => Err(Dropped::Source),
+            Ok(_) | Err(_) => self.seal.open(datagram),
+        }
+    }
+
+    fn put(&mut self, path: PathId, address: SocketAddr, datagram: &[u8]) {
+        debug_assert!(datagram.len() >= HEADER_BYTES);
+        if let Some(socket) = self.sockets.get(&path) {
+            // A network that takes nothing now is as one that loses it: beats and repetitions find out.
+            let _ = socket.send_to(datagram, address);
+        }
+    }
+
+    fn bind_missing(&mut self) -> Vec<(SocketAddr, io::Error)> {
+        let mut faults = Vec::new();
+        for (path, address) in self.paths.own() {
+            if self.sockets.contains_key(&path) {
+                continue;
+            }
+            match bind(address) {
+                Ok(socket) => drop(self.sockets.insert(path, socket)),
+                Err(error) => faults.push((address, error)),
+            }
+        }
+        faults
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    // Priority and buffer help under load; without them the cluster works all the same.
+    let _ = match address {
+        SocketAddr::V4(_) => sockopt::set_ip_tos(&socket, TRAFFIC_CLASS),
+        SocketAddr::V6(_) => sockopt::set_ipv6_tclass(&socket, u32::from(TRAFFIC_CLASS)),
+    };
+    let _ = sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER_BYTES)
+        .or_else(|_| sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER_BYTES));
+    Ok(socket)
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults: Vec<String> =
+            self.faults.iter().map(|(address, error)| format!("{address}: {error}")).collect();
+        write!(f, "none of this node's addresses can be used ({})", faults.join("; "))
+    }
+}
+
+impl std::error::Error for BindError {}

@@ -1,0 +1,19 @@
+//! Sealed datagrams between the nodes of a cluster.
+//!
+//! [`Seal`] decides what is authentic and does no IO: random bits are handed in. [`Carrier`] has the sockets. What does not
+//! authenticate is counted and dropped before it touches any state. Nothing here knows what a frame means.
+#![forbid(unsafe_code)]
+
+pub mod carrier;
+pub mod drops;
+pub mod keys;
+pub mod paths;
+pub mod seal;
+mod session;
+mod window;
+
+pub use carrier::{Arrival, BindError, Carrier};
+pub use drops::{Dropped, Drops};
+pub use keys::{Challenge, ClusterKey};
+pub use paths::{PORT_DEFAULT, Paths};
+pub use seal::{Identity, Opened, Seal};

@@ -1,0 +1,61 @@
+//! One session: two lives that may know each other's challenge, and a key for each direction.
+
+use crate::drops::Dropped;
+use crate::keys::{Challenge, Direction, Keyring};
+use crate::window::Window;
+use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce};
+use phalanx_types::Incarnation;
+use phalanx_wire::HEADER_BYTES;
+
+/// A session with a peer. A frame opens under it only if its sender knew both challenges.
+pub(crate) struct Session {
+    pub(crate) life: Incarnation,
+    pub(crate) challenge: Challenge,
+    /// Whether a Hello of the peer has echoed our challenge.
+    pub(crate) echoed: bool,
+    sending: LessSafeKey,
+    receiving: LessSafeKey,
+    window: Window,
+}
+
+impl Session {
+    pub(crate) fn new(
+        keyring: &Keyring,
+        me: (Incarnation, Challenge),
+        peer: (Incarnation, Challenge),
+    ) -> Session {
+        let (life, challenge) = peer;
+        let sending = keyring.session(&Direction { from: me, to: peer });
+        let receiving = keyring.session(&Direction { from: peer, to: me });
+        Session { life, challenge, echoed: false, sending, receiving, window: Window::default() }
+    }
+
+    /// The header, and `body` sealed and bound to it.
+    pub(crate) fn seal(&self, header: [u8; HEADER_BYTES], counter: u64, body: &[u8]) -> Vec<u8> {
+        let mut sealed = body.to_vec();
+        self.sending
+            .seal_in_place_append_tag(nonce(counter), Aad::from(header), &mut sealed)
+            .expect("a frame is far shorter than the cipher's limit");
+        [&header[..], &sealed].concat()
+    }
+
+    /// The body of a datagram; its counter is used up then, and only then.
+    pub(crate) fn open(&mut self, counter: u64, head: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Dropped> {
+        if !self.window.is_fresh(counter) {
+            return Err(Dropped::Replay);
+        }
+        let mut body = sealed.to_vec();
+        let opened = self.receiving.open_in_place(nonce(counter), Aad::from(head), &mut body);
+        let length = opened.map_err(|_| Dropped::Forged)?.len();
+        body.truncate(length);
+        self.window.take(counter);
+        Ok(body)
+    }
+}
+
+/// A counter is never used twice in one life, and a life's challenge is in the key.
+fn nonce(counter: u64) -> Nonce {
+    let mut bytes = [0; 12];
+    bytes[4..].copy_from_slice(&counter.to_le_bytes());
+    Nonce::assume_unique_for_key(bytes)
+}
