@@ -65,7 +65,8 @@ impl Manager {
     }
 
     fn change_view(&mut self, turn: &mut Turn<'_>, membership: Membership) {
-        (self.sealed, self.talk) = (false, ConfigTalk::Settled);
+        self.sealed.set(false);
+        self.talk = ConfigTalk::Settled;
         self.reported.clear();
         self.planning.reset();
         self.agents.values_mut().for_each(|agent| agent.revoke(turn.now));
@@ -87,11 +88,11 @@ impl Manager {
     fn take_state(&mut self, turn: &mut Turn<'_>, from: NodeId, body: &[u8], digest: Digest) {
         let Phase::CatchingUp(membership) = &self.phase else { return };
         let Some(transfer) = decode::<Transfer>(body) else { return };
-        let ours = Digest::of(&self.state());
         let membership = membership.clone();
-        if ours != digest {
+        if Digest::of(&self.state()) != digest {
             self.adopt(turn, from, transfer, digest);
         }
+        // The donor had met the view before it gave its state; meeting it twice changes nothing.
         self.enter(turn, membership);
     }
 
@@ -120,6 +121,7 @@ impl Manager {
         let claims: BTreeMap<_, _> =
             membership.passports.iter().map(|(node, passport)| (*node, claims(&passport.body))).collect();
         self.state.install(&membership.view, &claims);
+        turn.note(ManagerNote::InStep { view: membership.view.id, state: self.state.digest() });
         self.phase = Phase::InStep(membership);
         self.planning.touch();
         self.tell_config(turn);

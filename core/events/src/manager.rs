@@ -197,12 +197,26 @@ pub enum ManagerNote {
         /// How.
         reply: String,
     },
+    /// In step with a primary view: every member that says this of one view says the same digest.
+    InStep {
+        /// The view.
+        view: ViewId,
+        /// Digest of the replicated state at its beginning.
+        state: Digest,
+    },
     /// The donor's state was adopted.
     StateAdopted {
         /// The donor.
         from: NodeId,
         /// Digest of the state.
         digest: Digest,
+    },
+    /// Members in step hold different states at one place in the order: a defect. The groups concerned are left alone.
+    StateDiverged {
+        /// The groups whose plan showed it.
+        groups: BTreeSet<GroupName>,
+        /// Digest of the state here.
+        ours: Digest,
     },
     /// A configuration became active.
     Activated {

@@ -3,9 +3,29 @@
 use crate::checker::{Checker, demand};
 use crate::event::{Event, What};
 use phalanx_events::{ManagerNote, Note};
+use phalanx_types::{Digest, ViewId};
+use std::collections::BTreeMap;
 
-/// R4 needs no memory: the managers compare, and say what they find.
-pub(crate) struct Determinism;
+/// Views whose digests are remembered; members enter a view within moments of each other.
+const VIEWS_MAX: usize = 64;
+
+/// R4 remembers the state that each recent view began with.
+#[derive(Default)]
+pub(crate) struct Determinism {
+    begun: BTreeMap<ViewId, Digest>,
+}
+
+impl Determinism {
+    fn in_step(&mut self, view: ViewId, state: Digest) -> Result<(), String> {
+        let first = *self.begun.entry(view).or_insert(state);
+        while self.begun.len() > VIEWS_MAX {
+            self.begun.pop_first();
+        }
+        demand(first == state, || {
+            format!("another state at the beginning of view {view}: {state:?}, not {first:?}")
+        })
+    }
+}
 
 impl Checker for Determinism {
     fn property(&self) -> &'static str {
@@ -14,6 +34,9 @@ impl Checker for Determinism {
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
         let What::Note(Note::Manager(note)) = &event.what else { return Ok(()) };
+        if let ManagerNote::InStep { view, state } = note {
+            return self.in_step(*view, *state);
+        }
         let apart = matches!(note, ManagerNote::PlanDiverged { .. } | ManagerNote::StateDiverged { .. });
         demand(!apart, || format!("{} differs from the others: {note:?}", event.life))
     }
@@ -23,22 +46,30 @@ impl Checker for Determinism {
 mod tests {
     use super::*;
     use crate::story::{Story, bad, good};
-    use phalanx_types::{Digest, NodeId};
+    use phalanx_types::NodeId;
 
     fn says(note: ManagerNote) -> Story {
         Story::new().tell(1, What::Note(Note::Manager(note)))
     }
 
+    fn in_step(counter: u64, state: &[u8]) -> What {
+        let view = ViewId { counter, coordinator: NodeId(1) };
+        What::Note(Note::Manager(ManagerNote::InStep { view, state: Digest::of(state) }))
+    }
+
     #[test]
     fn they_agree() {
-        good(Determinism, says(ManagerNote::ShutdownBegun));
-        good(Determinism, says(ManagerNote::StateAdopted { from: NodeId(2), digest: Digest::of(b"one") }));
+        good(Determinism::default(), says(ManagerNote::ShutdownBegun));
+        let story =
+            Story::new().tell(1, in_step(5, b"one")).tell(2, in_step(5, b"one")).tell(2, in_step(6, b"two"));
+        good(Determinism::default(), story);
     }
 
     #[test]
     fn they_differ() {
         let (theirs, ours) = (Digest::of(b"one"), Digest::of(b"other"));
-        bad(Determinism, says(ManagerNote::PlanDiverged { theirs, ours }), "1.1 differs");
-        bad(Determinism, says(ManagerNote::StateDiverged { from: NodeId(2), ours, theirs }), "StateDiverged");
+        bad(Determinism::default(), says(ManagerNote::PlanDiverged { theirs, ours }), "1.1 differs");
+        let story = Story::new().tell(1, in_step(5, b"one")).tell(2, in_step(5, b"two"));
+        bad(Determinism::default(), story, "another state");
     }
 }

@@ -12,7 +12,7 @@ use crate::checker::{Checker, Terms};
 
 /// Properties that hold under every fault.
 pub(crate) fn always(_: &Terms) -> Vec<Box<dyn Checker>> {
-    vec![Box::new(permit::PermitHeld::default()), Box::new(determinism::Determinism)]
+    vec![Box::new(permit::PermitHeld::default()), Box::new(determinism::Determinism::default())]
 }
 
 /// Properties that hold under the faults that proofs of class `process` cover.

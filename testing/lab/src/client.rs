@@ -1,0 +1,118 @@
+//! The client of the demo: asks every five milliseconds, and keeps its own list of answers.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// From one question to the next.
+const EVERY: Duration = Duration::from_millis(5);
+/// A connection that takes longer is given up; a local one takes microseconds.
+const CONNECT_LIMIT: Duration = Duration::from_millis(30);
+/// An answer that takes longer is given up.
+const ANSWER_LIMIT: Duration = Duration::from_millis(500);
+
+/// A good answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// When it was asked for.
+    pub asked: Instant,
+    /// When it came.
+    pub came: Instant,
+    /// The id of the order.
+    pub id: u64,
+    /// The ownership epoch that answered.
+    pub epoch: u64,
+    /// The node that answered.
+    pub node: String,
+}
+
+/// A client that asks until it is stopped.
+pub struct Client {
+    answers: Arc<Mutex<Vec<Answer>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Client {
+    /// Begins to ask.
+    pub fn start(server: SocketAddr) -> Client {
+        let (answers, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let (list, ended) = (Arc::clone(&answers), Arc::clone(&stop));
+        let thread = thread::spawn(move || ask_until(server, &list, &ended));
+        Client { answers, stop, thread: Some(thread) }
+    }
+
+    /// All good answers so far, in order.
+    pub fn answers(&self) -> Vec<Answer> {
+        self.answers.lock().expect("the client's thread does not panic").clone()
+    }
+
+    /// The last good answer asked for at or before `when`.
+    pub fn last_before(&self, when: Instant) -> Option<Answer> {
+        self.answers().into_iter().rev().find(|answer| answer.came <= when)
+    }
+
+    /// The first good answer asked for at or after `when`, waiting for it.
+    pub fn first_after(&self, when: Instant, limit: Duration) -> Option<Answer> {
+        let mut found = None;
+        crate::tool::wait_until(limit, || {
+            let answers = self.answers.lock().expect("the client's thread does not panic");
+            found = answers.iter().rev().take_while(|answer| answer.asked >= when).last().cloned();
+            found.is_some()
+        });
+        found
+    }
+
+    /// The longest wait between two good answers from `from` on.
+    pub fn longest_gap(&self, from: Instant) -> Duration {
+        let answers = self.answers();
+        let recent: Vec<_> = answers.iter().filter(|answer| answer.came >= from).collect();
+        recent.windows(2).map(|pair| pair[1].came - pair[0].came).max().unwrap_or_default()
+    }
+
+    /// Stops asking.
+    pub fn stop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn ask_until(server: SocketAddr, list: &Mutex<Vec<Answer>>, stop: &AtomicBool) {
+    let (mut id, mut next) = (0, Instant::now());
+    while !stop.load(Ordering::Relaxed) {
+        id += 1;
+        let asked = Instant::now();
+        if let Some((epoch, node)) = ask(server, id) {
+            let answer = Answer { asked, came: Instant::now(), id, epoch, node };
+            list.lock().expect("nobody panics while holding it").push(answer);
+        }
+        next = (next + EVERY).max(Instant::now());
+        thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// One order; the epoch and node of a good answer.
+fn ask(server: SocketAddr, id: u64) -> Option<(u64, String)> {
+    let mut stream = TcpStream::connect_timeout(&server, CONNECT_LIMIT).ok()?;
+    stream.set_nodelay(true).ok()?;
+    stream.set_read_timeout(Some(ANSWER_LIMIT)).ok()?;
+    let request = format!("GET /?n={id} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut text = String::new();
+    stream.take(4_096).read_to_string(&mut text).ok()?;
+    let body = text.split_once("\r\n\r\n")?.1;
+    let mut words = body.split_whitespace();
+    let good = words.next()? == "ok" && words.next()?.parse() == Ok(id);
+    good.then(|| Some((words.next()?.parse().ok()?, words.next()?.to_owned()))).flatten()
+}

@@ -1,0 +1,373 @@
+//! The demo: a story told live, on real daemons, with a real service.
+
+use crate::client::Client;
+use crate::host::Net;
+use crate::outage::{Kind, Outages};
+use crate::report;
+use crate::sampler::{Sampler, Target};
+use crate::site::{GROUP, NAMES, Site};
+use crate::tool::{Outcome, Trouble, While, this_program, wait_until};
+use rustix::process::Signal;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Where the service answers.
+const SERVICE: &str = "10.11.0.100:80";
+/// The longest that any act may take.
+const ACT_LIMIT: Duration = Duration::from_secs(30);
+/// How long the frozen owner stays frozen.
+const FREEZE: Duration = Duration::from_secs(5);
+const ADA: usize = 0;
+
+/// How the demo is told; from the environment of `make demo`.
+struct Options {
+    runs: u32,
+    timing: String,
+    keep: bool,
+}
+
+struct Story<'a> {
+    site: Site,
+    client: Client,
+    sampler: Sampler,
+    outages: Outages,
+    work: &'a Path,
+    options: Options,
+}
+
+/// Tells the story on the stage.
+pub fn run(work: &Path) -> Outcome<()> {
+    let options = Options::from_environment()?;
+    say("three hosts, two networks, one shared disk");
+    let mut site = Site::lay(work)?;
+    site.create_cluster(&cluster_file(work, &options)?)?;
+    for number in 0..NAMES.len() {
+        site.boot(number)?;
+    }
+    let address: SocketAddr = SERVICE.parse().during("reading the service address")?;
+    let sampler = Sampler::start("/srv/shop", "10.11.0.100");
+    let client = Client::start(address);
+    let mut story = Story { site, client, sampler, outages: Outages::default(), work, options };
+    let told = story.tell();
+    if told.is_err() && std::env::var_os("KEEP_LOGS").is_some() {
+        let _ = crate::tool::run("cp", &["-r", &work.to_string_lossy(), "/tmp/phalanx-lab-failed"]);
+    }
+    told
+}
+
+impl Options {
+    fn from_environment() -> Outcome<Options> {
+        let read = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+        let timing = read("TIMING", "auto");
+        if !["fast", "auto", "relaxed"].contains(&timing.as_str()) {
+            return Err(Trouble(format!("TIMING is fast, auto or relaxed, not {timing:?}")));
+        }
+        let runs = read("RUNS", "1").parse().during("RUNS is a number of crashes")?;
+        Ok(Options { runs, timing, keep: read("KEEP", "0") == "1" })
+    }
+}
+
+/// The example, with the timing asked for and this build's shop.
+fn cluster_file(work: &Path, options: &Options) -> Outcome<std::path::PathBuf> {
+    let text = include_str!("../../../examples/demo.toml");
+    let this = this_program()?;
+    let shop = this.with_file_name("phalanx-shop");
+    let text = text.replace("timing = \"auto\"", &format!("timing = \"{}\"", options.timing));
+    let text = text.replace("/usr/lib/phalanx/demo/shop", &shop.to_string_lossy());
+    let path = work.join("demo.toml");
+    fs::write(&path, text).during("writing the cluster file")?;
+    Ok(path)
+}
+
+fn say(words: &str) {
+    println!("\n── {words}");
+}
+
+fn tell(words: &str) {
+    println!("   {words}");
+}
+
+impl Story<'_> {
+    fn tell(&mut self) -> Outcome<()> {
+        self.cold_start()?;
+        if self.options.keep {
+            return self.keep();
+        }
+        self.planned_move()?;
+        self.application_killed()?;
+        self.daemon_killed()?;
+        self.daemon_stopped()?;
+        self.deadman_killed()?;
+        for run in 1..=self.options.runs {
+            self.crash(run)?;
+        }
+        self.back_network_cut()?;
+        self.isolation()?;
+        let paused = self.freeze()?;
+        self.end(paused)
+    }
+
+    fn cold_start(&mut self) -> Outcome<()> {
+        say("start from cold");
+        let began = Instant::now();
+        for number in 0..NAMES.len() {
+            self.site.start_daemon(number)?;
+        }
+        self.watch();
+        let first = self.answered_after(began)?;
+        self.outages.add(Kind::ColdStart, first.0);
+        tell(&format!("first answer from {} after {} ms", first.1, first.0.as_millis()));
+        self.all_there()
+    }
+
+    fn planned_move(&mut self) -> Outcome<()> {
+        say("planned move to bob, and back with --restore");
+        for (words, owner) in [
+            (&["group", "move", GROUP, "--to", "bob"][..], "bob"),
+            (&["group", "move", GROUP, "--restore"], "ada"),
+        ] {
+            let began = Instant::now();
+            self.site.phalanx(words)?;
+            self.owned_by(owner)?;
+            let gap = self.client.longest_gap(began);
+            self.outages.add(Kind::Move, gap);
+            tell(&format!("phalanx {}: {} ms without an answer", words.join(" "), gap.as_millis()));
+        }
+        Ok(())
+    }
+
+    fn application_killed(&mut self) -> Outcome<()> {
+        say("the application is killed");
+        let began = Instant::now();
+        self.site.kill_application(ADA)?;
+        self.measured(Kind::AppRestart, began, "restarted in place")
+    }
+
+    fn daemon_killed(&mut self) -> Outcome<()> {
+        say("phalanxd is killed on the owner, and started again within its lease");
+        let began = Instant::now();
+        self.site.signal_daemon(ADA, Signal::KILL)?;
+        self.site.start_daemon(ADA)?;
+        self.all_there()?;
+        tell(&format!(
+            "adopted what runs: {} ms without an answer",
+            self.client.longest_gap(began).as_millis()
+        ));
+        say("phalanxd is killed and stays dead: the deadman lets go, another host takes over");
+        let began = Instant::now();
+        self.site.signal_daemon(ADA, Signal::KILL)?;
+        self.measured(Kind::DaemonKill, began, "taken over")?;
+        self.site.start_daemon(ADA)?;
+        self.fall_back()
+    }
+
+    fn daemon_stopped(&mut self) -> Outcome<()> {
+        say("phalanxd is stopped (SIGSTOP) on the owner");
+        let began = Instant::now();
+        self.site.signal_daemon(ADA, Signal::STOP)?;
+        self.measured(Kind::DaemonKill, began, "taken over")?;
+        self.site.signal_daemon(ADA, Signal::CONT)?;
+        self.fall_back()
+    }
+
+    fn deadman_killed(&mut self) -> Outcome<()> {
+        say("the deadman of the owner is killed: no armed deadman, no lease");
+        let began = Instant::now();
+        self.site.signal_deadman(ADA, Signal::KILL)?;
+        let moved = self.answered_elsewhere(began)?;
+        tell(&format!(
+            "released in order, taken over by {}: {} ms without an answer",
+            moved.1,
+            moved.0.as_millis()
+        ));
+        self.site.restart_deadman(ADA)?;
+        self.fall_back()
+    }
+
+    fn crash(&mut self, run: u32) -> Outcome<()> {
+        say(&format!("the owner's host crashes: disk severed, cables gone, not a word (run {run})"));
+        let began = Instant::now();
+        self.site.crash(ADA)?;
+        self.watch();
+        self.measured(Kind::Crash, began, "taken over")?;
+        self.site.boot(ADA)?;
+        self.site.start_daemon(ADA)?;
+        self.watch();
+        self.fall_back()
+    }
+
+    fn back_network_cut(&mut self) -> Outcome<()> {
+        say("the network without the service address is cut: nothing moves");
+        let began = Instant::now();
+        self.site.machine(ADA)?.host.set_cable(Net::Back, false)?;
+        std::thread::sleep(Duration::from_secs(2));
+        let gap = self.client.longest_gap(began);
+        self.owned_by("ada")?;
+        tell(&format!("still on ada; longest wait {} ms", gap.as_millis()));
+        self.site.machine(ADA)?.host.set_cable(Net::Back, true)
+    }
+
+    fn isolation(&mut self) -> Outcome<()> {
+        say("both networks of the owner are cut: it lets go before another takes over");
+        let began = Instant::now();
+        for net in Net::ALL {
+            self.site.machine(ADA)?.host.set_cable(net, false)?;
+        }
+        self.measured(Kind::Isolation, began, "taken over")?;
+        for net in Net::ALL {
+            self.site.machine(ADA)?.host.set_cable(net, true)?;
+        }
+        self.revive()?;
+        self.fall_back()
+    }
+
+    /// The whole owner, deadman included, stands still: beyond what class `process` covers. How many moments had two
+    /// owners is told, not judged.
+    fn freeze(&mut self) -> Outcome<usize> {
+        say("the whole owner, deadman included, is frozen for 5 s and thawed");
+        tell("class `process` does not cover a frozen host: what it writes after the thaw is counted");
+        let before = self.sampler.seen().dual.len();
+        let began = Instant::now();
+        self.sampler.watch(self.site.targets().into_iter().filter(|target| target.name != "ada").collect());
+        self.site.machine(ADA)?.host.set_frozen(true)?;
+        let moved = self.answered_elsewhere(began)?;
+        tell(&format!("taken over by {} after {} ms", moved.1, moved.0.as_millis()));
+        std::thread::sleep(FREEZE.saturating_sub(began.elapsed()));
+        self.site.machine(ADA)?.host.set_frozen(false)?;
+        std::thread::sleep(Duration::from_secs(1));
+        self.watch();
+        self.revive()?;
+        self.all_there()?;
+        Ok(self.sampler.seen().dual.len() - before)
+    }
+
+    fn end(&mut self, paused: usize) -> Outcome<()> {
+        say("everything stops; the disk is compared with what the client was told");
+        self.client.stop();
+        self.site.shut_down();
+        let written = report::read_ledger(self.work, &self.site.image)?;
+        let answers = self.client.answers();
+        let comparison = report::compare(&answers, &written);
+        let seen = self.sampler.seen();
+        println!("{}", report::table(&self.outages));
+        tell(&format!("timings {}, class of proof: process", self.options.timing));
+        tell(&format!("lost acknowledged writes: {} of {}", comparison.lost, comparison.acknowledged));
+        tell(&format!("moments with two owners: {} of {} looks", seen.dual.len(), seen.looks));
+        seen.dual.iter().take(5).for_each(|words| tell(words));
+        println!("{}", report::line(&self.outages, &comparison, &seen, paused + comparison.out_of_turn));
+        Ok(())
+    }
+
+    fn keep(&mut self) -> Outcome<()> {
+        say("KEEP=1: the cluster stays up until Ctrl-C");
+        let init = self.site.machine(ADA)?.host.init();
+        tell(&format!(
+            "look at it from ada: nsenter -t {init} -a phalanx status --watch   (from this stage)"
+        ));
+        loop {
+            std::thread::sleep(Duration::from_secs(3_600));
+        }
+    }
+}
+
+// What acts have in common.
+impl Story<'_> {
+    fn watch(&self) {
+        let targets: Vec<Target> = self.site.targets();
+        self.sampler.watch(targets);
+    }
+
+    /// From `began` to the first good answer asked for after it, and who gave it.
+    fn answered_after(&self, began: Instant) -> Outcome<(Duration, String)> {
+        let first = self.client.first_after(began, ACT_LIMIT);
+        let first = first.ok_or_else(|| Trouble(format!("no answer within {} s", ACT_LIMIT.as_secs())))?;
+        Ok((first.came - began, first.node))
+    }
+
+    /// From `began` to the first good answer of another node than the one that answered before.
+    fn answered_elsewhere(&self, began: Instant) -> Outcome<(Duration, String)> {
+        let before = self.client.last_before(began).map(|answer| answer.node);
+        let mut found = None;
+        wait_until(ACT_LIMIT, || {
+            let answers = self.client.answers();
+            let later = answers.iter().filter(|answer| answer.asked >= began);
+            found = later.into_iter().find(|answer| Some(&answer.node) != before.as_ref()).cloned();
+            found.is_some()
+        });
+        let found = found.ok_or_else(|| Trouble("nobody took over".into()))?;
+        let last = self.client.answers().into_iter().rev().find(|answer| answer.came < found.asked);
+        let since = last.map_or(began, |answer| answer.came.max(began));
+        Ok((found.came - since.min(found.came), found.node))
+    }
+
+    /// Waits until a gap since `began` is over, and writes it down.
+    fn measured(&mut self, kind: Kind, began: Instant, how: &str) -> Outcome<()> {
+        let (lasted, node) = match kind {
+            Kind::AppRestart => {
+                std::thread::sleep(Duration::from_millis(50));
+                self.answered_after(Instant::now())?;
+                (self.client.longest_gap(began), "ada".to_owned())
+            }
+            Kind::ColdStart
+            | Kind::Move
+            | Kind::DaemonKill
+            | Kind::Crash
+            | Kind::Fallback
+            | Kind::Isolation => self.answered_elsewhere(began)?,
+        };
+        self.outages.add(kind, lasted);
+        tell(&format!("{how} by {node}: {} ms without an answer", lasted.as_millis()));
+        Ok(())
+    }
+
+    fn owned_by(&self, node: &str) -> Outcome<()> {
+        let owner = || self.client.answers().last().map(|answer| answer.node.clone());
+        match wait_until(ACT_LIMIT, || owner().as_deref() == Some(node)) {
+            true => Ok(()),
+            false => Err(Trouble(format!("{GROUP} should be on {node}, and is on {:?}", owner()))),
+        }
+    }
+
+    /// Ada is there again, and the group returns to it.
+    fn fall_back(&mut self) -> Outcome<()> {
+        let began = Instant::now();
+        self.owned_by("ada")?;
+        let gap = self.client.longest_gap(began);
+        self.outages.add(Kind::Fallback, gap);
+        tell(&format!("ada is back and the group with it: {} ms without an answer", gap.as_millis()));
+        self.all_there()
+    }
+
+    /// A host that its deadman reset is booted again.
+    fn revive(&mut self) -> Outcome<()> {
+        if self.site.machine(ADA)?.host.is_up() {
+            return Ok(());
+        }
+        tell("ada was reset by its deadman; it boots again");
+        self.site.bury(ADA);
+        self.site.boot(ADA)?;
+        self.site.start_daemon(ADA)?;
+        self.watch();
+        Ok(())
+    }
+
+    /// Waits until all three nodes are members of one view.
+    fn all_there(&self) -> Outcome<()> {
+        let members = || self.site.phalanx(&["status", "--json"]).map(|text| members(&text)).unwrap_or(0);
+        match wait_until(ACT_LIMIT, || members() == NAMES.len()) {
+            true => Ok(()),
+            false => Err(Trouble("the three nodes are not in one view".into())),
+        }
+    }
+}
+
+/// How many nodes a status says are members.
+fn members(status: &str) -> usize {
+    let value: serde_json::Value = serde_json::from_str(status).unwrap_or_default();
+    let nodes = value.get("nodes").and_then(|nodes| nodes.as_array());
+    let is_member =
+        |node: &&serde_json::Value| node.get("member").and_then(|member| member.as_bool()) == Some(true);
+    nodes.map_or(0, |nodes| nodes.iter().filter(is_member).count())
+}

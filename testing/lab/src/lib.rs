@@ -1,0 +1,17 @@
+//! Hosts on one machine: namespaces that boot, crash, freeze and lose their networks and disks; and the demo on them.
+//!
+//! Everything happens on a stage: mount, network and PID namespaces of the program's own, so that whatever it started ends
+//! with it, however it ends. What a namespace cannot hold (loop devices, control groups) is put away by [`stage::clear`].
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod demo;
+pub mod disk;
+pub mod host;
+pub mod outage;
+pub mod preflight;
+pub mod report;
+pub mod sampler;
+pub mod site;
+pub mod stage;
+pub mod tool;

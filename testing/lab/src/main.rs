@@ -1,0 +1,65 @@
+//! `phalanx-lab`: the demo, and the small programs that its hosts are made of.
+
+use phalanx_lab::{demo, host, preflight, stage};
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: phalanx-lab preflight | demo";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["preflight"] => check(),
+        ["demo"] => run_demo(),
+        ["init", name, cgroup] => end(host::init(name, cgroup)),
+        ["within", cgroup, program, rest @ ..] => {
+            let rest: Vec<String> = rest.iter().map(|word| (*word).to_owned()).collect();
+            end(Err(host::within(cgroup, program, &rest)))
+        }
+        [] | [_, ..] => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn check() -> ExitCode {
+    if let Some(obstacle) = preflight::obstacle() {
+        eprintln!("{obstacle}");
+        return ExitCode::FAILURE;
+    }
+    let missing = preflight::missing_packages();
+    match if missing.is_empty() { Ok(()) } else { preflight::install(&missing) } {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_demo() -> ExitCode {
+    if let Some(obstacle) = preflight::obstacle() {
+        eprintln!("{obstacle}");
+        return ExitCode::FAILURE;
+    }
+    match stage::inside() {
+        Some(work) => end(demo::run(&work)),
+        None => match stage::enter() {
+            Ok(status) => {
+                ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(130))
+            }
+            Err(trouble) => end(Err(trouble)),
+        },
+    }
+}
+
+fn end(outcome: phalanx_lab::tool::Outcome<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(trouble) => {
+            eprintln!("phalanx-lab: {trouble}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The stage: namespaces of the program's own, entered by running itself once more inside them.
+
+use crate::tool::{Outcome, Trouble, While, run, this_program};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+/// Set inside the stage; holds the work directory.
+const INSIDE: &str = "PHALANX_STAGE";
+/// Where control groups of version 2 may be mounted.
+const CGROUP_ROOTS: &[&str] = &["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+
+/// The work directory, if this process is on the stage.
+pub fn inside() -> Option<PathBuf> {
+    std::env::var_os(INSIDE).map(PathBuf::from)
+}
+
+/// Runs this program with its own arguments on a stage with a fresh work directory, and puts everything away
+/// afterwards.
+pub fn enter() -> Outcome<ExitStatus> {
+    let work = std::env::temp_dir().join(format!("phalanx-lab-{}", std::process::id()));
+    fs::create_dir_all(&work).during("making the work directory")?;
+    // Ctrl-C goes to the whole foreground group: the stage ends itself, and this process stays to clear up.
+    let program = this_program()?;
+    let child = Command::new("unshare")
+        .args(["--mount", "--net", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc", "--"])
+        .arg(program)
+        .args(std::env::args_os().skip(1))
+        .env(INSIDE, &work)
+        .spawn();
+    let status = child.and_then(|mut child| child.wait());
+    clear(&work);
+    status.during("unshare")
+}
+
+/// Puts away what namespaces do not hold: loop devices, control groups, the work directory.
+pub fn clear(work: &Path) {
+    let listed =
+        run("losetup", &["--noheadings", "--list", "--output", "NAME,BACK-FILE"]).unwrap_or_default();
+    let ours = listed.lines().filter(|line| line.contains(&*work.to_string_lossy()));
+    for device in ours.filter_map(|line| line.split_whitespace().next()) {
+        let _ = run("losetup", &["--detach", device]);
+    }
+    let _ = cgroup(work).map(|folder| remove_groups(&folder));
+    let _ = fs::remove_dir_all(work);
+}
+
+/// The laboratory's own control group.
+pub fn cgroup(work: &Path) -> Outcome<PathBuf> {
+    let is_unified = |root: &&&str| Path::new(root).join("cgroup.controllers").exists();
+    let root = CGROUP_ROOTS.iter().find(is_unified).ok_or_else(|| {
+        Trouble(
+            "no control groups of version 2 are mounted: mount -t cgroup2 none /sys/fs/cgroup/unified".into(),
+        )
+    })?;
+    let name = work.file_name().ok_or_else(|| Trouble("a work directory has a name".into()))?;
+    Ok(Path::new(root).join(name))
+}
+
+fn remove_groups(folder: &Path) {
+    let children = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    children.filter(|path| path.is_dir()).for_each(|path| remove_groups(&path));
+    let _ = fs::remove_dir(folder);
+}
