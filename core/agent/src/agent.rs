@@ -220,14 +220,23 @@ impl Agent {
     pub fn ended(&mut self, desk: &mut Desk<'_>, resource: &ResourceName, how: &str) {
         let (group, epoch, stage) = (self.group.clone(), self.epoch, self.stage());
         let task = Task { group: &group, epoch, stage };
+        let leased = self.unleased_until == Tick::ZERO;
         let well = match &mut self.phase {
-            Phase::Starting(active) | Phase::Running(active) => active.ended(desk, task, resource, how),
-            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {
-                Ok(())
+            Phase::Starting(active) | Phase::Running(active) if leased => {
+                active.ended(desk, task, resource, how)
             }
+            Phase::Starting(_)
+            | Phase::Running(_)
+            | Phase::Probing { .. }
+            | Phase::Idle { .. }
+            | Phase::Stopping { .. }
+            | Phase::Stuck { .. } => Ok(()),
         };
-        if let Err(why) = well {
-            self.fail(desk, why);
+        match well {
+            // Without a lease of this life it was the deadman of the last one, and that ends more than a process.
+            Ok(()) if !leased => self.release(desk, how),
+            Ok(()) => {}
+            Err(why) => drop(self.fail(desk, why)),
         }
         self.drive(desk);
     }

@@ -45,7 +45,8 @@ impl Manager {
 
     /// The clearance for a group that this node is to start; `None` if it is not to.
     fn clearance(&self, name: &GroupName, now: Tick) -> Option<Result<Clearance, Missing>> {
-        let membership = self.in_step().filter(|one| one.view.id == self.standing.view && !self.sealed)?;
+        let membership =
+            self.in_step().filter(|one| one.view.id == self.standing.view && !self.sealed.get())?;
         let group = self.config.cluster.as_ref()?.groups.get(name)?;
         let record = self.state.groups.get(name).filter(|record| self.is_mine(name, record))?;
         let others = group.nodes.iter().filter(|node| **node != self.me.node);

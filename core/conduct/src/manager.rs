@@ -19,6 +19,7 @@ use phalanx_types::{
     BootId, Digest, GroupName, Incarnation, Operation, OperationId, OperationResult, RequestId, ResourceName,
     Span, Tick, Timings, ViewId,
 };
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub struct Manager {
     pub(crate) ids: OperationIds,
     pub(crate) standing: Standing,
     /// This node wrote its passport: nothing new is acquired until the next view.
-    pub(crate) sealed: bool,
+    pub(crate) sealed: Cell<bool>,
     /// What this node last reported of each group in this view.
     pub(crate) reported: BTreeMap<GroupName, Holding>,
     /// Whether the members of the view use one configuration.
@@ -184,7 +185,7 @@ impl Manager {
             agents: BTreeMap::new(),
             ids: OperationIds::default(),
             standing: Standing::none(ViewId::NONE, Span::ZERO),
-            sealed: false,
+            sealed: Cell::new(false),
             reported: BTreeMap::new(),
             talk: ConfigTalk::default(),
             planning: Planning::default(),
@@ -260,8 +261,8 @@ impl Manager {
 
     /// The body of this node's passport. From now on until the next view nothing new is acquired here: the others
     /// rely on what the passport says. Call it only when one is written.
-    pub fn passport(&mut self) -> Vec<u8> {
-        self.sealed = true;
+    pub fn passport(&self) -> Vec<u8> {
+        self.sealed.set(true);
         let claims = self.agents.iter().map(|(name, agent)| (name.clone(), agent.holding())).collect();
         let config = self.config.cluster.as_ref().map(|_| Digest::of(&self.config.blob));
         encode(&Papers { version: self.config.version, config, claims })

@@ -65,15 +65,18 @@ impl Manager {
     }
 
     fn change_view(&mut self, turn: &mut Turn<'_>, membership: Membership) {
-        (self.sealed, self.talk) = (false, ConfigTalk::Settled);
+        self.sealed.set(false);
+        self.talk = ConfigTalk::Settled;
         self.reported.clear();
         self.planning.reset();
         self.agents.values_mut().for_each(|agent| agent.revoke(turn.now));
         let membership = Box::new(membership);
         if !membership.view.primary {
             self.phase = Phase::Apart(membership);
-        } else if in_step_at_once(&membership) {
-            self.talk = talk(&membership);
+        } else if membership.in_step.contains(&self.me.node) {
+            if membership.in_step.len() == membership.view.members.len() {
+                self.talk = talk(&membership);
+            }
             self.enter(turn, membership);
         } else {
             self.phase = Phase::CatchingUp(membership);
@@ -85,15 +88,11 @@ impl Manager {
     fn take_state(&mut self, turn: &mut Turn<'_>, from: NodeId, body: &[u8], digest: Digest) {
         let Phase::CatchingUp(membership) = &self.phase else { return };
         let Some(transfer) = decode::<Transfer>(body) else { return };
-        let stamp = |node: NodeId| membership.passports.get(&node).map(|passport| passport.stamp);
-        let (same, ours) = (stamp(from) == stamp(self.me.node), Digest::of(&self.state()));
         let membership = membership.clone();
-        if same && ours != digest {
-            turn.note(ManagerNote::StateDiverged { from, ours, theirs: digest });
-        }
-        if ours != digest {
+        if Digest::of(&self.state()) != digest {
             self.adopt(turn, from, transfer, digest);
         }
+        // The donor had met the view before it gave its state; meeting it twice changes nothing.
         self.enter(turn, membership);
     }
 
@@ -122,6 +121,7 @@ impl Manager {
         let claims: BTreeMap<_, _> =
             membership.passports.iter().map(|(node, passport)| (*node, claims(&passport.body))).collect();
         self.state.install(&membership.view, &claims);
+        turn.note(ManagerNote::InStep { view: membership.view.id, state: self.state.digest() });
         self.phase = Phase::InStep(membership);
         self.planning.touch();
         self.tell_config(turn);
@@ -219,13 +219,6 @@ impl Manager {
             None => node.to_string(),
         }
     }
-}
-
-/// Whether all members bring the same state, so that none follows.
-fn in_step_at_once(membership: &Membership) -> bool {
-    let mut stamps = membership.passports.values().map(|passport| passport.stamp);
-    let first = stamps.next();
-    stamps.all(|stamp| Some(stamp) == first)
 }
 
 /// Who has to tell which configuration is the newest, if members bring different ones.

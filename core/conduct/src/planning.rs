@@ -1,7 +1,7 @@
 //! How managers agree on a plan: the first member in step proposes it, each computes it again and votes on its digest.
 //!
-//! A plan that was overtaken by news is not a disagreement: it is proposed anew. Two plans from the same inputs are: the
-//! groups concerned are then left alone until people have looked.
+//! A plan that was overtaken by news is not a disagreement: it is proposed anew. Two plans from the same inputs are one,
+//! and so are two states at one place in the order: the groups concerned are then left alone until people have looked.
 
 use crate::manager::{Manager, Turn};
 use crate::message::{PlanBallot, Proposal, encode};
@@ -169,7 +169,7 @@ impl Manager {
             view: view.id,
             steps: plan.lines(&cluster),
         });
-        if self.sealed {
+        if self.sealed.get() {
             return;
         }
         for (name, motion) in &plan.motions {
@@ -179,9 +179,14 @@ impl Manager {
 
     fn refused(&mut self, turn: &mut Turn<'_>, ballot: &PlanBallot, cause: &Cause) {
         let (cause, pause) = match cause {
-            Cause::Voted(words) if words.values().any(|word| word.starts_with(DIVERGED)) => {
-                self.state.halt(&ballot.groups, "managers computed different plans from the same inputs");
-                ("managers computed different plans".to_owned(), false)
+            Cause::Voted(words) if self.disagree(words) => {
+                let why = "managers disagree on the state or on the plan";
+                if !words.values().any(|word| word.starts_with(DIVERGED)) {
+                    let (groups, ours) = (ballot.groups.clone(), self.state.digest());
+                    turn.note(ManagerNote::StateDiverged { groups, ours });
+                }
+                self.state.halt(&ballot.groups, why);
+                (why.to_owned(), false)
             }
             Cause::Voted(words) => {
                 let words: Vec<_> = words.iter().map(|(node, word)| format!("{node}: {word}")).collect();
@@ -195,6 +200,14 @@ impl Manager {
             self.planning.not_before = turn.now + PLAN_RETRY_PAUSE;
         }
         turn.note(refused(&cause));
+    }
+
+    /// Whether the words with the votes against a plan show that states or planners differ. At one place in the order
+    /// news has overtaken a plan for all members or for none.
+    fn disagree(&self, words: &BTreeMap<NodeId, String>) -> bool {
+        let members = self.in_step().map_or(0, |membership| membership.view.members.len());
+        let overtaken = words.values().filter(|word| *word == OVERTAKEN).count();
+        words.values().any(|word| word.starts_with(DIVERGED)) || (overtaken > 0 && overtaken < members)
     }
 
     /// Tells why groups are left as they are, where that changed.

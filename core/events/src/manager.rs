@@ -197,6 +197,13 @@ pub enum ManagerNote {
         /// How.
         reply: String,
     },
+    /// In step with a primary view: every member that says this of one view says the same digest.
+    InStep {
+        /// The view.
+        view: ViewId,
+        /// Digest of the replicated state at its beginning.
+        state: Digest,
+    },
     /// The donor's state was adopted.
     StateAdopted {
         /// The donor.
@@ -204,14 +211,12 @@ pub enum ManagerNote {
         /// Digest of the state.
         digest: Digest,
     },
-    /// The donor's state differs from this node's although both should be in step. The donor's was adopted.
+    /// Members in step hold different states at one place in the order: a defect. The groups concerned are left alone.
     StateDiverged {
-        /// The donor.
-        from: NodeId,
-        /// The digest here.
+        /// The groups whose plan showed it.
+        groups: BTreeSet<GroupName>,
+        /// Digest of the state here.
         ours: Digest,
-        /// The donor's.
-        theirs: Digest,
     },
     /// A configuration became active.
     Activated {

@@ -68,9 +68,9 @@ impl Engine {
         minicbor::to_vec(Passport { stamp: self.stamp, body }).expect("writing to memory does not fail")
     }
 
-    /// Whether this provider's state is everybody's.
-    pub fn in_step(&self) -> bool {
-        matches!(self.step, Step::In)
+    /// Whether this provider waits for another's state.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.step, Step::Waiting { .. })
     }
 
     /// A message, state, or a returned message came; gives what the provider hears of it.
@@ -99,15 +99,17 @@ impl Engine {
         self.members = installed.view.members.keys().copied().collect();
         let (membership, stamps) = self.notified(installed);
         let (donor, best) = (membership.donor, stamps[&membership.donor]);
-        let needy = |node: &NodeId| stamps[node] != best;
+        // State moves in a primary view only: elsewhere nobody applies anything to it.
+        let needy = |node: &NodeId| self.primary && stamps[node] != best;
+        let waits = needy(&self.me.node);
         let needy: Vec<NodeId> = match donor == self.me.node {
             true => stamps.keys().copied().filter(needy).collect(),
             false => Vec::new(),
         };
         self.stamp = stamps[&self.me.node];
-        self.step = match self.stamp == best {
-            true => Step::In,
-            false => Step::Waiting { donor: best, later: Vec::new() },
+        self.step = match waits {
+            true => Step::Waiting { donor: best, later: Vec::new() },
+            false => Step::In,
         };
         self.renew_stamp();
         notices.push(Notice::Membership(membership));
@@ -128,7 +130,7 @@ impl Engine {
 
     /// In step in a primary view, the state is that of the view.
     fn renew_stamp(&mut self) {
-        if self.primary && self.in_step() {
+        if self.primary && matches!(self.step, Step::In) {
             self.stamp = StateStamp { primary: self.view, applied: 0 };
         }
     }
@@ -148,8 +150,9 @@ impl Engine {
             passports.iter().map(|(node, passport)| (*node, stamp(node, passport))).collect();
         let best = stamps.values().max().copied().unwrap_or_default();
         let donor = stamps.iter().find(|(_, stamp)| **stamp == best).map_or(self.me.node, |(node, _)| *node);
+        let in_step = stamps.iter().filter(|(_, stamp)| **stamp == best).map(|(node, _)| *node).collect();
         let timings = self.timings;
-        (Notified { view, previous, passports, donor, timings, expiries }, stamps)
+        (Notified { view, previous, passports, donor, in_step, timings, expiries }, stamps)
     }
 
     /// While this provider waits for state, what it would hear waits with it.
@@ -266,7 +269,7 @@ impl Group for Provider<'_> {
 
     fn standing(&self) -> Standing {
         let standing = self.membership.standing();
-        Standing { confirmed: standing.confirmed && self.engine.in_step(), ..standing }
+        Standing { confirmed: standing.confirmed && !self.engine.is_waiting(), ..standing }
     }
 
     fn broadcast(&mut self, body: Vec<u8>) -> Result<(), Refusal> {

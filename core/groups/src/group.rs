@@ -110,10 +110,12 @@ pub struct Membership {
     pub view: View,
     /// The view each member comes from; members with equal predecessors delivered the same messages in it.
     pub previous: BTreeMap<NodeId, ViewId>,
-    /// What each member brought.
+    /// What each member brought. A stamp here counts everything that its member applied before this view.
     pub passports: BTreeMap<NodeId, Passport>,
     /// Whose replicated state is everybody's from now on: highest stamp, then lowest node.
     pub donor: NodeId,
+    /// The members whose state is the donor's already; in a primary view the others hear a [`Notice::State`] next.
+    pub in_step: BTreeSet<NodeId>,
     /// The timings in force.
     pub timings: Timings,
     /// For each configured node that is not a member: when its last lease is over here.

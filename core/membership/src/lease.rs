@@ -4,7 +4,7 @@
 //! after it received the beat. The lease ends a lease's length after the k-th newest *sending* time granted, k being the
 //! quorum and this node granting itself `now`. No end is used before the deadman has accepted it.
 
-use phalanx_types::{NodeId, Tick, Timings};
+use phalanx_types::{Bug, NodeId, Plot, Tick, Timings};
 use std::collections::BTreeMap;
 
 /// The lease.
@@ -17,28 +17,40 @@ pub(crate) struct Lease {
     asked: Tick,
     /// The end that the deadman accepted last.
     fed: Tick,
+    /// Something was granted since the deadman was last asked.
+    news: bool,
+    plot: Plot,
 }
 
 impl Lease {
-    pub fn new(quorum: usize) -> Lease {
-        Lease { quorum, granted: BTreeMap::new(), asked: Tick::ZERO, fed: Tick::ZERO }
+    pub fn new(quorum: usize, plot: Plot) -> Lease {
+        Lease { quorum, granted: BTreeMap::new(), asked: Tick::ZERO, fed: Tick::ZERO, news: true, plot }
     }
 
     /// `by` granted our beat sent at `sent`. A time that lies ahead is nobody's beat and is ignored.
     pub fn grant(&mut self, now: Tick, by: NodeId, sent: Tick) {
+        let sent = if self.plot.has(Bug::LeaseFromReceipt) { now } else { sent };
         if sent <= now {
-            let newest = self.granted.entry(by).or_insert(sent);
+            let newest = self.granted.entry(by).or_insert(Tick::ZERO);
+            self.news |= sent > *newest;
             *newest = sent.max(*newest);
         }
     }
 
     /// The end to ask the deadman for, if it is worth asking.
     pub fn ask(&mut self, now: Tick, timings: &Timings) -> Option<Tick> {
+        // A quorum of one grants itself `now`; every other lease ends later only by a new grant.
+        if !std::mem::take(&mut self.news) && self.quorum > 1 {
+            return None;
+        }
         let end = self.earned(now)? + timings.lease();
         if end <= now || end < self.asked + timings.beat() / 2 {
             return None;
         }
         self.asked = end;
+        if self.plot.has(Bug::LeaseBeforeDeadman) {
+            self.fed = end;
+        }
         Some(end)
     }
 
@@ -49,7 +61,7 @@ impl Lease {
 
     /// The deadman is gone: the lease is not renewed until it accepts again.
     pub fn lose_deadman(&mut self) {
-        self.asked = self.fed;
+        (self.asked, self.news) = (self.fed, true);
     }
 
     /// Until when anything may be held.
@@ -77,7 +89,7 @@ mod tests {
     #[test]
     fn the_kth_newest_sending_time_counts_and_not_the_receipt() {
         let timings = Timings::of(TimingProfile::Auto);
-        let mut lease = Lease::new(3);
+        let mut lease = Lease::new(3, Plot::NONE);
         lease.grant(ms(1_000), NodeId(2), ms(990));
         assert_eq!(lease.ask(ms(1_000), &timings), None, "two of three");
         lease.grant(ms(1_000), NodeId(3), ms(700));
@@ -89,7 +101,7 @@ mod tests {
     #[test]
     fn nothing_is_leased_before_the_deadman_knows() {
         let timings = Timings::of(TimingProfile::Auto);
-        let mut lease = Lease::new(1);
+        let mut lease = Lease::new(1, Plot::NONE);
         let asked = lease.ask(ms(10), &timings).unwrap();
         assert_eq!(lease.until(), Tick::ZERO);
         lease.accept(asked);
@@ -100,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_grant_of_a_beat_from_the_future_is_ignored() {
-        let mut lease = Lease::new(2);
+        let mut lease = Lease::new(2, Plot::NONE);
         lease.grant(ms(10), NodeId(2), ms(11));
         assert_eq!(lease.ask(ms(10), &Timings::of(TimingProfile::Auto)), None);
     }

@@ -13,6 +13,8 @@ mod order;
 mod promise;
 pub mod proof;
 pub mod standing;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use machine::{Above, Installed, Membership, Output, SendError, Setup, Upcall};
 pub use proof::{Clearance, Expiry, Finding, Missing, Proof, ProofKind};

@@ -8,7 +8,7 @@
 use crate::message::Ordered;
 use phalanx_events::Service;
 use phalanx_types::limits::{PENDING_MESSAGES_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX};
-use phalanx_types::{Incarnation, NodeId, View};
+use phalanx_types::{Bug, Incarnation, NodeId, Plot, View};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A message of this node that has no place yet.
@@ -34,10 +34,11 @@ pub(crate) struct Order {
     pending: VecDeque<Pending>,
     /// At the sequencer: what waits for credit.
     backlog: VecDeque<(Incarnation, Pending)>,
+    plot: Plot,
 }
 
 impl Order {
-    pub fn new(me: NodeId, view: View) -> Order {
+    pub fn new(me: NodeId, view: View, plot: Plot) -> Order {
         let acked = view.members.keys().map(|node| (*node, 0)).collect();
         Order {
             view,
@@ -49,6 +50,7 @@ impl Order {
             acked,
             pending: VecDeque::new(),
             backlog: VecDeque::new(),
+            plot,
         }
     }
 
@@ -133,7 +135,7 @@ impl Order {
         let next = self.held.get(&(self.delivered + 1))?;
         let may = match next.service {
             Service::Agreed => true,
-            Service::Safe => self.stable() >= next.sequence,
+            Service::Safe => self.stable() >= next.sequence || self.plot.has(Bug::SafeLikeAgreed),
         };
         if !may {
             return None;
@@ -152,11 +154,12 @@ impl Order {
     /// Ends the view: takes the missing messages up to `last`, and gives what is left to deliver and what never got its
     /// place. `None` if messages are missing all the same: then this is not the ending of this view.
     pub fn end(mut self, last: u64, missing: Vec<Ordered>) -> Option<(Vec<Ordered>, Vec<Pending>)> {
-        for message in missing {
+        let hole = self.plot.has(Bug::HoleInEnding);
+        for message in missing.into_iter().filter(|_| !hole) {
             self.receive(message);
         }
         let rest = self.held.split_off(&(self.delivered + 1));
-        (self.received == last).then(|| (rest.into_values().collect(), self.pending.into()))
+        (self.received == last || hole).then(|| (rest.into_values().collect(), self.pending.into()))
     }
 
     /// All up to this number are known to be received by every member.
@@ -185,7 +188,7 @@ mod tests {
         let member = |node| Member { incarnation: life(node), boot: BootId([0; 16]), counts: true };
         let members = [1, 2, 3].map(|node| (NodeId(node), member(node))).into_iter().collect();
         let id = ViewId { counter: 1, coordinator: NodeId(1) };
-        Order::new(NodeId(me), View { id, members, primary: true })
+        Order::new(NodeId(me), View { id, members, primary: true }, Plot::NONE)
     }
 
     fn pending(number: u64, service: Service) -> Pending {

@@ -5,30 +5,34 @@
 //! learnt from its flushes: the longest promise of any member that counts stands for all.
 
 use crate::proof::Expiry;
-use phalanx_types::{NodeId, NodeSet, ProofClass, Span, Tick, Timings};
+use phalanx_types::{Bug, NodeId, NodeSet, Plot, ProofClass, Span, Tick, Timings};
 use std::collections::BTreeMap;
 
 /// The book of promises.
 #[derive(Clone, Debug)]
 pub(crate) struct Promises {
     until: BTreeMap<NodeId, Tick>,
+    plot: Plot,
 }
 
 impl Promises {
     /// The book of a node that started at `now` and whose earlier lives may have granted leases up to `lease_max`.
-    pub fn new(now: Tick, others: impl IntoIterator<Item = NodeId>, lease_max: Span) -> Promises {
+    pub fn new(now: Tick, others: impl IntoIterator<Item = NodeId>, lease_max: Span, plot: Plot) -> Promises {
         let until = now + lease_max.stretched();
-        Promises { until: others.into_iter().map(|node| (node, until)).collect() }
+        Promises { until: others.into_iter().map(|node| (node, until)).collect(), plot }
     }
 
     /// A beat of `node` that was received at `received` is granted.
     pub fn make(&mut self, node: NodeId, received: Tick, timings: &Timings) {
-        self.extend(node, received + timings.promise());
+        let part = if self.plot.has(Bug::PromiseTooShort) { 2 } else { 1 };
+        self.extend(node, received + timings.promise() / part);
     }
 
     /// Another member's promise toward `node` has `left` to run.
     pub fn learn(&mut self, now: Tick, node: NodeId, left: Span) {
-        self.extend(node, now + left);
+        if !self.plot.has(Bug::ForgottenPromises) {
+            self.extend(node, now + left);
+        }
     }
 
     /// How long each promise still runs.
@@ -38,7 +42,11 @@ impl Promises {
 
     /// When each of `lost` can be proven to hold nothing.
     pub fn expiries(&self, lost: NodeSet, timings: &Timings, class: ProofClass) -> BTreeMap<NodeId, Expiry> {
-        let of = |node: NodeId| Expiry::new(node, self.until[&node] + timings.takeover_margin(), class);
+        let until = |node: NodeId| match self.plot.has(Bug::TakeoverOnSuspicion) {
+            true => Tick::ZERO,
+            false => self.until[&node] + timings.takeover_margin(),
+        };
+        let of = |node: NodeId| Expiry::new(node, until(node), class);
         lost.iter().filter(|node| self.until.contains_key(node)).map(|node| (node, of(node))).collect()
     }
 
@@ -58,7 +66,7 @@ mod tests {
     fn a_promise_never_gets_shorter_and_a_restart_promises_the_longest_lease() {
         let timings = Timings::of(TimingProfile::Auto);
         let long = Span::from_secs(5);
-        let mut promises = Promises::new(Tick(0), [NodeId(2)], long);
+        let mut promises = Promises::new(Tick(0), [NodeId(2)], long, Plot::NONE);
         promises.make(NodeId(2), Tick(7), &timings);
         promises.learn(Tick(9), NodeId(2), Span(1));
         let lost = NodeSet::EMPTY.with(NodeId(2));

@@ -3,7 +3,8 @@
 use phalanx_events::{MembershipNote, Service};
 use phalanx_membership::{Above, Installed, Membership, Output, Setup, Upcall};
 use phalanx_types::{
-    BootId, Incarnation, NetworkId, NodeId, PathId, ProofClass, Span, Tick, TimingProfile, Timings, ViewId,
+    BootId, Incarnation, NetworkId, NodeId, PathId, Plot, ProofClass, Span, Tick, TimingProfile, Timings,
+    ViewId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,6 +58,7 @@ impl Lab {
             lease_max: Span::ZERO,
             counter_used: start * 1_000,
             counter_reserved: start * 1_000 + 64,
+            plot: Plot::NONE,
             class: ProofClass::Process,
         };
         let membership = Membership::new(self.now, setup, &mut Blank);
@@ -67,8 +69,6 @@ impl Lab {
 
     fn drain(&mut self, node: NodeId) {
         let host = self.hosts.get_mut(&node).expect("it runs");
-        let me = Incarnation { node, start: 0 };
-        let _ = me;
         while let Some(output) = host.membership.poll() {
             match output {
                 Output::Send { to, bytes, .. } => {

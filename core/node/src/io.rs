@@ -5,13 +5,12 @@
 
 use phalanx_conduct::{Reply, Request};
 use phalanx_events::Note;
-use phalanx_model::Cluster;
+use phalanx_ledger::Damage;
 use phalanx_types::{
     BootId, ClusterId, GroupName, Incarnation, NetworkId, NodeId, Operation, OperationId, OperationResult,
-    PathId, RequestId, ResourceName, Span, Tick,
+    PathId, Plot, RequestId, ResourceName, Span, Tick,
 };
 use serde::Serialize;
-use std::sync::Arc;
 
 /// What a node's core is born with.
 #[derive(Clone, Debug)]
@@ -22,12 +21,12 @@ pub struct Birth {
     pub me: Incarnation,
     /// The boot of this host.
     pub boot: BootId,
-    /// The active configuration.
-    pub config: Arc<Cluster>,
     /// What earlier lives left on disk.
     pub stored: Stored,
     /// What time it is.
     pub now: Tick,
+    /// The bug that the simulator planted, if any.
+    pub plot: Plot,
 }
 
 /// What is on disk of earlier lives, checked by the shell.
@@ -37,7 +36,7 @@ pub struct Stored {
     pub view_counter_max: u64,
     /// The longest lease ever in force; zero on a new node.
     pub lease_max: Span,
-    /// The ledger, as last written by [`Record::Ledger`]; empty on a new node.
+    /// The ledger's image, as last written by [`Record::Ledger`].
     pub ledger: Vec<u8>,
 }
 
@@ -50,6 +49,17 @@ pub enum Lane {
     Vote,
     /// Everything else.
     Data,
+}
+
+/// Why a node cannot live with what it was born with. Nothing was begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unborn {
+    /// The ledger's image is damaged.
+    Ledger(Damage),
+    /// The active configuration cannot be read; every fault, a line each.
+    Config(String),
+    /// The active configuration has no such node.
+    NotConfigured(NodeId),
 }
 
 /// Names a write, so that its completion can be told.

@@ -4,14 +4,15 @@
 //! born probing and reserving: it beats only when it knows what it holds and may use view counters that no earlier life
 //! of it can have used.
 
-use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken};
+use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken, Unborn};
 use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
 use phalanx_events::Service;
 use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
+use phalanx_ledger::{Ledger, Version};
 use phalanx_membership::{Above, Installed, Membership, Output, Setup, Standing, Upcall};
-use phalanx_model::Cluster;
+use phalanx_model::{Cluster, Fault};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
-use phalanx_types::{Incarnation, NodeId, PathId, ProofClass, Span, Tick, Timings, View, ViewId};
+use phalanx_types::{Bug, Incarnation, NodeId, PathId, ProofClass, Span, Tick, Timings, View, ViewId};
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,8 +23,11 @@ const ROUNDS_MAX: usize = 10_000;
 /// A node's core.
 pub struct Node {
     birth: Birth,
+    cluster: Arc<Cluster>,
     timings: Timings,
     manager: Manager,
+    /// When the manager is due, as of its last step.
+    manager_due: Tick,
     stage: Stage,
     told: Standing,
     stores: u64,
@@ -89,20 +93,21 @@ impl Group for NoGroup {
 
 impl Node {
     /// A node's core, and the first effects.
-    pub fn new(birth: Birth, out: &mut Vec<Effect>) -> Node {
-        let timings = Timings::of(birth.config.timing);
+    pub fn new(birth: Birth, out: &mut Vec<Effect>) -> Result<Node, Unborn> {
+        let (version, cluster) = active(&birth)?;
+        let timings = Timings::of(cluster.timing);
         let told = Standing::none(ViewId::NONE, timings.stop_budget());
-        let blob = birth.config.to_toml().into_bytes();
-        let manager = Manager::new(birth.now, birth.me, birth.boot, Some(Arc::clone(&birth.config)));
-        let manager = manager.with_config(1, blob);
+        let manager = Manager::new(birth.now, birth.me, birth.boot, Some(Arc::clone(&cluster)));
+        let manager = manager.with_config(version.index(), version.text().as_bytes().to_vec());
         let stage = Stage::Born { reserved: None, asked: None };
-        let mut node = Node { birth, timings, manager, stage, told, stores: 0 };
+        let mut node =
+            Node { manager_due: birth.now, birth, cluster, timings, manager, stage, told, stores: 0 };
         let counter = node.birth.stored.view_counter_max + VIEW_COUNTERS_RESERVED;
         let token = node.store_limits(counter, out);
         node.stage = Stage::Born { reserved: None, asked: Some((token, counter)) };
         let now = node.birth.now;
         node.step(now, Input::Wake, out);
-        node
+        Ok(node)
     }
 
     /// Takes one input; pushes onto `out` what the shell must do, in order.
@@ -120,7 +125,7 @@ impl Node {
             Stage::Beating(beating) => beating.membership.wake_at().min(beating.engine.wake_at()),
             Stage::Over => return Tick::NEVER,
         };
-        below.min(self.manager.wake_at())
+        below.min(self.manager_due)
     }
 
     /// What this node may do right now.
@@ -146,7 +151,7 @@ impl Node {
 
     fn dispatch(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
         match input {
-            Input::Wake => {}
+            Input::Wake => self.below(|membership, words| membership.wake(now, words)),
             Input::Frame { path, from, bytes } => self.below(|membership, words| {
                 membership.receive(now, path, from, &bytes, words);
             }),
@@ -176,14 +181,14 @@ impl Node {
 
     /// What is due goes first: after a gap in its own time a node looks at its lease before any other input.
     fn wake(&mut self, now: Tick, out: &mut Vec<Effect>) {
-        if self.manager.wake_at() <= now {
+        if self.manager_due <= now {
             self.manage(now, ManagerInput::Wake, out);
         }
-        if let Stage::Beating(beating) = &mut self.stage {
-            if let Some(word) = beating.engine.expired(now) {
-                // Refused while the view changes, and that ends the proposal anyway.
-                let _ = beating.membership.send(Service::Agreed, word);
-            }
+        if let Stage::Beating(beating) = &mut self.stage
+            && let Some(word) = beating.engine.expired(now)
+        {
+            // Refused while the view changes, and that ends the proposal anyway.
+            let _ = beating.membership.send(Service::Agreed, word);
         }
     }
 
@@ -210,23 +215,18 @@ impl Node {
             let Stage::Beating(beating) = &mut self.stage else { return };
             match beating.membership.poll() {
                 Some(output) => self.pass(now, output, out),
-                None => {
-                    self.below(|membership, words| membership.wake(now, words));
-                    self.tell_standing(now, out);
-                    if self.is_quiet() {
-                        return;
-                    }
-                }
+                None if self.tell_standing(now, out) => {}
+                None => match self.is_stirred() {
+                    true => self.below(|membership, words| membership.wake(now, words)),
+                    false => return,
+                },
             }
         }
         self.halt("the layers of this node's core do not come to rest".to_owned(), out);
     }
 
-    fn is_quiet(&self) -> bool {
-        match &self.stage {
-            Stage::Beating(beating) => beating.membership.is_quiet(),
-            Stage::Born { .. } | Stage::Over => true,
-        }
+    fn is_stirred(&self) -> bool {
+        matches!(&self.stage, Stage::Beating(beating) if beating.membership.is_stirred())
     }
 
     fn pass(&mut self, now: Tick, output: Output, out: &mut Vec<Effect>) {
@@ -277,6 +277,7 @@ impl Node {
             }
             Stage::Over => {}
         }
+        self.manager_due = self.manager.wake_at();
         effects.into_iter().for_each(|effect| self.carry_out(now, effect, out));
     }
 
@@ -303,13 +304,15 @@ impl Node {
         }
     }
 
-    /// The manager hears of its standing whenever it is another.
-    fn tell_standing(&mut self, now: Tick, out: &mut Vec<Effect>) {
+    /// The manager hears of its standing whenever it is another; true if it is.
+    fn tell_standing(&mut self, now: Tick, out: &mut Vec<Effect>) -> bool {
         let standing = self.standing();
-        if standing != self.told {
-            self.told = standing;
-            self.manage(now, ManagerInput::StandingChanged, out);
+        if standing == self.told {
+            return false;
         }
+        self.told = standing;
+        self.manage(now, ManagerInput::StandingChanged, out);
+        true
     }
 
     /// Begins to beat once everything is probed and the view counters are reserved.
@@ -333,13 +336,19 @@ impl Node {
             me: birth.me,
             boot: birth.boot,
             timings: self.timings,
-            quorum: birth.config.quorum_size(),
-            paths: paths(&birth.config, birth.me.node),
+            quorum: self.quorum(),
+            paths: paths(&self.cluster, birth.me.node),
             lease_max: birth.stored.lease_max,
             counter_used: birth.stored.view_counter_max,
             counter_reserved,
+            plot: birth.plot,
             class: ProofClass::Process,
         }
+    }
+
+    fn quorum(&self) -> usize {
+        let bug = self.birth.plot.has(Bug::HalfIsQuorum);
+        self.cluster.quorum_size() - usize::from(bug)
     }
 
     fn store_limits(&mut self, view_counter_max: u64, out: &mut Vec<Effect>) -> StoreToken {
@@ -353,6 +362,21 @@ impl Node {
     fn halt(&mut self, why: String, out: &mut Vec<Effect>) {
         self.stage = Stage::Over;
         out.push(Effect::Halt { why });
+    }
+}
+
+/// The active configuration that a node is born with.
+fn active(birth: &Birth) -> Result<(Version, Arc<Cluster>), Unborn> {
+    let ledger = Ledger::from_image(&birth.stored.ledger).map_err(Unborn::Ledger)?;
+    let version = ledger.active().clone();
+    let faults = |faults: Vec<Fault>| {
+        let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
+        Unborn::Config(lines.join("\n"))
+    };
+    let cluster = phalanx_model::parse("ledger", version.text()).map_err(faults)?.cluster;
+    match cluster.nodes.contains_key(&birth.me.node) {
+        true => Ok((version, Arc::new(cluster))),
+        false => Err(Unborn::NotConfigured(birth.me.node)),
     }
 }
 

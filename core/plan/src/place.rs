@@ -101,7 +101,7 @@ impl Place<'_> {
             (Intent::Policy, [holder]) => self.review(*holder),
             (Intent::Policy, [others @ .., keeper]) => Verdict::Move(Motion {
                 release: others.iter().copied().collect(),
-                acquire: self.continued(*keeper),
+                acquire: self.stuck().map_or_else(|| self.continued(*keeper), |_| None),
                 reason: Reason::Claimed { keeper: *keeper },
             }),
         }
@@ -112,6 +112,12 @@ impl Place<'_> {
         let members = self.group.nodes.iter().filter(|node| self.view.has(**node));
         let found = members.map(|node| (*node, self.record.holding(*node)));
         found.filter_map(|(node, holding)| hindrance(node, holding)).next()
+    }
+
+    /// A member that cannot stop the group.
+    fn stuck(&self) -> Option<NodeId> {
+        let stuck = |node: &&NodeId| matches!(self.record.holding(**node), Holding::Stuck { .. });
+        self.group.nodes.iter().filter(|node| self.view.has(**node)).find(stuck).copied()
     }
 
     fn bring_online(&self) -> Verdict {
@@ -146,8 +152,17 @@ impl Place<'_> {
     }
 
     /// Whether the one node that has the group keeps it.
+    ///
+    /// It is never taken from a node that has it while somebody stands in the way of starting it elsewhere.
     fn review(&self, holder: NodeId) -> Verdict {
-        let (leaving, target) = (self.leaves(holder), self.target(holder));
+        let leaving = self.leaves(holder);
+        let target = match (self.blocked(), self.stuck()) {
+            (_, Some(node)) if self.continued(holder).is_some() => {
+                return release(&[holder], Reason::Blocked { node });
+            }
+            (Some(_), _) => (!leaving).then_some(holder),
+            (None, _) => self.target(holder),
+        };
         match target {
             Some(to) if to == holder => self.keep(holder),
             None if !leaving => self.keep(holder),

@@ -28,6 +28,7 @@ pub fn reason(cluster: &Cluster, reason: &Reason) -> String {
         Reason::Continued => "its acquisition goes on after a change of view".into(),
         Reason::Leaving { node } => format!("{} shuts down", name(node)),
         Reason::Recovered => "nobody has it any more".into(),
+        Reason::Blocked { node } => format!("{} cannot stop it, so nobody else can start it", name(node)),
         Reason::MayHold { node } => format!("{} may still hold it", name(node)),
     }
 }

@@ -241,6 +241,13 @@ pub enum Reason {
     /// Its node let it go, and it comes back.
     #[n(9)]
     Recovered,
+    /// A node cannot stop it, so nobody else can start it.
+    #[n(11)]
+    Blocked {
+        /// That node.
+        #[n(0)]
+        node: NodeId,
+    },
     /// A node that is not a member may still hold it until there is a proof.
     #[n(10)]
     MayHold {

@@ -160,16 +160,11 @@ impl GroupRecord {
                 | Holding::Lost { .. } => (false, Some(acquire.node)),
             },
         };
+        let missed = broken || failed.is_some_and(|node| self.placed == Some(node));
         if broken || failed.is_some() || (released && arrived) {
-            self.end_motion(failed);
-        }
-    }
-
-    /// An override that could not be followed is forgotten, so that it does not surprise anybody later.
-    fn end_motion(&mut self, failed: Option<NodeId>) {
-        (self.motion, self.urge) = (None, Urge::None);
-        if self.placed.is_some() && self.placed == failed {
-            self.placed = None;
+            (self.motion, self.urge) = (None, Urge::None);
+            // An override that could not be followed is forgotten, so that it does not surprise anybody later.
+            self.placed = self.placed.filter(|_| !missed);
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod limits;
 pub mod name;
 pub mod node_set;
 pub mod operation;
+pub mod planted;
 pub mod time;
 pub mod timing;
 pub mod view;
@@ -20,6 +21,7 @@ pub use id::{
 pub use name::{GroupName, NameError, NetworkName, NodeName, ResourceName};
 pub use node_set::NodeSet;
 pub use operation::{Operation, OperationResult, Permit, Verb};
+pub use planted::{Bug, Plot};
 pub use time::{Span, Tick};
 pub use timing::{ProofClass, TimingProfile, Timings};
 pub use view::{Member, View};

@@ -138,6 +138,11 @@ impl Timings {
         self.stop_budget
     }
 
+    /// How long after a lease's end its deadman may need to act.
+    pub fn deadman_bound(&self) -> Span {
+        self.deadman_bound
+    }
+
     /// How long after *receiving* a beat its grantor takes no part in taking over from the sender.
     pub fn promise(&self) -> Span {
         self.lease.stretched()

@@ -6,6 +6,8 @@
 
 pub mod beat;
 pub mod frame;
+pub mod header;
 
 pub use beat::{Beat, BeatEntry, BeatFlags};
 pub use frame::{Ack, Frame, Segment, Stream, WireError};
+pub use header::{DatagramKind, HEADER_BYTES, Header};

@@ -6,7 +6,7 @@ use crate::message::{self, Control, Flush, Install};
 use crate::order::{Order, Pending};
 use phalanx_events::{MembershipNote, MessageId};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
-use phalanx_types::{Incarnation, NodeId, NodeSet, Span, Tick, View, ViewId};
+use phalanx_types::{Bug, Incarnation, NodeId, NodeSet, Span, Tick, View, ViewId};
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
 use std::mem;
@@ -146,7 +146,7 @@ impl Membership {
 
     /// Replaces the phase by one with the same order.
     fn with_order(&mut self, next: impl FnOnce(Order) -> Phase) {
-        let empty = Order::new(self.setup.me.node, self.order().view.clone());
+        let empty = Order::new(self.setup.me.node, self.order().view.clone(), self.setup.plot);
         let placeholder = Phase::Installed { order: empty, confirmed: false };
         let order = match mem::replace(&mut self.phase, placeholder) {
             Phase::Installed { order, .. }
@@ -204,7 +204,8 @@ impl Membership {
         above: &mut dyn Above,
     ) {
         let sane = id.coordinator == from.node && members.contains(&from) && members.contains(&self.setup.me);
-        if !sane || id <= self.accepted_id {
+        let old = id <= self.accepted_id && !self.setup.plot.has(Bug::OldProposalAccepted);
+        if !sane || old {
             return;
         }
         if id.counter > self.counter_reserved {
@@ -322,7 +323,8 @@ impl Membership {
             transitional: transitional.collect(),
         });
         let expiries = self.promises.expiries(lost, &self.setup.timings, self.setup.class);
-        self.phase = Phase::Installed { order: Order::new(me, view.clone()), confirmed: false };
+        self.phase =
+            Phase::Installed { order: Order::new(me, view.clone(), self.setup.plot), confirmed: false };
         self.unseen_installs += 1;
         let installed = Installed { view, previous, delivered, passports, expiries };
         self.out.push_back(Output::Up(Upcall::Installed(Box::new(installed))));
@@ -365,8 +367,11 @@ impl Membership {
         let behind = behind.without(self.setup.me.node);
         self.stalled.retain(|node, _| behind.has(*node));
         for node in behind.iter() {
-            let since = *self.stalled.entry(node).or_insert(now);
-            if now.since(since) >= self.setup.timings.detect() * STALL_DETECTS {
+            let acked = self.order().acked(node);
+            let (since, known) = *self.stalled.entry(node).or_insert((now, acked));
+            if acked > known {
+                self.stalled.insert(node, (now, acked));
+            } else if now.since(since) >= self.setup.timings.detect() * STALL_DETECTS {
                 self.exclude(now, node);
             }
         }

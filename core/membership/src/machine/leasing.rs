@@ -2,7 +2,7 @@
 
 use super::{Above, Membership, Output};
 use phalanx_topology::Speech;
-use phalanx_types::{Incarnation, PathId, Tick};
+use phalanx_types::{Bug, Incarnation, PathId, Tick};
 use phalanx_wire::{Beat, BeatFlags, Stream};
 use std::collections::BTreeMap;
 
@@ -36,16 +36,23 @@ impl Membership {
         }
     }
 
-    /// The sending time of the newest beat that `life` is granted, or zero.
+    /// The sending time of the newest beat of `life`, if this node may grant anything; or zero.
     fn granted(&self, life: Incarnation) -> Tick {
-        let may = self.ready && self.accepted.get(&life.node) == Some(&life);
-        let newest = self.topology.newest_beat(life).filter(|_| may);
+        let newest = self.topology.newest_beat(life).filter(|_| self.ready);
         newest.map_or(Tick::ZERO, |(sent, _)| sent)
+    }
+
+    /// The lives that may be granted leases: those of the view accepted last.
+    fn grantees(&self) -> impl Iterator<Item = Incarnation> {
+        let anybody = self.setup.plot.has(Bug::GrantAfterAcceptance);
+        let known = self.topology.peers().filter_map(|node| self.topology.life(node));
+        let known = known.map(|(life, _)| life).filter(move |_| anybody);
+        self.accepted.values().copied().chain(known)
     }
 
     /// Writes the promises that the beats about to be sent will make.
     fn promise(&mut self) {
-        let lives: Vec<Incarnation> = self.accepted.values().copied().collect();
+        let lives: Vec<Incarnation> = self.grantees().collect();
         for life in lives.into_iter().filter(|life| *life != self.setup.me && self.ready) {
             if let Some((_, received)) = self.topology.newest_beat(life) {
                 self.promises.make(life.node, received, &self.setup.timings);
@@ -77,7 +84,7 @@ impl Membership {
 
     fn grants(&self) -> impl Fn(Incarnation) -> Tick + use<> {
         let table: BTreeMap<Incarnation, Tick> =
-            self.accepted.values().map(|life| (*life, self.granted(*life))).collect();
+            self.grantees().map(|life| (life, self.granted(life))).collect();
         move |life| table.get(&life).copied().unwrap_or(Tick::ZERO)
     }
 

@@ -18,7 +18,7 @@ use crate::standing::Standing;
 use phalanx_events::MembershipNote;
 use phalanx_topology::Topology;
 use phalanx_types::{
-    BootId, Incarnation, NodeId, NodeSet, PathId, ProofClass, Span, Tick, Timings, View, ViewId,
+    BootId, Bug, Incarnation, NodeId, NodeSet, PathId, Plot, ProofClass, Span, Tick, Timings, View, ViewId,
 };
 use phalanx_wire::{Frame, Stream};
 use std::collections::{BTreeMap, VecDeque};
@@ -42,6 +42,8 @@ pub struct Setup {
     pub counter_used: u64,
     /// View counters up to this one are durably reserved for this life.
     pub counter_reserved: u64,
+    /// The bug that the simulator planted, if any.
+    pub plot: Plot,
     /// The class of proof that an expired lease gives here.
     pub class: ProofClass,
 }
@@ -172,8 +174,8 @@ pub struct Membership {
     mismatch_since: Option<Tick>,
     /// When this node begins a round if the mismatch lasts; [`Tick::NEVER`] without one.
     propose_at: Tick,
-    /// Since when each member has made no progress.
-    stalled: BTreeMap<NodeId, Tick>,
+    /// Members that are behind: since when they have come no further, and how far they are.
+    stalled: BTreeMap<NodeId, (Tick, u64)>,
     ack_told: u64,
     urgent: bool,
     beat_now: bool,
@@ -186,6 +188,8 @@ pub struct Membership {
     /// Messages of the view being formed that came before its installation did.
     early: Vec<(Incarnation, Traffic)>,
     reserve_asked: u64,
+    /// Something came from above or beside since the last step: a [`Membership::wake`] is due at once.
+    stirred: bool,
     out: VecDeque<Output>,
 }
 
@@ -197,20 +201,20 @@ impl Membership {
         let topology = Topology::new(now, setup.me, setup.boot, setup.timings, setup.paths.clone());
         let lease_max = setup.lease_max.max(setup.timings.lease());
         assert!(setup.counter_reserved > setup.counter_used, "a life needs a view of its own to begin with");
-        let order =
-            Order::new(setup.me.node, View { id: ViewId::NONE, members: BTreeMap::new(), primary: false });
+        let nowhere = View { id: ViewId::NONE, members: BTreeMap::new(), primary: false };
+        let order = Order::new(setup.me.node, nowhere, setup.plot);
         let mut membership = Membership {
             configured,
             topology,
             links: Links::default(),
-            lease: Lease::new(setup.quorum),
-            promises: Promises::new(now, others, lease_max),
+            lease: Lease::new(setup.quorum, setup.plot),
+            promises: Promises::new(now, others, lease_max, setup.plot),
             accepted: BTreeMap::new(),
             accepted_id: ViewId::NONE,
             quarantine_until: now + lease_max.stretched() + setup.timings.takeover_margin(),
-            ready: false,
+            ready: setup.plot.has(Bug::GrantAfterRestart),
             counter_reserved: setup.counter_reserved,
-            counter_seen: setup.counter_used,
+            counter_seen: if setup.plot.has(Bug::ReusedCounters) { 0 } else { setup.counter_used },
             message_number: 0,
             parked: None,
             mismatch_since: None,
@@ -224,6 +228,7 @@ impl Membership {
             expected: now,
             early: Vec::new(),
             reserve_asked: 0,
+            stirred: false,
             out: VecDeque::new(),
             phase: Phase::Installed { order, confirmed: false },
             setup,
@@ -264,18 +269,20 @@ impl Membership {
 
     /// The deadman accepted a lease end.
     pub fn fed(&mut self, now: Tick, until: Tick) {
-        self.begin(now);
+        (self.now, self.stirred) = (now, true);
         self.lease.accept(until);
         self.note(MembershipNote::Leased { until: self.lease.until() });
     }
 
     /// The deadman is gone, or refuses.
     pub fn unfed(&mut self) {
+        self.stirred = true;
         self.lease.lose_deadman();
     }
 
     /// View counters up to this one are durable.
     pub fn reserved(&mut self, counter: u64) {
+        self.stirred = true;
         self.counter_reserved = self.counter_reserved.max(counter);
     }
 
@@ -288,9 +295,9 @@ impl Membership {
         Some(output)
     }
 
-    /// Whether [`Membership::poll`] has nothing.
-    pub fn is_quiet(&self) -> bool {
-        self.out.is_empty()
+    /// Whether a [`Membership::wake`] is due at once.
+    pub fn is_stirred(&self) -> bool {
+        self.stirred
     }
 
     /// What this node may do right now.
@@ -321,6 +328,10 @@ impl Membership {
 
     /// When to call [`Membership::wake`] at the latest.
     pub fn wake_at(&self) -> Tick {
+        if self.stirred { self.now } else { self.expected }
+    }
+
+    fn next_timer(&self) -> Tick {
         let quarantine = if self.ready { Tick::NEVER } else { self.quarantine_until };
         let timers =
             [self.topology.wake_at(), self.links.wake_at(&self.setup.timings), quarantine, self.propose_at];
@@ -372,7 +383,7 @@ impl Membership {
         self.acknowledge(now);
         self.renew(now);
         self.pump(now);
-        self.expected = self.wake_at();
+        (self.stirred, self.expected) = (false, self.next_timer());
     }
 
     fn is_unsettled(&self) -> bool {

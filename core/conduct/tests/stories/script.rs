@@ -1,0 +1,116 @@
+//! The words of a story: prose, `group …` lines, and `> command` lines each followed by what it led to.
+
+use crate::cluster::{self, node};
+use crate::tell::tell;
+use crate::world::World;
+use phalanx_conduct::{ManagerInput, Request};
+use phalanx_types::{GroupName, NodeId, RequestId, Span};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+const AFTER_EACH: Span = Span::from_secs(3);
+
+/// Plays a story and gives it back with what it led to.
+pub fn play(written: &str) -> String {
+    let groups: Vec<_> = written.lines().filter(|line| line.starts_with("group ")).collect();
+    let mut world = World::new(cluster::of(&groups));
+    let (mut played, mut asked) = (String::new(), 0);
+    let mut in_output = false;
+    for line in written.lines() {
+        in_output &= !line.is_empty();
+        if in_output && !line.starts_with("> ") {
+            continue;
+        }
+        writeln!(played, "{line}").unwrap();
+        if let Some(command) = line.strip_prefix("> ") {
+            asked += 1;
+            played.push_str(&obey(&mut world, command, asked));
+            in_output = true;
+        }
+    }
+    played
+}
+
+fn obey(world: &mut World, command: &str, asked: u64) -> String {
+    let began = world.now;
+    let words: Vec<_> = command.split_whitespace().collect();
+    let wait = act(world, &words, RequestId(asked));
+    world.run(wait);
+    tell(world, began) + &where_things_are(world)
+}
+
+/// Does what a command says; gives how long to watch.
+fn act(world: &mut World, words: &[&str], id: RequestId) -> Span {
+    match words {
+        ["start", "all"] => cluster::NODES.iter().for_each(|name| world.start(node(name))),
+        ["start", names @ ..] => names.iter().for_each(|name| world.start(node(name))),
+        ["crash", name] => world.crash(node(name)),
+        ["kill", "daemon", name] => world.kill_daemon(node(name)),
+        ["kill", "daemon", name, "and", "restart", "it", "after", millis, "ms"] => {
+            world.kill_daemon(node(name));
+            world.run(Span::from_millis(millis.parse().unwrap()));
+            world.start(node(name));
+        }
+        ["break", "the", "deadman", "of", name] => {
+            world.host(node(name)).deadman = false;
+            world.two_owners_expected = true;
+        }
+        ["freeze", name] => world.freeze(node(name)),
+        ["thaw", name] => world.thaw(node(name)),
+        ["isolate", name] => {
+            let alone = BTreeSet::from([node(name)]);
+            let rest = world.hosts.keys().copied().filter(|other| !alone.contains(other)).collect();
+            world.part(vec![alone, rest]);
+        }
+        ["heal"] => world.heal(),
+        ["application", "of", group, "dies"] => world.application_dies(&named(group)),
+        ["wait", seconds, "s"] => return Span::from_secs(seconds.parse().unwrap()),
+        ["let", "start", "of", resource, "fail", times, "times", "on", name] => {
+            world.host(node(name)).bad_starts.insert(resource.parse().unwrap(), times.parse().unwrap());
+            return Span::ZERO;
+        }
+        ["let", "stop", "of", resource, "fail", "on", name] => {
+            world.host(node(name)).bad_stops.insert(resource.parse().unwrap());
+            return Span::ZERO;
+        }
+        ["mend", name] => {
+            world.host(node(name)).bad_stops.clear();
+            world.host(node(name)).bad_starts.clear();
+            return Span::from_secs(15);
+        }
+        ["shut", "down", name] => world.step(node(name), ManagerInput::Shutdown),
+        ["on", name, request @ ..] => ask(world, node(name), request, id),
+        other => panic!("no such command: {}", other.join(" ")),
+    }
+    AFTER_EACH
+}
+
+fn ask(world: &mut World, at: NodeId, words: &[&str], id: RequestId) {
+    let request = match words {
+        ["move", group, "to", to] => Request::Move { group: named(group), to: node(to) },
+        ["restore", group] => Request::Restore { group: named(group) },
+        ["online", group] => Request::Online { group: named(group) },
+        ["offline", group] => Request::Offline { group: named(group) },
+        other => panic!("no such request: {}", other.join(" ")),
+    };
+    world.step(at, ManagerInput::Asked { id, request });
+}
+
+fn named(group: &str) -> GroupName {
+    group.parse().unwrap()
+}
+
+/// Where each group is active, and what the first daemon says of it.
+fn where_things_are(world: &World) -> String {
+    let mut text = String::new();
+    let asked = world.hosts.values().find_map(|host| host.manager.as_ref());
+    let Some(status) = asked.map(|manager| manager.status(world.now)) else { return text };
+    for (group, known) in &status.groups {
+        let owners = world.owners(group);
+        let owners = if owners.is_empty() { "nowhere".to_owned() } else { owners.join(", ") };
+        let word = format!("{:?}", known.state).to_lowercase();
+        writeln!(text, "= {group} is active on: {owners}; {} says {word}: {}", status.node, known.reason)
+            .unwrap();
+    }
+    text
+}

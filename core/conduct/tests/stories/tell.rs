@@ -1,0 +1,98 @@
+//! What a story prints: the notes that an operator would want to read, with the time since the command.
+
+use crate::cluster::name;
+use crate::world::World;
+use phalanx_conduct::ManagerEffect;
+use phalanx_events::ManagerNote;
+use phalanx_types::{NodeId, Tick, Verb};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+/// The effects since `began` in words. What all members say alike is told once.
+pub fn tell(world: &mut World, began: Tick) -> String {
+    let (mut text, mut told) = (String::new(), BTreeSet::new());
+    for (at, node, effect) in std::mem::take(&mut world.effects) {
+        for line in lines(node, effect) {
+            let shared = line.strip_prefix('*');
+            if shared.is_none() || told.insert((at, line.clone())) {
+                let line = shared.unwrap_or(&line);
+                writeln!(text, "{:>5} ms  {line}", at.since(began).as_millis()).unwrap();
+            }
+        }
+    }
+    text
+}
+
+fn lines(node: NodeId, effect: ManagerEffect) -> Vec<String> {
+    match effect {
+        ManagerEffect::Note(note) => note_lines(name(node), note),
+        ManagerEffect::Reply { reply, .. } => vec![format!("{} answers {reply:?}", name(node))],
+        ManagerEffect::Leave { why } => vec![format!("{} leaves — {why}", name(node))],
+        ManagerEffect::Adopt { version, .. } => vec![format!("{} adopts version {version}", name(node))],
+        ManagerEffect::Operate(_) => Vec::new(),
+    }
+}
+
+fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
+    match note {
+        ManagerNote::PlanAgreed { steps, .. } => std::iter::once("*plan".to_owned())
+            .chain(steps.into_iter().map(|step| format!("*  {step}")))
+            .collect(),
+        ManagerNote::StandingStill { reason, .. } if reason.ends_with("under way") => Vec::new(),
+        ManagerNote::StandingStill { reason, .. } => vec![format!("*{reason}")],
+        ManagerNote::PlanVoided { group, cause } => vec![format!("*plan for {group} void: {cause}")],
+        ManagerNote::PlanDiverged { .. } | ManagerNote::StateDiverged { .. } => {
+            vec![format!("{node} DIVERGED")]
+        }
+        ManagerNote::Cleared { group, proofs, waited, .. } => {
+            let proofs: Vec<_> = proofs
+                .into_iter()
+                .map(|(other, proof)| format!("{} {}", name(other), proof.split(" (").next().unwrap()))
+                .collect();
+            vec![format!("{node} is cleared to acquire {group}: {}; waited {waited}", proofs.join(", "))]
+        }
+        ManagerNote::StepDone { resource, verb, took, .. } => {
+            vec![format!("{node}: {} {resource} done in {took}", word(verb))]
+        }
+        ManagerNote::StepFailed { resource, verb, why, .. } => {
+            vec![format!("{node}: {} {resource} FAILED: {why}", word(verb))]
+        }
+        ManagerNote::GroupChanged { group, to: "stuck", cause, .. } => {
+            vec![format!("{node}: {group} stuck: {cause}")]
+        }
+        ManagerNote::GroupChanged { group, from, to, .. } if from != "probing" => {
+            vec![format!("{node}: {group} {from} -> {to}")]
+        }
+        ManagerNote::Readopted { group, .. } => vec![format!("{node} finds {group} running and keeps it")],
+        ManagerNote::RestartedInPlace { resource, restart, limit, why, .. } => {
+            vec![format!("{node}: restart {restart} of {limit} of {resource} in place: {why}")]
+        }
+        ManagerNote::RestartsExhausted { resource, .. } => {
+            vec![format!("{node}: {resource} has used up its restarts")]
+        }
+        ManagerNote::LettingGo { group, .. } => vec![format!("{node} lets {group} go: its lease runs out")],
+        ManagerNote::PlanRefused { cause } => vec![format!("*plan refused: {cause}")],
+        ManagerNote::GroupChanged { .. }
+        | ManagerNote::Probed { .. }
+        | ManagerNote::PlanProposed { .. }
+        | ManagerNote::PlanFinished { .. }
+        | ManagerNote::StepBegun { .. }
+        | ManagerNote::MonitorFailed { .. }
+        | ManagerNote::RequestBegun { .. }
+        | ManagerNote::RequestEnded { .. }
+        | ManagerNote::InStep { .. }
+        | ManagerNote::StateAdopted { .. }
+        | ManagerNote::Activated { .. }
+        | ManagerNote::ShutdownBegun => Vec::new(),
+    }
+}
+
+fn word(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Probe => "probe",
+        Verb::Start(_) => "start",
+        Verb::Stop => "stop",
+        Verb::Kill => "kill",
+        Verb::Monitor => "monitor",
+    }
+}

@@ -1,0 +1,9 @@
+//! For tests of the layers above, behind the feature `testing`: what in earnest only the promise book makes.
+
+use crate::proof::Expiry;
+use phalanx_types::{NodeId, ProofClass, Tick};
+
+/// The end of a lost node's last lease, as a test says.
+pub fn expiry(node: NodeId, until: Tick, class: ProofClass) -> Expiry {
+    Expiry::new(node, until, class)
+}

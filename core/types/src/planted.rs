@@ -1,0 +1,84 @@
+//! Bugs that the simulator plants to prove that its oracle bites.
+//!
+//! Without the feature `planted` a [`Plot`] is empty and [`Plot::has`] is `false` at compile time: nothing of this is in
+//! a product. Each bug removes one protection that the design names.
+
+/// A bug to plant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bug {
+    /// A lease is counted from the receipt of a grant instead of from the sending of the beat granted.
+    LeaseFromReceipt,
+    /// A restarted node grants and counts at once.
+    GrantAfterRestart,
+    /// A lost node's resources are taken when it is suspected, without waiting for its lease.
+    TakeoverOnSuspicion,
+    /// Members go on granting to a node after they accepted a view without it.
+    GrantAfterAcceptance,
+    /// Only a coordinator's own promises are minded, not those that the flushes carry.
+    ForgottenPromises,
+    /// A lease is used before the deadman has accepted it.
+    LeaseBeforeDeadman,
+    /// Half of the nodes make a quorum.
+    HalfIsQuorum,
+    /// Safe messages are delivered like agreed ones.
+    SafeLikeAgreed,
+    /// What one survivor lacks at the end of a view is not brought to it.
+    HoleInEnding,
+    /// A proposed view is accepted although a later one was accepted before.
+    OldProposalAccepted,
+    /// View counters of earlier lives are used again.
+    ReusedCounters,
+    /// A promise ends with half a lease.
+    PromiseTooShort,
+}
+
+/// Which bug is planted, if any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Plot {
+    #[cfg(feature = "planted")]
+    bug: Option<Bug>,
+}
+
+impl Bug {
+    /// Every bug, with its name.
+    pub const ALL: [(&'static str, Bug); 12] = [
+        ("lease-from-receipt", Bug::LeaseFromReceipt),
+        ("grant-after-restart", Bug::GrantAfterRestart),
+        ("takeover-on-suspicion", Bug::TakeoverOnSuspicion),
+        ("grant-after-acceptance", Bug::GrantAfterAcceptance),
+        ("forgotten-promises", Bug::ForgottenPromises),
+        ("lease-before-deadman", Bug::LeaseBeforeDeadman),
+        ("half-is-quorum", Bug::HalfIsQuorum),
+        ("safe-like-agreed", Bug::SafeLikeAgreed),
+        ("hole-in-ending", Bug::HoleInEnding),
+        ("old-proposal-accepted", Bug::OldProposalAccepted),
+        ("reused-counters", Bug::ReusedCounters),
+        ("promise-too-short", Bug::PromiseTooShort),
+    ];
+}
+
+impl Plot {
+    /// Nothing is planted.
+    pub const NONE: Plot = Plot {
+        #[cfg(feature = "planted")]
+        bug: None,
+    };
+
+    /// This bug is planted.
+    #[cfg(feature = "planted")]
+    pub fn of(bug: Bug) -> Plot {
+        Plot { bug: Some(bug) }
+    }
+
+    /// Whether this bug is planted.
+    #[cfg(feature = "planted")]
+    pub fn has(self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
+
+    /// Never, in a product.
+    #[cfg(not(feature = "planted"))]
+    pub const fn has(self, _: Bug) -> bool {
+        false
+    }
+}

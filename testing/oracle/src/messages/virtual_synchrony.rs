@@ -1,0 +1,86 @@
+//! G4 (VIRTUAL-SYNCHRONY): lives that go from one view into the next together delivered the same messages in it.
+
+use crate::checker::{Checker, demand};
+use crate::event::Event;
+use crate::horizon::PerView;
+use phalanx_events::MessageId;
+use phalanx_types::{NodeId, ViewId};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Delivered = BTreeSet<MessageId>;
+
+#[derive(Default)]
+struct Side {
+    /// What each life has delivered in this view so far.
+    delivered: BTreeMap<NodeId, Delivered>,
+    /// What those who left for a next view had delivered: the first of them stands for all.
+    left: BTreeMap<ViewId, (NodeId, Delivered)>,
+}
+
+/// Who delivered what in each view.
+#[derive(Default)]
+pub(crate) struct VirtualSynchrony {
+    views: PerView<Side>,
+}
+
+impl VirtualSynchrony {
+    fn leave(&mut self, node: NodeId, from: ViewId, to: ViewId) -> Result<(), String> {
+        let side = self.views.of(from);
+        let mine = side.delivered.remove(&node).unwrap_or_default();
+        let (first, theirs) = side.left.entry(to).or_insert_with(|| (node, mine.clone()));
+        demand(*theirs == mine, || {
+            let odd: Vec<_> = theirs.symmetric_difference(&mine).take(3).collect();
+            format!("{first} and {node} went from {from} to {to} together, but not both delivered {odd:?}")
+        })
+    }
+}
+
+impl Checker for VirtualSynchrony {
+    fn property(&self) -> &'static str {
+        "G4 virtual synchrony"
+    }
+
+    fn see(&mut self, event: &Event) -> Result<(), String> {
+        let node = event.life.node;
+        if let Some(delivery) = event.delivery() {
+            self.views.of(delivery.view).delivered.entry(node).or_default().insert(delivery.message);
+        }
+        if let Some(install) = event.install()
+            && install.previous != ViewId::NONE
+        {
+            self.leave(node, install.previous, install.view.id)?;
+        }
+        self.views.see(event);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::{Story, bad, good};
+    use phalanx_events::Service::Agreed;
+
+    fn story() -> Story {
+        let story = Story::new().start(&[1, 2, 3]).install(&[1, 2, 3], 1, &[1, 2, 3], 0);
+        story.deliver(&[1, 2], (1, 1), 1, 1, Agreed)
+    }
+
+    #[test]
+    fn companions_know_the_same() {
+        good(VirtualSynchrony::default(), story().install(&[1, 2], 2, &[1, 2], 1));
+        let apart = story().install(&[1, 2], 2, &[1, 2], 1).install(&[3], 3, &[3], 1);
+        good(VirtualSynchrony::default(), apart);
+    }
+
+    #[test]
+    fn one_companion_missed_a_message() {
+        bad(VirtualSynchrony::default(), story().install(&[1, 2, 3], 2, &[1, 2, 3], 1), "not both delivered");
+    }
+
+    #[test]
+    fn one_companion_took_one_more_at_the_end() {
+        let story = story().deliver_late(&[2], (3, 1), 1, 2, Agreed);
+        bad(VirtualSynchrony::default(), story.install(&[1, 2], 2, &[1, 2], 1), "went from 1/1 to 2/1");
+    }
+}

@@ -1,0 +1,27 @@
+//! Properties of resource groups, their permits and their leases (R and F of the reference).
+
+mod data_plane;
+mod determinism;
+mod one_owner;
+mod permit;
+mod self_stop;
+mod service_address;
+mod takeover;
+
+use crate::checker::{Checker, Terms};
+
+/// Properties that hold under every fault.
+pub(crate) fn always(_: &Terms) -> Vec<Box<dyn Checker>> {
+    vec![Box::new(permit::PermitHeld::default()), Box::new(determinism::Determinism::default())]
+}
+
+/// Properties that hold under the faults that proofs of class `process` cover.
+pub(crate) fn within_class(terms: &Terms) -> Vec<Box<dyn Checker>> {
+    vec![
+        Box::new(one_owner::OneOwner::default()),
+        Box::new(data_plane::DataPlane::default()),
+        Box::new(service_address::OneAddress::default()),
+        Box::new(takeover::Takeover::new(terms)),
+        Box::new(self_stop::SelfStop::new(terms)),
+    ]
+}

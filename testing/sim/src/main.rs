@@ -1,0 +1,214 @@
+//! `phalanx-sim`: runs seeds and says what they add up to. Exit code 1 if a property was broken, 2 for bad arguments.
+
+use phalanx_oracle::Violation;
+use phalanx_sim::core::Cores;
+use phalanx_sim::run::{Course, Judge, first_violation, run_many, run_seed};
+use phalanx_sim::trace::Trace;
+use phalanx_sim::{Factory, Lite, Mode, Report, setting};
+use phalanx_types::{Plot, TimingProfile};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+const USAGE: &str = "\
+usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 2-7] [--networks 1-3]
+                   [--mode swarm|freeze] [--safety] [--jobs J] [--json] [--trace FILE] [--planted]
+
+  --seeds N    how many seeds (100)             --from S    the first of them (0)
+  --mode       swarm: all that proofs of class `process` cover (the default)
+               freeze: whole hosts stand still too; two owners are counted, not judged
+  --safety     do not ask that all is well in the end
+  --jobs J     threads (all cores); the result does not depend on it
+  --json       one line for programs
+  --trace FILE write everything that happens in seed S there, in words
+  --planted    plant each known bug in the core and look which property finds it
+";
+
+struct Arguments {
+    seeds: u64,
+    from: u64,
+    course: Course,
+    jobs: usize,
+    json: bool,
+    trace: Option<String>,
+    planted: bool,
+}
+
+fn number<T: std::str::FromStr>(name: &str, value: Option<String>) -> Result<T, String> {
+    let value = value.ok_or_else(|| format!("{name} needs a value"))?;
+    value.parse().map_err(|_| format!("{name} needs a number, not {value:?}"))
+}
+
+fn within(name: &str, value: usize, range: std::ops::RangeInclusive<usize>) -> Result<usize, String> {
+    if range.contains(&value) { Ok(value) } else { Err(format!("{name} must be within {range:?}")) }
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
+    let lite = Lite { nodes: None, networks: None, timing: TimingProfile::Auto };
+    let course = Course { lite, mode: Mode::Swarm, judge: Judge::All };
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut arguments =
+        Arguments { seeds: 100, from: 0, course, jobs, json: false, trace: None, planted: false };
+    while let Some(name) = words.next() {
+        let lite = &mut arguments.course.lite;
+        match name.as_str() {
+            "--seeds" => arguments.seeds = number(&name, words.next())?,
+            "--from" => arguments.from = number(&name, words.next())?,
+            "--jobs" => arguments.jobs = number(&name, words.next())?,
+            "--nodes" => lite.nodes = Some(within(&name, number(&name, words.next())?, setting::NODES)?),
+            "--networks" => {
+                lite.networks = Some(within(&name, number(&name, words.next())?, setting::NETWORKS)?);
+            }
+            "--timing" => lite.timing = timing(words.next().as_deref())?,
+            "--mode" => arguments.course.mode = mode(words.next().as_deref())?,
+            "--json" => arguments.json = true,
+            "--safety" => arguments.course.judge = Judge::Safety,
+            "--planted" => arguments.planted = true,
+            "--trace" => arguments.trace = Some(words.next().ok_or("--trace needs a file")?),
+            other => return Err(format!("{other:?} is not known")),
+        }
+    }
+    Ok(arguments)
+}
+
+fn timing(word: Option<&str>) -> Result<TimingProfile, String> {
+    match word {
+        Some("fast") => Ok(TimingProfile::Fast),
+        Some("auto") => Ok(TimingProfile::Auto),
+        Some("relaxed") => Ok(TimingProfile::Relaxed),
+        other => Err(format!("--timing is fast, auto or relaxed, not {other:?}")),
+    }
+}
+
+fn mode(word: Option<&str>) -> Result<Mode, String> {
+    match word {
+        Some("swarm") => Ok(Mode::Swarm),
+        Some("freeze") => Ok(Mode::Freeze),
+        other => Err(format!("--mode is swarm or freeze, not {other:?}")),
+    }
+}
+
+/// The core that is put to the test.
+fn factory() -> impl Factory {
+    Cores(Plot::NONE)
+}
+
+fn main() -> ExitCode {
+    let arguments = match parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(fault) => {
+            eprintln!("{fault}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match &arguments.trace {
+        Some(_) if arguments.planted => unreachable_together(),
+        Some(path) => trace(&factory(), &arguments, path),
+        None if arguments.planted => planted(&factory(), &arguments),
+        None => campaign(&factory(), &arguments),
+    }
+}
+
+fn unreachable_together() -> ExitCode {
+    eprintln!("--trace and --planted do not go together");
+    ExitCode::from(2)
+}
+
+/// Runs the seeds and reports.
+fn campaign<F: Factory>(factory: &F, arguments: &Arguments) -> ExitCode {
+    let began = Instant::now();
+    let seeds = arguments.from..arguments.from.saturating_add(arguments.seeds);
+    let (json, count) = (arguments.json, arguments.seeds);
+    let progress = move |done: u64| {
+        if !json && done.is_multiple_of(count.div_ceil(10)) {
+            eprintln!("{done} of {count} seeds");
+        }
+    };
+    let report = run_many(factory, seeds, arguments.course, arguments.jobs, &progress);
+    let wall = began.elapsed();
+    eprint!("{}", report.failures_in_words());
+    replay_hint(&report, arguments);
+    match arguments.json {
+        true => println!("{}", report.json(wall, arguments.jobs)),
+        false => println!("{}", report.words(wall, arguments.jobs)),
+    }
+    ExitCode::from(u8::from(report.violation_count() > 0))
+}
+
+fn options(arguments: &Arguments) -> String {
+    let Lite { nodes, networks, timing } = arguments.course.lite;
+    let option = |name: &str, value: Option<usize>| {
+        value.map(|value| format!(" --{name} {value}")).unwrap_or_default()
+    };
+    let mode = if arguments.course.mode == Mode::Freeze { " --mode freeze" } else { "" };
+    let judge = if arguments.course.judge == Judge::Safety { " --safety" } else { "" };
+    format!("--timing {timing}{}{}{mode}{judge}", option("nodes", nodes), option("networks", networks))
+}
+
+fn replay_hint(report: &Report, arguments: &Arguments) {
+    if let Some(first) = report.failures.first() {
+        let options = options(arguments);
+        eprintln!("replay: phalanx-sim --seeds 1 --from {} {options} --trace trace.txt", first.seed);
+    }
+}
+
+/// Runs one seed and writes all of it down.
+fn trace<F: Factory>(factory: &F, arguments: &Arguments, path: &str) -> ExitCode {
+    let file = match File::create(path) {
+        Ok(file) => file,
+        Err(fault) => {
+            eprintln!("{path}: {fault}");
+            return ExitCode::from(2);
+        }
+    };
+    let trace = Trace::to_file(Box::new(BufWriter::new(file)));
+    let outcome = run_seed(factory, arguments.from, arguments.course, trace);
+    println!(
+        "seed {}: {} virtual, {} events, digest {:016x}",
+        outcome.seed, outcome.elapsed, outcome.events, outcome.digest
+    );
+    match outcome.violation {
+        Some((violation, _)) => {
+            println!("{violation}");
+            ExitCode::from(1)
+        }
+        None => ExitCode::SUCCESS,
+    }
+}
+
+/// Plants each bug and prints what found it. Exit code 1 if one stays hidden.
+fn planted<F: Factory>(factory: &F, arguments: &Arguments) -> ExitCode {
+    let seeds = arguments.from..arguments.from.saturating_add(arguments.seeds);
+    let mut hidden = 0;
+    if factory.planted().is_empty() {
+        eprintln!("this build knows no bugs to plant: build with --features planted");
+        return ExitCode::from(2);
+    }
+    for (name, bugged) in factory.planted() {
+        // Every planted bug removes a protection; what it makes slow is not what it must be found by.
+        let course = Course { judge: Judge::Safety, ..arguments.course };
+        let found = first_violation(&bugged, seeds.clone(), course, arguments.jobs);
+        hidden += u64::from(found.is_none());
+        println!("{}", planted_line(name, found.as_ref(), arguments));
+        std::io::stdout().flush().expect("standard output takes a line");
+    }
+    ExitCode::from(u8::from(hidden > 0))
+}
+
+fn planted_line(name: &str, found: Option<&(u64, Violation)>, arguments: &Arguments) -> String {
+    match (found, arguments.json) {
+        (Some((seed, violation)), true) => {
+            let after = seed - arguments.from + 1;
+            format!(
+                "{{\"planted\": \"{name}\", \"found_after_seeds\": {after}, \"property\": \"{}\"}}",
+                violation.property
+            )
+        }
+        (None, true) => {
+            format!("{{\"planted\": \"{name}\", \"found_after_seeds\": null, \"property\": null}}")
+        }
+        (Some((seed, violation)), false) => format!("{name:<36} found by seed {seed:>5}: {violation}"),
+        (None, false) => format!("{name:<36} NOT FOUND in {} seeds", arguments.seeds),
+    }
+}

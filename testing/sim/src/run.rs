@@ -1,0 +1,132 @@
+//! One seed, from boot to verdict; and many, on as many threads as one likes, with the same result.
+
+use crate::fault::Mode;
+use crate::node::Factory;
+use crate::report::Report;
+use crate::setting::Lite;
+use crate::trace::Trace;
+use crate::world::World;
+use phalanx_oracle::{Census, GlobalTime, Violation};
+use phalanx_types::Span;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+/// How one seed ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// How long it ran, in virtual time.
+    pub elapsed: Span,
+    /// Events and frames.
+    pub events: u64,
+    /// What happened, counted.
+    pub census: Census,
+    /// Digest of all that happened.
+    pub digest: u64,
+    /// What went wrong, and the last events before it.
+    pub violation: Option<(Violation, String)>,
+}
+
+/// What to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Course {
+    /// What is fixed of the cluster.
+    pub lite: Lite,
+    /// Which faults.
+    pub mode: Mode,
+    /// Whether everything must be well in the end, too.
+    pub judge: Judge,
+}
+
+/// What a run is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judge {
+    /// Safety and liveness.
+    All,
+    /// Safety only.
+    Safety,
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without words".into())
+}
+
+/// Runs one seed. A panic of a core is a violation like any other.
+pub fn run_seed<F: Factory>(factory: &F, seed: u64, course: Course, trace: Trace) -> Outcome {
+    let mut world = World::new(factory.clone(), seed, course, trace);
+    let verdict = catch_unwind(AssertUnwindSafe(|| world.run()));
+    let violation = match verdict {
+        Ok(verdict) => verdict.err(),
+        Err(panic) => {
+            let (words, at) = (words_of(panic.as_ref()), GlobalTime(world.elapsed().0));
+            Some(Violation { property: "NO-PANIC", words, at })
+        }
+    };
+    Outcome {
+        seed,
+        elapsed: world.elapsed(),
+        events: world.trace.events(),
+        digest: world.trace.digest(),
+        violation: violation.map(|violation| (violation, world.trace.tail())),
+        census: world.census,
+    }
+}
+
+/// Runs many seeds on `jobs` threads; `progress` hears how many are done.
+pub fn run_many<F: Factory>(
+    factory: &F,
+    seeds: Range<u64>,
+    course: Course,
+    jobs: usize,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Report {
+    let (next, done) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
+    let work = || {
+        let claim = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < seeds.end);
+        let run = |seed| {
+            let outcome = run_seed(factory, seed, course, Trace::default());
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+            outcome
+        };
+        std::iter::from_fn(claim).map(run).collect::<Vec<_>>()
+    };
+    let mut outcomes: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("seeds catch their panics")).collect()
+    });
+    outcomes.sort_by_key(|outcome| outcome.seed);
+    let mut report = Report::default();
+    outcomes.into_iter().for_each(|outcome| report.add(outcome));
+    report
+}
+
+/// Runs seeds until one is violated; says which, and what.
+pub fn first_violation<F: Factory>(
+    factory: &F,
+    seeds: Range<u64>,
+    course: Course,
+    jobs: usize,
+) -> Option<(u64, Violation)> {
+    let (next, found) = (AtomicU64::new(seeds.start), AtomicU64::new(seeds.end));
+    let work = || {
+        // Every seed below the lowest one found is run, so the result does not depend on the threads.
+        let claim = || {
+            Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < found.load(Ordering::Relaxed))
+        };
+        let violated = |seed| {
+            let (violation, _) = run_seed(factory, seed, course, Trace::default()).violation?;
+            found.fetch_min(seed, Ordering::Relaxed);
+            Some((seed, violation))
+        };
+        std::iter::from_fn(claim).filter_map(violated).collect::<Vec<_>>()
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        let all = threads.into_iter().flat_map(|thread| thread.join().expect("seeds catch their panics"));
+        all.min_by_key(|(seed, _)| *seed)
+    })
+}

@@ -1,0 +1,194 @@
+//! The cluster that a seed runs: its nodes, networks, timings and groups, and the cluster file that says the same.
+
+use crate::random::{Random, Stream};
+use crate::resource::Kind;
+use phalanx_oracle::Terms;
+use phalanx_types::{GroupName, NodeId, ResourceName, TimingProfile, Timings};
+use std::fmt::Write;
+
+/// Fewest and most nodes.
+pub const NODES: std::ops::RangeInclusive<usize> = 2..=7;
+/// Fewest and most networks.
+pub const NETWORKS: std::ops::RangeInclusive<usize> = 1..=3;
+
+const GROUP_NAMES: [&str; 3] = ["shop", "mail", "news"];
+
+/// What the command line fixes; the seed draws the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lite {
+    /// How many nodes; drawn from 3 and 5 if not said.
+    pub nodes: Option<usize>,
+    /// How many networks; drawn from 1 and 2 if not said.
+    pub networks: Option<usize>,
+    /// The timing profile.
+    pub timing: TimingProfile,
+}
+
+/// A resource group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: GroupName,
+    /// Where it may run, best first.
+    pub nodes: Vec<NodeId>,
+    /// Whether it starts on its first node only.
+    pub home_only: bool,
+    /// Whether it returns to a better node.
+    pub falls_back: bool,
+    /// Its resources in starting order.
+    pub resources: Vec<(ResourceName, Kind)>,
+}
+
+/// A cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// How many nodes; they are numbered from 1.
+    pub nodes: usize,
+    /// How many networks; they are numbered from 0.
+    pub networks: usize,
+    /// The timing profile.
+    pub timing: TimingProfile,
+    /// The resource groups.
+    pub groups: Vec<Group>,
+}
+
+fn group(name: &str, nodes: Vec<NodeId>, home_only: bool, falls_back: bool) -> Group {
+    let named = |part: &str, kind| {
+        let name = format!("{name}-{part}");
+        (name.parse().expect("made of good parts"), kind)
+    };
+    let resources =
+        vec![named("ip", Kind::Address), named("data", Kind::Disk), named("app", Kind::Application)];
+    let name = name.parse().expect("our own names are good");
+    Group { name, nodes, home_only, falls_back, resources }
+}
+
+impl Setting {
+    /// The cluster of this seed.
+    pub fn draw(seed: u64, lite: Lite) -> Setting {
+        let mut random = Random::new(seed, Stream::Shape);
+        let nodes = lite.nodes.unwrap_or(if random.coin() { 3 } else { 5 });
+        let networks = lite.networks.unwrap_or(1 + random.below(2) as usize);
+        let count = random.between(1, GROUP_NAMES.len() as u64) as usize;
+        let mut groups = Vec::new();
+        for name in &GROUP_NAMES[..count] {
+            let (first, some) = (random.below(nodes as u64), random.between(2, nodes as u64) as usize);
+            let order = (0..nodes as u64).map(|step| NodeId(((first + step) % nodes as u64) as u16 + 1));
+            let order = order.take(some).collect();
+            groups.push(group(name, order, random.coin(), random.coin()));
+        }
+        Setting { nodes, networks, timing: lite.timing, groups }
+    }
+
+    /// `nodes` nodes on `networks` networks at `auto`, with one group that may run anywhere.
+    pub fn plain(nodes: usize, networks: usize) -> Setting {
+        let order = (1..=nodes as u16).map(NodeId).collect();
+        let groups = vec![group(GROUP_NAMES[0], order, false, true)];
+        Setting { nodes, networks, timing: TimingProfile::Auto, groups }
+    }
+
+    /// Its timings.
+    pub fn timings(&self) -> Timings {
+        Timings::of(self.timing)
+    }
+
+    /// Its nodes.
+    pub fn node_ids(&self) -> impl Iterator<Item = NodeId> {
+        (1..=self.nodes as u16).map(NodeId)
+    }
+
+    /// What the oracle needs to know of it.
+    pub fn terms(&self) -> Terms {
+        let groups = self.groups.iter().map(|group| (group.name.clone(), group.nodes.clone())).collect();
+        Terms { nodes: self.node_ids().collect(), timings: self.timings(), groups }
+    }
+
+    /// Its cluster file.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text).expect("a string takes all that is written to it");
+        text
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "schema = 1\ncluster = {{ name = \"sim\", timing = \"{}\", quorum = \"majority\" }}",
+            self.timing
+        )?;
+        writeln!(out, "\n[node]")?;
+        for node in self.node_ids() {
+            let address = |network| format!("net{network} = \"10.{network}.0.{}\"", node.0);
+            let addresses: Vec<_> = (0..self.networks).map(address).collect();
+            writeln!(out, "n{} = {{ address = {{ {} }} }}", node.0, addresses.join(", "))?;
+        }
+        writeln!(out, "\n[network]")?;
+        (0..self.networks)
+            .try_for_each(|net| writeln!(out, "net{net} = {{ subnet = \"10.{net}.0.0/24\" }}"))?;
+        self.groups.iter().enumerate().try_for_each(|(index, group)| write_group(out, index, group))
+    }
+}
+
+fn write_group(out: &mut String, index: usize, group: &Group) -> std::fmt::Result {
+    let name = &group.name;
+    let nodes: Vec<_> = group.nodes.iter().map(|node| format!("\"n{}\"", node.0)).collect();
+    let startup = if group.home_only { "home-node" } else { "first-available" };
+    let fallback = if group.falls_back { "higher-priority" } else { "never" };
+    writeln!(out, "\n[group.{name}]\nnodes = [{}]\nstartup = \"{startup}\"", nodes.join(", "))?;
+    writeln!(out, "fallover = \"next-priority\"\nfallback = \"{fallback}\"\ntakeover-needs = \"process\"")?;
+    writeln!(out, "\n[group.{name}.resource]")?;
+    let limits = "limits = { start = \"3s\", stop = \"2s\", probe = \"1s\" }";
+    for (resource, kind) in &group.resources {
+        match kind {
+            Kind::Address => {
+                let host = 100 + index;
+                writeln!(
+                    out,
+                    "{resource} = {{ type = \"service-address\", network = \"net0\", address = \"10.0.0.{host}/24\", {limits} }}"
+                )?;
+            }
+            Kind::Disk => {
+                let disk =
+                    format!("device = \"/dev/sim/{name}\", mount = \"/srv/{name}\", format = \"ext4\"");
+                writeln!(out, "{resource} = {{ type = \"file-system\", {disk}, {limits} }}")?;
+            }
+            Kind::Application => {
+                writeln!(
+                    out,
+                    "\n[group.{name}.resource.{resource}]\ntype = \"application\"\nstart = [\"/usr/bin/{name}\"]"
+                )?;
+                writeln!(out, "{limits}")?;
+                writeln!(out, "restart = {{ count = 2, within = \"60s\", then = \"fallover\" }}")?;
+                writeln!(
+                    out,
+                    "[group.{name}.resource.{resource}.monitor]\nalive = {{ type = \"process\" }}"
+                )?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_draw_clusters_within_what_was_fixed() {
+        let lite = Lite { nodes: Some(4), networks: None, timing: TimingProfile::Fast };
+        for seed in 0..100 {
+            let setting = Setting::draw(seed, lite);
+            assert_eq!((setting.nodes, setting.timing), (4, TimingProfile::Fast));
+            assert!(setting.groups.iter().all(|group| (2..=4).contains(&group.nodes.len())));
+            assert_eq!(setting, Setting::draw(seed, lite));
+        }
+    }
+
+    #[test]
+    fn the_cluster_file_says_the_same() {
+        let text = Setting::plain(2, 1).text();
+        assert!(text.contains("n2 = { address = { net0 = \"10.0.0.2\" } }"), "{text}");
+        assert!(text.contains("nodes = [\"n1\", \"n2\"]\nstartup = \"first-available\""), "{text}");
+        assert!(text.contains("shop-data = { type = \"file-system\", device = \"/dev/sim/shop\""), "{text}");
+    }
+}

@@ -1,0 +1,185 @@
+//! The shell of every node: carries out what a core asks for, and brings it what comes of that.
+
+use crate::disk::Written;
+use crate::host::INBOX_MAX;
+use crate::node::Factory;
+use crate::session::Standing;
+use crate::world::{Flight, Happening, World};
+use phalanx_conduct::Reply;
+use phalanx_events::{MembershipNote, Note};
+use phalanx_node::{Effect, Input, Record, StoreToken};
+use phalanx_oracle::{GlobalTime, What};
+use phalanx_types::{Incarnation, NetworkId, NodeId, PathId, RequestId, Span, Tick};
+
+/// From one process to another on one host.
+const LOCAL: (Span, Span) = (Span::from_micros(20), Span::from_micros(200));
+
+impl<F: Factory> World<F> {
+    pub(crate) fn carry_out(&mut self, host: usize, effect: Effect) {
+        let Some(start) = self.hosts[host].daemon.as_ref().map(|daemon| daemon.life.start) else { return };
+        let index = host as u8;
+        match effect {
+            Effect::Send { to, path, lane: _, bytes } => self.send(host, start, to, path, bytes),
+            Effect::Feed { until } => self.feed(host, start, until),
+            Effect::Store { token, record } => self.store(host, start, token, record),
+            Effect::Operate(operation) => {
+                let after = self.local_way();
+                self.later(after, Happening::Begins { host: index, start, operation: Box::new(operation) });
+            }
+            Effect::Reply { id, reply } => self.reply(host, id, &reply),
+            Effect::Note(note) => self.note(host, note),
+            Effect::Halt { why } => self.halt(host, why),
+        }
+    }
+
+    /// How long it takes from one process to another on one host; one time in a hundred the other is busy.
+    pub(crate) fn local_way(&mut self) -> Span {
+        let busy = self.workload.chance(10_000);
+        self.workload.span(LOCAL.0, LOCAL.1 * if busy { 25 } else { 1 })
+    }
+
+    /// A real shell, too, learns the view from what its core says.
+    fn note(&mut self, host: usize, note: Note) {
+        if let Note::Membership(MembershipNote::ViewInstalled { view, .. }) = &note
+            && let Some(daemon) = &mut self.hosts[host].daemon
+        {
+            daemon.view = view.id;
+        }
+        self.tell(host, What::Note(note));
+    }
+
+    /// What the daemon hears a little later.
+    pub(crate) fn answer(&mut self, host: usize, start: u64, input: Input) {
+        let after = self.local_way();
+        self.later(after, Happening::Hears { host: host as u8, start, input: Box::new(input) });
+    }
+
+    /// Gives an input to a life; a stopped one finds it when it runs again.
+    pub(crate) fn hears(&mut self, host: usize, start: u64, input: Input) {
+        let Some(daemon) = self.hosts[host].living(start) else { return };
+        match &mut daemon.stopped {
+            Some(stopped) if stopped.inbox.len() < INBOX_MAX => stopped.inbox.push(input),
+            // A full socket drops what comes.
+            Some(_) => (),
+            None => self.step(host, input),
+        }
+    }
+
+    fn send(&mut self, host: usize, start: u64, to: NodeId, path: PathId, bytes: Vec<u8>) {
+        let (peer, network) = (to.0 as usize - 1, path.network.0 as usize);
+        assert!(
+            peer < self.hosts.len() && network < self.setting.networks,
+            "sent where nobody is: {to} {path:?}"
+        );
+        let Some(receiver) = self.hosts[peer].daemon.as_ref().map(|daemon| daemon.life.start) else { return };
+        let (from, to) = ((host, start), (peer, receiver));
+        match self.sessions.standing(from, to, self.now) {
+            Standing::Ready => self.launch(from, to, network, bytes),
+            Standing::Greeting => (),
+            Standing::Strangers => self.greet(from, to, network),
+        }
+    }
+
+    fn launch(&mut self, from: (usize, u64), to: (usize, u64), network: usize, bytes: Vec<u8>) {
+        let fate = self.net.fate(network, from.0, to.0, self.now);
+        let now = self.now;
+        self.trace.remark(|| {
+            let arrives = fate.first.map(|at| Span(at - now).to_string());
+            let way = arrives.unwrap_or_else(|| "LOST".into());
+            format!(
+                "{:>13}  {:>6}  -> {} by network {network}, {} bytes: {way}",
+                GlobalTime(now).to_string(),
+                format!("{}.{}", from.0 + 1, from.1),
+                to.0 + 1,
+                bytes.len()
+            )
+        });
+        let (from, to, network) = ((from.0 as u8, from.1), (to.0 as u8, to.1), network as u8);
+        if let Some(second) = fate.second {
+            self.queue.push(second, Happening::Arrives(Flight { from, to, network, bytes: bytes.clone() }));
+        }
+        if let Some(first) = fate.first {
+            self.queue.push(first, Happening::Arrives(Flight { from, to, network, bytes }));
+        }
+    }
+
+    /// Two lives that have not met exchange keys; what was to be sent meanwhile is lost.
+    fn greet(&mut self, from: (usize, u64), to: (usize, u64), network: usize) {
+        if !self.hosts[to.0].is_responsive() {
+            return;
+        }
+        let there = self.net.fate(network, from.0, to.0, self.now).first;
+        let back = there.and_then(|at| self.net.fate(network, to.0, from.0, at).first);
+        if let Some(ready) = back {
+            self.sessions.greet(from, to, ready);
+        }
+    }
+
+    pub(crate) fn arrives(&mut self, flight: Flight) {
+        let Flight { from, to, network, bytes } = flight;
+        let lives = ((from.0 as usize, from.1), (to.0 as usize, to.1));
+        let superseded = self.sessions.standing(lives.0, lives.1, self.now) != Standing::Ready;
+        if superseded || self.hosts[lives.1.0].living(to.1).is_none() {
+            return;
+        }
+        self.trace.frame(self.now, lives.0.0, lives.1.0, &bytes);
+        let path = PathId { network: NetworkId(network), index: 0 };
+        let sender = Incarnation { node: NodeId(u16::from(from.0) + 1), start: from.1 };
+        self.hears(lives.1.0, to.1, Input::Frame { path, from: sender, bytes });
+    }
+
+    fn feed(&mut self, host: usize, start: u64, until: Tick) {
+        let due = self.now + self.local_way().0;
+        let last = &mut self.hosts[host].socket.0;
+        *last = due.max(*last + 1);
+        self.queue.push(*last, Happening::Feeds { host: host as u8, start, until });
+    }
+
+    /// What the deadman answers comes in the order of what it was told.
+    fn deadman_answers(&mut self, host: usize, start: u64, input: Input) {
+        let due = self.now + self.local_way().0;
+        let last = &mut self.hosts[host].socket.1;
+        *last = due.max(*last + 1);
+        self.queue.push(*last, Happening::Hears { host: host as u8, start, input: Box::new(input) });
+    }
+
+    /// The deadman takes a lease end, or is not there to take it.
+    pub(crate) fn feeds(&mut self, host: usize, start: u64, until: Tick) {
+        if !self.hosts[host].up {
+            return;
+        }
+        let accepted = self.hosts[host].deadman.feed(until);
+        if accepted {
+            let until_global = GlobalTime(self.hosts[host].clock.global(until));
+            self.tell(host, What::Fed { until, until_global });
+            self.set_deadman(host);
+        }
+        self.deadman_answers(host, start, if accepted { Input::Fed { until } } else { Input::Unfed });
+    }
+
+    fn store(&mut self, host: usize, start: u64, token: StoreToken, record: Record) {
+        let generation = self.hosts[host].journal.generation();
+        if let Some(takes) = self.hosts[host].journal.write(token, record) {
+            self.later(takes, Happening::Lands { host: host as u8, start, generation });
+        }
+    }
+
+    pub(crate) fn lands(&mut self, host: usize, start: u64, generation: u32) {
+        let Some((written, next)) = self.hosts[host].journal.landed(generation) else { return };
+        if let Some(takes) = next {
+            self.later(takes, Happening::Lands { host: host as u8, start, generation });
+        }
+        let input = match written {
+            Written::Done(token) => Input::StoreDone(token),
+            Written::Failed(token) => Input::StoreFailed(token),
+        };
+        self.hears(host, start, input);
+    }
+
+    fn reply(&mut self, host: usize, id: RequestId, reply: &Reply) {
+        self.tell(host, What::Replied { id, words: format!("{reply:?}") });
+        let Some(daemon) = &mut self.hosts[host].daemon else { return };
+        let Some(request) = daemon.open.remove(&id) else { return };
+        self.answered(host, &request, reply);
+    }
+}

@@ -1,0 +1,290 @@
+//! Where faults strike, how they are lifted, and how everything heals.
+
+use crate::disk::DiskHealth;
+use crate::fault::{Fault, Strike};
+use crate::host::Host;
+use crate::net::{Link, Trouble};
+use crate::node::Factory;
+use crate::world::{Happening, World};
+use phalanx_conduct::{Reply, Request};
+use phalanx_node::Input;
+use phalanx_oracle::{HoldEnd, What};
+use phalanx_types::{GroupName, NetworkId, NodeId, RequestId, Span};
+use std::collections::BTreeSet;
+
+/// How long what heals waits for hosts that are still away.
+const HEALED_TRIES: u32 = 20;
+
+impl<F: Factory> World<F> {
+    pub(crate) fn strikes(&mut self, index: usize) {
+        let strike = self.strikes[index];
+        if let Some(host) = self.strike_somewhere(index, &strike) {
+            self.later(strike.span, Happening::Lifts { strike: index, host: host as u8 });
+        }
+    }
+
+    fn lay(&mut self, index: usize, troubles: &[Trouble]) {
+        self.net.lay(index as u32, troubles);
+    }
+
+    /// Strikes a host, if there is one to strike; says which.
+    fn strike_somewhere(&mut self, index: usize, strike: &Strike) -> Option<usize> {
+        let host = self.victim(strike.fault)?;
+        if strike.counts {
+            let (kind, span) = (strike.class.name(), strike.span);
+            self.tell(host, What::Fault { kind, words: format!("{} ({span})", strike.fault) });
+        }
+        match strike.fault {
+            Fault::CrashHost => self.crash_host(host, strike.span),
+            Fault::CrashDaemon => self.crash_daemon(host, strike.span),
+            Fault::Pause => self.stop_daemon(host, strike.span),
+            Fault::Restart => self.restart(host, strike.span),
+            Fault::Net(troubles) => self.lay(index, &troubles.into_iter().flatten().collect::<Vec<_>>()),
+            Fault::Adapter(network) => self.adapter_down(index, host, network),
+            Fault::Operations(ailment) => self.hosts[host].resources.ail(index as u32, ailment),
+            Fault::Application => self.end_application(host),
+            Fault::Disk(health) => self.hosts[host].journal.set_health(health),
+            Fault::Deadman => self.deadman_dies(host),
+            Fault::Operator => self.operator(host),
+            Fault::AllDaemons => self.all_daemons_crash(strike.span),
+            Fault::AllHosts => self.all_hosts_crash(strike.span),
+            Fault::Freeze => self.freeze(host, strike.span, false),
+            Fault::FreezeWithClock => self.freeze(host, strike.span, true),
+        }
+        Some(host)
+    }
+
+    /// Somebody whom this can strike; in half of the cases somebody who holds a group, if there is one.
+    fn victim(&mut self, fault: Fault) -> Option<usize> {
+        let fits: Vec<_> =
+            (0..self.hosts.len()).filter(|host| can_strike(&self.hosts[*host], fault)).collect();
+        let holds = |host: &usize| self.hosts[*host].resources.holding();
+        let holders: Vec<_> = fits.iter().copied().filter(holds).collect();
+        let among = if self.targets.coin() && !holders.is_empty() { &holders } else { &fits };
+        self.targets.pick(among).copied()
+    }
+
+    pub(crate) fn lifts(&mut self, index: usize, host: usize) {
+        if self.healing {
+            return;
+        }
+        match self.strikes[index].fault {
+            Fault::Net(_) => self.net.lift(index as u32),
+            Fault::Adapter(network) => {
+                self.net.lift(index as u32);
+                self.carrier(host, network, true);
+            }
+            Fault::Operations(_) => self.hosts[host].resources.cure(index as u32),
+            Fault::Disk(_) => self.hosts[host].journal.set_health(DiskHealth::Well),
+            Fault::Deadman => self.deadman_returns(host),
+            // What these took down comes back by itself.
+            Fault::CrashHost
+            | Fault::CrashDaemon
+            | Fault::Pause
+            | Fault::Restart
+            | Fault::Application
+            | Fault::Operator
+            | Fault::AllDaemons
+            | Fault::AllHosts
+            | Fault::Freeze
+            | Fault::FreezeWithClock => (),
+        }
+    }
+
+    fn restart(&mut self, host: usize, away: Span) {
+        self.hosts[host].away = Some(away);
+        let start = self.hosts[host].starts;
+        self.answer(host, start, Input::Shutdown);
+    }
+
+    fn adapter_down(&mut self, index: usize, host: usize, network: u8) {
+        let (networks, one) = (1 << network, 1 << host);
+        let cut = |from, to| Trouble { networks, from, to, link: Link::CUT };
+        self.lay(index, &[cut(one, !0), cut(!0, one)]);
+        self.carrier(host, network, false);
+    }
+
+    fn carrier(&mut self, host: usize, network: u8, up: bool) {
+        let start = self.hosts[host].starts;
+        self.answer(host, start, Input::Carrier { network: NetworkId(network), up });
+    }
+
+    fn end_application(&mut self, host: usize) {
+        let resources = &self.hosts[host].resources;
+        let running: Vec<_> =
+            resources.indices().filter(|index| resources.writer(*index).is_some()).collect();
+        if let Some(index) = self.targets.pick(&running) {
+            self.ends(host, *index, HoldEnd::LetGo, "signal 9");
+        }
+    }
+
+    fn deadman_dies(&mut self, host: usize) {
+        self.hosts[host].deadman.set_gone(true);
+        self.tell(host, What::DeadmanGone { gone: true });
+        let start = self.hosts[host].starts;
+        self.answer(host, start, Input::Unfed);
+    }
+
+    fn deadman_returns(&mut self, host: usize) {
+        if self.hosts[host].deadman.is_gone() {
+            self.hosts[host].deadman.set_gone(false);
+            self.tell(host, What::DeadmanGone { gone: false });
+            self.set_deadman(host);
+        }
+    }
+
+    fn all_daemons_crash(&mut self, span: Span) {
+        for host in 0..self.hosts.len() {
+            if can_strike(&self.hosts[host], Fault::CrashDaemon) {
+                let back = self.targets.span(Span::ZERO, span);
+                self.crash_daemon(host, back);
+            }
+        }
+    }
+
+    fn all_hosts_crash(&mut self, span: Span) {
+        for host in 0..self.hosts.len() {
+            if can_strike(&self.hosts[host], Fault::CrashHost) {
+                let back = self.targets.span(Span::from_millis(500), span);
+                self.crash_host(host, back);
+            }
+        }
+    }
+
+    /// An operator asks a node for something that makes sense.
+    fn operator(&mut self, host: usize) {
+        let groups = &self.setting.groups;
+        let group = &groups[self.targets.below(groups.len() as u64) as usize];
+        let (name, nodes) = (group.name.clone(), group.nodes.clone());
+        let to = *self.targets.pick(&nodes).expect("a group has nodes");
+        let request = match self.targets.below(6) {
+            0..=2 => Request::Move { group: name, to },
+            3 => Request::Restore { group: name },
+            4 => Request::Online { group: name },
+            _ => Request::Offline { group: name },
+        };
+        if let Request::Offline { group } = &request {
+            self.excuse(host, group.clone());
+        }
+        self.ask(host, request);
+    }
+
+    fn excuse(&mut self, host: usize, group: GroupName) {
+        if self.excused.insert(group.clone()) {
+            self.tell(host, What::Excused { group });
+        }
+    }
+
+    fn ask(&mut self, host: usize, request: Request) {
+        let start = self.hosts[host].starts;
+        let Some(daemon) = self.hosts[host].living(start) else { return };
+        self.requests += 1;
+        let id = RequestId(self.requests);
+        daemon.open.insert(id, request.clone());
+        self.tell(host, What::Asked { id, words: format!("{request:?}") });
+        self.answer(host, start, Input::Asked { id, request });
+    }
+
+    /// A group that was brought online again after healing is expected to be online.
+    pub(crate) fn answered(&mut self, host: usize, request: &Request, reply: &Reply) {
+        if let (true, Request::Online { group }, Reply::Done { .. }) = (self.healing, request, reply) {
+            self.excused.remove(group);
+            self.tell(host, What::Expected { group: group.clone() });
+        }
+    }
+
+    /// Every fault ends. In one seed of four a minority stays away for ever.
+    pub(crate) fn heals(&mut self) {
+        self.healing = true;
+        self.net.calm();
+        self.retire_some();
+        for host in 0..self.hosts.len() {
+            self.heal_host(host);
+        }
+        self.later(self.phases.rest, Happening::Healed { tries: 0 });
+    }
+
+    fn retire_some(&mut self) {
+        let minority = (self.hosts.len() - 1) / 2;
+        let count = if self.targets.below(4) == 0 { self.targets.below(minority as u64 + 1) } else { 0 };
+        for _ in 0..count {
+            let host = self.targets.below(self.hosts.len() as u64) as usize;
+            self.hosts[host].retired = true;
+            if self.hosts[host].up {
+                self.crash_host(host, Span::ZERO);
+            }
+        }
+    }
+
+    fn heal_host(&mut self, host: usize) {
+        let target = &mut self.hosts[host];
+        target.resources.cure_all();
+        target.journal.set_health(DiskHealth::Well);
+        if let Some(since) = target.ice.as_ref().map(|ice| ice.since) {
+            self.thaws(host, since);
+        }
+        self.deadman_returns(host);
+        let stopped = self.hosts[host].daemon.as_ref().and_then(|daemon| daemon.stopped.as_ref());
+        if let Some(number) = stopped.map(|stopped| stopped.number) {
+            self.resumes(host, number);
+        }
+        (0..self.setting.networks as u8).for_each(|network| self.carrier(host, network, true));
+        let soon = self.targets.span(Span::from_millis(100), Span::from_secs(1));
+        let boot = self.hosts[host].boots;
+        match self.hosts[host].up {
+            false => self.later(soon, Happening::PowersOn { host: host as u8, boot }),
+            true => self.start_daemon_after(host, soon),
+        }
+    }
+
+    fn core(&self) -> BTreeSet<NodeId> {
+        self.hosts.iter().filter(|host| !host.retired).map(|host| host.id).collect()
+    }
+
+    /// All is well, once everybody who will come back is back.
+    pub(crate) fn healed(&mut self, tries: u32) {
+        let away = self.hosts.iter().any(|host| !host.retired && host.daemon.is_none());
+        if away && tries < HEALED_TRIES {
+            return self.later(Span::from_secs(1), Happening::Healed { tries: tries + 1 });
+        }
+        let core = self.core();
+        let lowest = core.first().expect("a majority is never retired").0 as usize - 1;
+        self.excuse_the_homeless(lowest, &core);
+        self.tell(lowest, What::Healed { core });
+        self.later(self.timings.detect() * 3, Happening::AsksOnline);
+        self.later(self.phases.quiet, Happening::Ends);
+    }
+
+    /// A group that starts only at home need not start while its home is away.
+    fn excuse_the_homeless(&mut self, host: usize, core: &BTreeSet<NodeId>) {
+        let homeless = |group: &&crate::setting::Group| group.home_only && !core.contains(&group.nodes[0]);
+        let names: Vec<_> =
+            self.setting.groups.iter().filter(homeless).map(|group| group.name.clone()).collect();
+        names.into_iter().for_each(|group| self.excuse(host, group));
+    }
+
+    /// What operators brought offline is brought online again.
+    pub(crate) fn asks_online(&mut self) {
+        let lowest = self.core().first().expect("a majority is never retired").0 as usize - 1;
+        for group in self.excused.clone() {
+            self.ask(lowest, Request::Online { group });
+        }
+    }
+}
+
+/// Whether a fault has something to strike on this host, and strikes nothing that another fault already leaves without
+/// protection: a host without its deadman must keep its daemon and its stops.
+fn can_strike<N>(host: &Host<N>, fault: Fault) -> bool {
+    let runs = host.up && host.is_responsive();
+    let guarded = !host.deadman.is_gone();
+    match fault {
+        Fault::CrashHost | Fault::AllHosts => host.up,
+        Fault::CrashDaemon | Fault::Pause | Fault::Restart | Fault::AllDaemons => runs && guarded,
+        Fault::Freeze | Fault::FreezeWithClock => runs && guarded,
+        Fault::Operations(_) => host.up && guarded,
+        Fault::Deadman => runs && guarded && !host.resources.ails(),
+        Fault::Application => runs && host.resources.holding(),
+        Fault::Operator => runs,
+        Fault::Net(_) | Fault::Adapter(_) | Fault::Disk(_) => true,
+    }
+}

@@ -1,0 +1,382 @@
+//! The world of one seed: hosts, networks and a queue of what is going to happen, one thing at a time.
+//!
+//! Here is the loop; what a core asks for is carried out in `shell`, resources in `drivers`, boots and crashes in
+//! `power`, faults in `strike`. Nothing here reads a clock or draws chance from anywhere but the seed.
+
+use crate::fault::{Mode, Planner, Strike};
+use crate::host::Host;
+use crate::net::Net;
+use crate::node::{Factory, SimNode};
+use crate::queue::Queue;
+use crate::random::{Random, Stream};
+use crate::run::{Course, Judge};
+use crate::session::Sessions;
+use crate::setting::Setting;
+use crate::trace::Trace;
+use phalanx_node::{Effect, Input};
+use phalanx_oracle::{Census, Event, GlobalTime, Oracle, Violation, What};
+use phalanx_types::{ClusterId, GroupName, NodeId, Operation, OperationId, Span, Tick, Timings};
+use std::collections::BTreeSet;
+
+/// More than this in one seed is a loop without end.
+const HAPPENINGS_MAX: u64 = 50_000_000;
+/// A core that wants to be woken at once has to wait so long.
+const WAKE_MIN: u64 = 1_000;
+
+/// A frame on its way.
+#[derive(Debug)]
+pub struct Flight {
+    /// The sender, from 0, and its life's start number.
+    pub from: (u8, u64),
+    /// The receiver, from 0, and the life it is sealed for.
+    pub to: (u8, u64),
+    /// The network.
+    pub network: u8,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// What can be going to happen. Hosts count from 0; `start` names a life, `boot` a boot that it is meant for.
+#[derive(Debug)]
+pub enum Happening {
+    /// A frame arrives.
+    Arrives(Flight),
+    /// A core's own timer.
+    Wakes { host: u8, start: u64 },
+    /// A daemon is told something by its own host.
+    Hears { host: u8, start: u64, input: Box<Input> },
+    /// A lease end reaches the deadman.
+    Feeds { host: u8, start: u64, until: Tick },
+    /// A record is durable, or not.
+    Lands { host: u8, start: u64, generation: u32 },
+    /// An operation reaches its driver.
+    Begins { host: u8, start: u64, operation: Box<Operation> },
+    /// A probe or monitor ends.
+    Looked { host: u8, boot: u64, start: u64, index: usize, operation: Box<Operation>, after: Span },
+    /// A start, stop or kill ends.
+    Over { host: u8, boot: u64, start: u64, index: usize, id: OperationId },
+    /// An application writes to the shared disk.
+    Writes { host: u8, boot: u64, index: usize, serial: u32 },
+    /// The deadman looks at what is held.
+    DeadmanLooks { host: u8, boot: u64 },
+    /// The deadman's kill of one resource takes effect.
+    DeadmanKills { host: u8, boot: u64, index: usize },
+    /// A host gets power.
+    PowersOn { host: u8, boot: u64 },
+    /// A daemon is started, unless one runs.
+    DaemonStarts { host: u8, boot: u64 },
+    /// A stopped daemon runs again.
+    Resumes { host: u8, number: u64 },
+    /// A frozen host runs again.
+    Thaws { host: u8, since: u64 },
+    /// A planned fault.
+    Strikes(usize),
+    /// The end of one.
+    Lifts { strike: usize, host: u8 },
+    /// The end of all.
+    Heals,
+    /// Everybody should be well now.
+    Healed { tries: u32 },
+    /// What operators brought offline is wanted online.
+    AsksOnline,
+    /// The end.
+    Ends,
+}
+
+impl Happening {
+    /// The host that cannot take it while it stands still.
+    fn host(&self) -> Option<usize> {
+        match self {
+            Happening::Arrives(flight) => Some(flight.to.0 as usize),
+            Happening::Wakes { host, .. }
+            | Happening::Hears { host, .. }
+            | Happening::Feeds { host, .. }
+            | Happening::Lands { host, .. }
+            | Happening::Begins { host, .. }
+            | Happening::Looked { host, .. }
+            | Happening::Over { host, .. }
+            | Happening::Writes { host, .. }
+            | Happening::DeadmanLooks { host, .. }
+            | Happening::DeadmanKills { host, .. }
+            | Happening::DaemonStarts { host, .. }
+            | Happening::Resumes { host, .. } => Some(*host as usize),
+            Happening::PowersOn { .. }
+            | Happening::Thaws { .. }
+            | Happening::Strikes(_)
+            | Happening::Lifts { .. }
+            | Happening::Heals
+            | Happening::Healed { .. }
+            | Happening::AsksOnline
+            | Happening::Ends => None,
+        }
+    }
+}
+
+/// When what part of a seed begins, on the global clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phases {
+    /// Faults strike from here …
+    pub warm: u64,
+    /// … to here; then everything heals.
+    pub heal: u64,
+    /// From healing to where all is said to be well: longer than any operation or boot takes.
+    pub rest: Span,
+    /// From there to the end.
+    pub quiet: Span,
+}
+
+impl Phases {
+    /// For these timings: at least a minute of faults.
+    pub fn of(setting: &Setting) -> Phases {
+        let (timings, terms) = (setting.timings(), setting.terms());
+        let warm = Span::from_secs(3) + timings.detect() * 5;
+        let faults = Span::from_secs(60).max(timings.detect() * 75);
+        let rest = Span::from_secs(6) + timings.takeover_wait() * 2;
+        let quiet = terms.settle() + timings.takeover_wait() + Span::from_secs(8);
+        Phases { warm: warm.0, heal: warm.0 + faults.0, rest, quiet }
+    }
+}
+
+/// The world.
+pub struct World<F: Factory> {
+    pub(crate) factory: F,
+    pub(crate) setting: Setting,
+    pub(crate) timings: Timings,
+    pub(crate) cluster: ClusterId,
+    pub(crate) phases: Phases,
+    pub(crate) now: u64,
+    pub(crate) queue: Queue<Happening>,
+    pub(crate) hosts: Vec<Host<F::Node>>,
+    pub(crate) net: Net,
+    pub(crate) sessions: Sessions,
+    pub(crate) strikes: Vec<Strike>,
+    pub(crate) clocks: Random,
+    pub(crate) targets: Random,
+    pub(crate) workload: Random,
+    pub(crate) healing: bool,
+    pub(crate) requests: u64,
+    pub(crate) excused: BTreeSet<GroupName>,
+    pub(crate) seen: Vec<What>,
+    effects: Vec<Effect>,
+    oracle: Oracle,
+    /// What is counted.
+    pub census: Census,
+    /// What is kept.
+    pub trace: Trace,
+    violation: Option<Violation>,
+    over: bool,
+}
+
+impl<F: Factory> World<F> {
+    /// The world of this seed.
+    pub fn new(factory: F, seed: u64, course: Course, trace: Trace) -> World<F> {
+        let Course { lite, mode, judge } = course;
+        let setting = Setting::draw(seed, lite);
+        let phases = Phases::of(&setting);
+        let strikes = Planner::new(seed, &setting).draw(mode, phases.warm, phases.heal);
+        let terms = setting.terms();
+        let oracle = match mode {
+            Mode::Swarm => Oracle::safety(&terms),
+            Mode::Freeze => Oracle::beyond_class(&terms),
+        };
+        let live = factory.is_live() && judge == Judge::All;
+        let oracle = if live { oracle.with_liveness(&terms) } else { oracle };
+        World::with(factory, seed, setting, strikes, oracle, trace)
+    }
+
+    /// A world in which just these strikes happen, before just this oracle.
+    pub fn with(
+        factory: F,
+        seed: u64,
+        setting: Setting,
+        strikes: Vec<Strike>,
+        oracle: Oracle,
+        trace: Trace,
+    ) -> World<F> {
+        let mut clocks = Random::new(seed, Stream::Clock);
+        let ledger = factory.first_ledger(&setting);
+        let host = |node: NodeId| crate::power::new_host(seed, node, &setting, ledger.clone(), &mut clocks);
+        let hosts = setting.node_ids().map(host).collect();
+        let mut world = World {
+            timings: setting.timings(),
+            cluster: ClusterId(clocks.bytes()),
+            phases: Phases::of(&setting),
+            now: 0,
+            queue: Queue::default(),
+            hosts,
+            net: Net::new(seed, setting.nodes, setting.networks),
+            sessions: Sessions::new(setting.nodes),
+            strikes,
+            clocks,
+            targets: Random::new(seed, Stream::Targets),
+            workload: Random::new(seed, Stream::Workload),
+            healing: false,
+            requests: 0,
+            excused: BTreeSet::new(),
+            seen: Vec::new(),
+            effects: Vec::new(),
+            oracle,
+            census: Census::default(),
+            trace,
+            violation: None,
+            over: false,
+            factory,
+            setting,
+        };
+        world.schedule();
+        world
+    }
+
+    /// Everybody boots within half a second; the strikes come as planned; then all heals.
+    fn schedule(&mut self) {
+        for host in 0..self.hosts.len() {
+            let at = self.clocks.below(Span::from_millis(500).0);
+            self.queue.push(at, Happening::PowersOn { host: host as u8, boot: 0 });
+        }
+        for (index, strike) in self.strikes.iter().enumerate() {
+            self.queue.push(strike.at, Happening::Strikes(index));
+        }
+        self.queue.push(self.phases.heal, Happening::Heals);
+    }
+
+    /// Runs to the end, or to the first violation.
+    pub fn run(&mut self) -> Result<(), Violation> {
+        let mut left = HAPPENINGS_MAX;
+        while !self.over && self.violation.is_none() {
+            let Some((at, happening)) = self.queue.pop() else { break };
+            self.now = at;
+            self.happen(happening);
+            left -= 1;
+            if left == 0 {
+                self.object("BOUNDED", format!("{HAPPENINGS_MAX} things happened and no end is in sight"));
+            }
+        }
+        let end = GlobalTime(self.now);
+        match self.violation.take() {
+            Some(violation) => Err(violation),
+            None => self.oracle.finish(end),
+        }
+    }
+
+    /// How long it has run.
+    pub fn elapsed(&self) -> Span {
+        Span(self.now)
+    }
+
+    pub(crate) fn object(&mut self, property: &'static str, words: String) {
+        self.violation.get_or_insert(Violation { property, words, at: GlobalTime(self.now) });
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        if let Some(host) = happening.host()
+            && let Some(ice) = &mut self.hosts[host].ice
+        {
+            ice.waiting.push(happening);
+            return;
+        }
+        match happening {
+            Happening::Arrives(flight) => self.arrives(flight),
+            Happening::Wakes { host, start } => self.wakes(host as usize, start),
+            Happening::Hears { host, start, input } => self.hears(host as usize, start, *input),
+            Happening::Feeds { host, start, until } => self.feeds(host as usize, start, until),
+            Happening::Lands { host, start, generation } => self.lands(host as usize, start, generation),
+            Happening::Begins { host, start, operation } => self.begins(host as usize, start, *operation),
+            Happening::Looked { host, boot, start, index, operation, after } => {
+                self.looked((host as usize, boot), start, index, &operation, after);
+            }
+            Happening::Over { host, boot, start, index, id } => {
+                self.over((host as usize, boot), start, index, id);
+            }
+            Happening::Writes { host, boot, index, serial } => {
+                self.writes((host as usize, boot), index, serial)
+            }
+            Happening::DeadmanLooks { host, boot } => self.deadman_looks(host as usize, boot),
+            Happening::DeadmanKills { host, boot, index } => self.deadman_kills((host as usize, boot), index),
+            Happening::PowersOn { host, boot } => self.powers_on(host as usize, boot),
+            Happening::DaemonStarts { host, boot } => self.daemon_starts(host as usize, boot),
+            Happening::Resumes { host, number } => self.resumes(host as usize, number),
+            Happening::Thaws { host, since } => self.thaws(host as usize, since),
+            Happening::Strikes(index) => self.strikes(index),
+            Happening::Lifts { strike, host } => self.lifts(strike, host as usize),
+            Happening::Heals => self.heals(),
+            Happening::Healed { tries } => self.healed(tries),
+            Happening::AsksOnline => self.asks_online(),
+            Happening::Ends => self.over = true,
+        }
+    }
+
+    /// Something happens `after` from now.
+    pub(crate) fn later(&mut self, after: Span, happening: Happening) {
+        self.queue.push(self.now + after.0, happening);
+    }
+
+    /// Shows the oracle what happened on a host.
+    pub(crate) fn tell(&mut self, host: usize, what: What) {
+        let event = Event { at: GlobalTime(self.now), life: self.hosts[host].life(), what };
+        self.census.see(&event);
+        if self.violation.is_none() {
+            self.violation = self.oracle.see(&event).err();
+        }
+        self.trace.event(event);
+    }
+
+    /// Shows the oracle what an observer saw of a host's resources.
+    pub(crate) fn tell_seen(&mut self, host: usize) {
+        let mut seen = std::mem::take(&mut self.seen);
+        seen.drain(..).for_each(|what| self.tell(host, what));
+        self.seen = seen;
+    }
+
+    /// Gives an input to a daemon that runs, and carries out what it asks for.
+    pub(crate) fn step(&mut self, host: usize, input: Input) {
+        let Host { daemon: Some(daemon), clock, .. } = &mut self.hosts[host] else { return };
+        daemon.core.step(clock.local(self.now), input, &mut self.effects);
+        self.carry_out_all(host);
+        self.set_alarm(host);
+    }
+
+    /// Carries out what a core has just asked for.
+    pub(crate) fn carry_out_all(&mut self, host: usize) {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            self.carry_out(host, effect);
+        }
+        self.effects = effects;
+    }
+
+    /// A new core, which may ask for something at once.
+    pub(crate) fn make_core(&mut self, birth: phalanx_node::Birth) -> F::Node {
+        self.factory.born(birth, &mut self.effects)
+    }
+
+    /// Sees to it that the daemon is woken no later than it wants.
+    pub(crate) fn set_alarm(&mut self, host: usize) {
+        let Host { daemon: Some(daemon), clock, .. } = &mut self.hosts[host] else { return };
+        let wake = daemon.core.wake_at();
+        if wake == daemon.wake && daemon.wake_due != u64::MAX {
+            return;
+        }
+        daemon.wake = wake;
+        let due = clock.global(wake).max(self.now + WAKE_MIN);
+        if wake != Tick::NEVER && due < daemon.wake_due {
+            daemon.wake_due = due;
+            let start = daemon.life.start;
+            self.queue.push(due, Happening::Wakes { host: host as u8, start });
+        }
+    }
+
+    fn wakes(&mut self, host: usize, start: u64) {
+        let now = self.now;
+        let local = self.hosts[host].clock.local(now);
+        let Some(daemon) = self.hosts[host].living(start).filter(|daemon| daemon.stopped.is_none()) else {
+            return;
+        };
+        if daemon.wake_due <= now {
+            daemon.wake_due = u64::MAX;
+        }
+        match daemon.core.wake_at() <= local {
+            true => self.step(host, Input::Wake),
+            false => self.set_alarm(host),
+        }
+    }
+}
