@@ -121,7 +121,7 @@ const STUBBORN: &str = "trap '' TERM; touch ready; while :; do sleep 1000; done"
 fn a_daemon_that_dies_has_its_groups_ended_in_order() {
     with_stage(|mut stage| {
         let _process = stage.run(OBEDIENT);
-        let until = stage.guard_for(1_000, 800);
+        let until = stage.guard_for(3_000, 2_800);
         let Stage { daemon, .. } = stage;
         drop(daemon);
         let stage = Stage { daemon: connect_silently(), ..stage };
@@ -145,7 +145,7 @@ fn connect_silently() -> Lifeline {
 fn one_that_does_not_end_when_asked_is_killed() {
     with_stage(|mut stage| {
         let _process = stage.run(STUBBORN);
-        stage.guard_for(1_000, 800);
+        stage.guard_for(3_000, 2_800);
         stage.daemon = connect_silently();
         stage.check_stood_down();
     });
@@ -155,7 +155,7 @@ fn one_that_does_not_end_when_asked_is_killed() {
 fn a_daemon_that_falls_silent_has_its_groups_killed() {
     with_stage(|mut stage| {
         let _process = stage.run(OBEDIENT);
-        stage.guard_for(1_000, 800);
+        stage.guard_for(2_500, 2_000);
         stage.check_stood_down();
         assert!(!Path::new("/mnt/asked").exists(), "there was no time to ask");
         assert!(
@@ -187,14 +187,14 @@ fn what_cannot_be_let_go_of_takes_the_host_down_at_the_lease_end_and_not_before(
 fn a_daemon_that_feeds_keeps_its_groups() {
     with_stage(|mut stage| {
         let mut process = stage.run(OBEDIENT);
-        stage.guard_for(300, 200);
-        let end = soon(1_500);
+        stage.guard_for(1_500, 200);
+        let end = soon(2_500);
         while now() < end {
-            stage.daemon.feed(soon(300), Span::from_millis(200)).unwrap();
+            stage.daemon.feed(soon(1_500), Span::from_millis(200)).unwrap();
         }
         assert!(process.wait(now()).is_none(), "it was ended although its lease ran");
         stage.daemon.drop_group("shop".parse().unwrap()).unwrap();
-        eventually("the lease is over", || now() > end + Span::from_millis(400));
+        eventually("the lease is over", || now() > end + Span::from_millis(1_600));
         assert!(process.wait(now()).is_none(), "it was ended although it was dropped");
     });
 }
