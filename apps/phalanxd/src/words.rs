@@ -3,8 +3,11 @@
 use phalanx_api::Level;
 use phalanx_events::{ManagerNote, MembershipNote, Note};
 use phalanx_model::Cluster;
-use phalanx_types::{Incarnation, NetworkId, NodeId, PathId, Verb, View};
-use std::collections::BTreeMap;
+use phalanx_types::{GroupName, Incarnation, NetworkId, NodeId, PathId, Span, Verb, View};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A path that goes down after a shorter silence than this is still heard; the peer does not hear us.
+const UNHEARD: Span = Span::from_millis(20);
 
 /// What nodes and networks are called.
 pub struct Names {
@@ -81,9 +84,11 @@ fn membership_level(note: &MembershipNote) -> Level {
 fn manager_level(note: &ManagerNote) -> Level {
     use ManagerNote as N;
     match note {
-        N::PlanProposed { .. } | N::StepBegun { .. } | N::RequestBegun { .. } | N::PlanRefused { .. } => {
-            Level::Debug
-        }
+        N::PlanProposed { .. }
+        | N::StepBegun { .. }
+        | N::RequestBegun { .. }
+        | N::PlanRefused { .. }
+        | N::InStep { .. } => Level::Debug,
         N::Probed { .. }
         | N::Readopted { .. }
         | N::GroupChanged { .. }
@@ -102,7 +107,7 @@ fn manager_level(note: &ManagerNote) -> Level {
         | N::RestartedInPlace { .. }
         | N::RestartsExhausted { .. }
         | N::LettingGo { .. } => Level::Warn,
-        N::PlanDiverged { .. } => Level::Error,
+        N::PlanDiverged { .. } | N::StateDiverged { .. } => Level::Error,
     }
 }
 
@@ -120,6 +125,9 @@ fn membership(note: &MembershipNote, names: &Names) -> String {
         N::PathUp { peer, path } => {
             format!("path to {} over {} works both ways", names.node(*peer), names.path(*path))
         }
+        N::PathDown { peer, path, silent } if *silent < UNHEARD => {
+            format!("{} no longer hears this node over {}", names.node(*peer), names.path(*path))
+        }
         N::PathDown { peer, path, silent } => {
             format!("path to {} over {} silent for {silent}", names.node(*peer), names.path(*path))
         }
@@ -127,6 +135,9 @@ fn membership(note: &MembershipNote, names: &Names) -> String {
             format!("nobody heard on {}: own adapter suspected", names.network(*network))
         }
         N::PeerUp { life } => format!("{} is reached", names.life(*life)),
+        N::PeerDown { life, silent } if *silent < UNHEARD => {
+            format!("{} is down: it no longer hears this node", names.life(*life))
+        }
         N::PeerDown { life, silent } => {
             format!("{} is down: all its paths silent for {silent}", names.life(*life))
         }
@@ -168,10 +179,7 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         N::GroupChanged { group, epoch, from, to, cause } => {
             format!("{group}: {from} -> {to}, epoch {epoch}: {cause}")
         }
-        N::PlanProposed { plan, groups } => {
-            let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
-            format!("plan {} proposed for {}", short(plan), groups.join(", "))
-        }
+        N::PlanProposed { plan, groups } => format!("plan {} proposed for {}", short(plan), listed(groups)),
         N::PlanAgreed { plan, steps, .. } => format!("plan {} agreed: {}", short(plan), steps.join("; ")),
         N::PlanRefused { cause } => format!("plan refused: {cause}"),
         N::PlanDiverged { theirs, ours } => {
@@ -207,10 +215,18 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         }
         N::RequestBegun { asked, .. } => format!("request: {asked}"),
         N::RequestEnded { reply, .. } => format!("request ended: {reply}"),
+        N::InStep { view, .. } => format!("in step with view {view}"),
+        N::StateDiverged { groups, .. } => {
+            format!("states differ: {} left alone; report this defect", listed(groups))
+        }
         N::StateAdopted { from, .. } => format!("state taken over from {}", names.node(*from)),
         N::Activated { version, .. } => format!("configuration version {version} is active"),
         N::ShutdownBegun => "shutting down: groups go elsewhere first".into(),
     }
+}
+
+fn listed(groups: &BTreeSet<GroupName>) -> String {
+    groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn short(digest: &phalanx_types::Digest) -> String {
