@@ -35,8 +35,9 @@ impl Names {
         self.nodes.get(&node).cloned().unwrap_or_else(|| node.to_string())
     }
 
+    /// Which life it is stands in the data of the note.
     fn life(&self, life: Incarnation) -> String {
-        format!("{} (life {})", self.node(life.node), life.start)
+        self.node(life.node)
     }
 
     fn network(&self, network: NetworkId) -> String {
