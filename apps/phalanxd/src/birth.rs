@@ -38,8 +38,7 @@ impl Cradle {
         let me = dir.begin_life(&identity)?;
         let stored =
             Stored { view_counter_max: limits.view_counter_max, lease_max: limits.lease_max, ledger };
-        let birth =
-            Birth { cluster: identity.cluster, me, boot, stored, now: now(), plot: Plot::default() };
+        let birth = Birth { cluster: identity.cluster, me, boot, stored, now: now(), plot: Plot::default() };
         let seal = SealIdentity {
             cluster: identity.cluster,
             key_epoch: secret.key_epoch,
@@ -72,8 +71,8 @@ fn active(ledger: &[u8]) -> Result<(String, Arc<Cluster>), Unborn> {
 }
 
 fn boot_id(path: &Path) -> Result<BootId, StartError> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| StartError::BootId(path.to_owned(), error.to_string()))?;
+    let text =
+        fs::read_to_string(path).map_err(|error| StartError::BootId(path.to_owned(), error.to_string()))?;
     let id = hex::parse(&text).ok_or_else(|| "it is not 32 hexadecimal digits".to_owned());
     id.map(BootId).map_err(|why| StartError::BootId(path.to_owned(), why))
 }

@@ -3,6 +3,7 @@
 //! Nothing here waits, reads or writes a file, or talks to a terminal.
 
 use crate::birth::{Cradle, unborn};
+use crate::door;
 use crate::error::StartError;
 use crate::guard::Guard;
 use crate::hands::{self, Hands};
@@ -14,7 +15,6 @@ use crate::scribe::Scribe;
 use crate::settings::Settings;
 use crate::wait::{Wait, Woken};
 use crate::words::Names;
-use crate::door;
 use phalanx_api::{Answer, Ask, Asked, ClientId, Server, Told, socket};
 use phalanx_conduct::{Reply, Request};
 use phalanx_events::{ManagerNote, Note};
@@ -79,8 +79,7 @@ impl Daemon {
         let permits = Permits::none();
         let guard = Guard::begin(settings.deadman_socket(), post.clone())?;
         let name = cradle.identity.name.to_string();
-        let hands =
-            Hands::new(settings, cgroup, name, Arc::clone(&permits), guard.clone(), post.clone())?;
+        let hands = Hands::new(settings, cgroup, name, Arc::clone(&permits), guard.clone(), post.clone())?;
         let keeper = Keeper::begin(cradle.dir, post)?;
         scribe.remark(Remark::Started { life: me, version: env!("CARGO_PKG_VERSION") });
         let realtime = become_realtime(&mut scribe);

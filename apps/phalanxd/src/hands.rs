@@ -74,7 +74,10 @@ impl Hands {
         let then = move |guarded: Result<(), String>| match guarded {
             Ok(()) => drivers.run(operation, cluster),
             Err(why) => {
-                post.input(Input::Operated { id, result: OperationResult::Failed(format!("not started: {why}")) });
+                post.input(Input::Operated {
+                    id,
+                    result: OperationResult::Failed(format!("not started: {why}")),
+                });
             }
         };
         self.guard.hold(hold, Box::new(then));

@@ -66,10 +66,7 @@ pub fn outlook(cluster: &Cluster, standing: &Standing, daemon: DaemonStatus, sta
         timing: cluster.timing,
         primary: standing.primary,
         confirmed: standing.confirmed,
-        class: Class {
-            name: "process",
-            does_not_cover: "a host that is frozen as a whole and thawed",
-        },
+        class: Class { name: "process", does_not_cover: "a host that is frozen as a whole and thawed" },
         takeover_wait: timings.takeover_wait(),
         daemon,
         status,

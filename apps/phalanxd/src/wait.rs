@@ -43,8 +43,7 @@ impl Wait {
     /// Waits for an inbox and for signals; for paths see [`Wait::watch`].
     pub fn new(inbox: impl AsFd, signals: impl AsFd) -> io::Result<Wait> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let timer =
-            timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         epoll::add(&epoll, inbox, EventData::new_u64(INBOX), EventFlags::IN)?;
         epoll::add(&epoll, signals, EventData::new_u64(SIGNAL), EventFlags::IN)?;
         epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;

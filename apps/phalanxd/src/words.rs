@@ -81,9 +81,11 @@ fn membership_level(note: &MembershipNote) -> Level {
 fn manager_level(note: &ManagerNote) -> Level {
     use ManagerNote as N;
     match note {
-        N::PlanProposed { .. } | N::StepBegun { .. } | N::RequestBegun { .. } | N::PlanRefused { .. } => {
-            Level::Debug
-        }
+        N::PlanProposed { .. }
+        | N::InStep { .. }
+        | N::StepBegun { .. }
+        | N::RequestBegun { .. }
+        | N::PlanRefused { .. } => Level::Debug,
         N::Probed { .. }
         | N::Readopted { .. }
         | N::GroupChanged { .. }
@@ -102,7 +104,7 @@ fn manager_level(note: &ManagerNote) -> Level {
         | N::RestartedInPlace { .. }
         | N::RestartsExhausted { .. }
         | N::LettingGo { .. } => Level::Warn,
-        N::PlanDiverged { .. } => Level::Error,
+        N::PlanDiverged { .. } | N::StateDiverged { .. } => Level::Error,
     }
 }
 
@@ -177,6 +179,15 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         N::PlanDiverged { theirs, ours } => {
             format!("plans differ, {} here and {} there: groups left as they are", short(ours), short(theirs))
         }
+        N::StateDiverged { groups, ours } => {
+            let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
+            format!(
+                "state differs from the others' ({} here): {} left as they are",
+                short(ours),
+                groups.join(", ")
+            )
+        }
+        N::InStep { view, state } => format!("in step with view {view}, state {}", short(state)),
         N::PlanVoided { group, cause } => format!("{group}: plan ended before its goal: {cause}"),
         N::PlanFinished { group, outcome } => format!("{group}: plan finished: {outcome}"),
         N::StandingStill { group, reason } => format!("{group}: nothing is done: {reason}"),
