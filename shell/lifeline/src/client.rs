@@ -1,9 +1,10 @@
 //! The daemon's end: each call asks, waits for the answer, and gives up in time.
 
 use crate::message::{Hold, MESSAGE_BYTES_MAX, Packet, Reply, Request, TooLarge, decode, encode};
+use crate::peer::{ROOT, peer_user};
 use phalanx_types::{GroupName, Span, Tick};
 use rustix::io::Errno;
-use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_peercred};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
     socket_with,
@@ -51,9 +52,9 @@ impl Lifeline {
         set_socket_timeout(&socket, Timeout::Recv, patience)?;
         set_socket_timeout(&socket, Timeout::Send, patience)?;
         connect(&socket, &SocketAddrUnix::new(path)?)?;
-        let user = socket_peercred(&socket)?.uid;
-        if !user.is_root() && user != geteuid() {
-            return Err(LifelineError::Stranger { user: user.as_raw() });
+        let user = peer_user(&socket)?;
+        if user != ROOT && user != geteuid().as_raw() {
+            return Err(LifelineError::Stranger { user });
         }
         Ok(Lifeline { socket, sequence: 0, buffer: vec![0; MESSAGE_BYTES_MAX] })
     }
@@ -135,6 +136,7 @@ impl fmt::Display for LifelineError {
             LifelineError::Gone(Errno::NOENT | Errno::CONNREFUSED) => {
                 f.write_str("the deadman is not running")
             }
+            LifelineError::Gone(Errno::PIPE | Errno::CONNRESET) => f.write_str("the deadman is gone"),
             LifelineError::Gone(errno) => write!(f, "the deadman is gone: {errno}"),
             LifelineError::Stranger { user } => {
                 write!(f, "what answers in the deadman's place is not root's, but user {user}'s")

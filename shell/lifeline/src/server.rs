@@ -1,8 +1,8 @@
 //! The deadman's end. Never blocks, and takes no memory for a feed.
 
 use crate::message::{Packet, Reply, Request, decode, encode};
+use crate::peer::peer_user;
 use rustix::io::Errno;
-use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect,
     listen, recv, send, socket_with,
@@ -63,7 +63,7 @@ impl Listener {
     pub fn accept(&self) -> io::Result<Option<Connection>> {
         match accept_with(&self.socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
             Ok(socket) => {
-                let is_ours = socket_peercred(&socket)?.uid == geteuid();
+                let is_ours = peer_user(&socket)? == geteuid().as_raw();
                 Ok(is_ours.then_some(Connection { socket }))
             }
             Err(Errno::AGAIN | Errno::CONNABORTED | Errno::INTR) => Ok(None),
