@@ -17,11 +17,11 @@ const LIMITS: &str = "limits";
 const LEDGER: &str = "ledger";
 const KEY: &str = "key";
 
-/// A state directory that is held: nobody else has it until this is dropped.
+/// A state directory. One that was opened is held: nobody else has it until this is dropped.
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    _lock: OwnedFd,
+    _lock: Option<OwnedFd>,
 }
 
 /// Why a state directory cannot be used. Nothing was changed.
@@ -69,13 +69,21 @@ impl StateDir {
         StateDir::lock(path)
     }
 
+    /// Looks into the directory of a node that may be running; nothing may be written.
+    pub fn look(path: &Path) -> Result<StateDir, StateError> {
+        match path.join(IDENTITY).exists() {
+            true => Ok(StateDir { path: path.to_owned(), _lock: None }),
+            false => Err(StateError::Empty(path.to_owned())),
+        }
+    }
+
     fn lock(path: &Path) -> Result<StateDir, StateError> {
         let open =
             rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
         let directory = open.map_err(|error| FileError::io(path, error.into()))?;
         flock(&directory, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| StateError::Locked(path.to_owned()))?;
-        Ok(StateDir { path: path.to_owned(), _lock: directory })
+        Ok(StateDir { path: path.to_owned(), _lock: Some(directory) })
     }
 
     /// Who the node is.

@@ -1,0 +1,230 @@
+//! The grammar: `phalanx NOUN VERB [NAME…]`. Its help is a golden file.
+
+use clap::{Args, Parser, Subcommand};
+use phalanx_types::{GroupName, NodeName};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 bad input, 3 refused by the state of things, 4 outcome unknown";
+
+/// Controls a Phalanx cluster from one of its nodes.
+#[derive(Debug, Parser)]
+#[command(name = "phalanx", version, after_help = EXIT_CODES, disable_help_subcommand = true, max_term_width = 100)]
+pub struct Cli {
+    /// What it is about.
+    #[command(subcommand)]
+    pub noun: Noun,
+    /// Print JSON, with its `schema`
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where the daemon's socket is
+    #[arg(long, global = true, value_name = "DIR", env = "PHALANX_RUN_DIR", default_value = "/run/phalanx")]
+    pub run_dir: PathBuf,
+}
+
+/// What a command is about.
+#[derive(Debug, Subcommand)]
+pub enum Noun {
+    /// Show the cluster, its nodes and its groups
+    Status(StatusArgs),
+    /// Make a cluster file the active configuration, on all nodes or on none
+    Apply(ApplyArgs),
+    /// Make a cluster, join one, show it
+    #[command(subcommand)]
+    Cluster(ClusterVerb),
+    /// List the groups, or change what one shall do
+    Group(GroupArgs),
+    /// List the nodes, or stop this one
+    Node(NodeArgs),
+    /// Show what happened
+    Events(EventsArgs),
+    /// Say why things are as they are, or what became of one event
+    Explain(ExplainArgs),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages
+    Man {
+        /// Where to
+        #[arg(default_value = ".")]
+        directory: PathBuf,
+    },
+}
+
+/// How a change is waited for.
+#[derive(Args, Clone, Debug)]
+pub struct Waiting {
+    /// Wait no longer than this for the end; what was begun goes on
+    #[arg(long, value_name = "SPAN", default_value = "10m", value_parser = span)]
+    pub timeout: std::time::Duration,
+    /// Do not wait for the end
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Args, Debug)]
+pub struct StatusArgs {
+    /// Show it again every second, until interrupted
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// Arguments of `apply`.
+#[derive(Args, Debug)]
+pub struct ApplyArgs {
+    /// The cluster file
+    pub file: PathBuf,
+    /// How it is waited for.
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// Verbs of `cluster`.
+#[derive(Debug, Subcommand)]
+pub enum ClusterVerb {
+    /// Make a new cluster, and this host its first node
+    Create {
+        /// The cluster file
+        file: PathBuf,
+        /// Which node of the file this host is
+        #[arg(long, value_name = "NAME")]
+        node: NodeName,
+        /// Where to write the invitation for the other nodes [default: NAME.invitation]
+        #[arg(long, value_name = "FILE")]
+        invitation: Option<PathBuf>,
+        /// Where this node is to live
+        #[arg(long, value_name = "DIR", default_value = "/var/lib/phalanx")]
+        state_dir: PathBuf,
+    },
+    /// Make this host a node of the cluster that wrote an invitation
+    Join {
+        /// The invitation
+        invitation: PathBuf,
+        /// Which node of the cluster this host is
+        #[arg(long, value_name = "NAME")]
+        node: NodeName,
+        /// Where this node is to live
+        #[arg(long, value_name = "DIR", default_value = "/var/lib/phalanx")]
+        state_dir: PathBuf,
+    },
+    /// Write an invitation: whoever has it can join
+    Invite {
+        /// Where to
+        file: PathBuf,
+        /// Where this node lives
+        #[arg(long, value_name = "DIR", default_value = "/var/lib/phalanx")]
+        state_dir: PathBuf,
+    },
+    /// Print the active cluster file
+    Show,
+    /// The cluster's key
+    #[command(subcommand)]
+    Key(KeyVerb),
+}
+
+/// Verbs of `cluster key`.
+#[derive(Debug, Subcommand)]
+pub enum KeyVerb {
+    /// Print the key's fingerprint, the same on all nodes; never the key
+    Show {
+        /// Where this node lives
+        #[arg(long, value_name = "DIR", default_value = "/var/lib/phalanx")]
+        state_dir: PathBuf,
+    },
+}
+
+/// Arguments of `group`.
+#[derive(Args, Debug)]
+pub struct GroupArgs {
+    /// What to do; without it the groups are listed.
+    #[command(subcommand)]
+    pub verb: Option<GroupVerb>,
+}
+
+/// Verbs of `group`.
+#[derive(Debug, Subcommand)]
+pub enum GroupVerb {
+    /// Bring a group online where its policies want it
+    Online {
+        /// The group
+        group: GroupName,
+        /// How it is waited for.
+        #[command(flatten)]
+        waiting: Waiting,
+    },
+    /// Bring a group offline, until it is asked online again
+    Offline {
+        /// The group
+        group: GroupName,
+        /// How it is waited for.
+        #[command(flatten)]
+        waiting: Waiting,
+    },
+    /// Move a group to a node, where it stays until it is restored
+    Move {
+        /// The group
+        group: GroupName,
+        /// The node
+        #[arg(long, value_name = "NODE", required_unless_present = "restore", conflicts_with = "restore")]
+        to: Option<NodeName>,
+        /// Let its policies decide again where it runs
+        #[arg(long)]
+        restore: bool,
+        /// How it is waited for.
+        #[command(flatten)]
+        waiting: Waiting,
+    },
+}
+
+/// Arguments of `node`.
+#[derive(Args, Debug)]
+pub struct NodeArgs {
+    /// What to do; without it the nodes are listed.
+    #[command(subcommand)]
+    pub verb: Option<NodeVerb>,
+}
+
+/// Verbs of `node`.
+#[derive(Debug, Subcommand)]
+pub enum NodeVerb {
+    /// Move the groups of this node away, then end its daemon
+    Stop,
+}
+
+/// Arguments of `events`.
+#[derive(Args, Debug)]
+pub struct EventsArgs {
+    /// How many of the last events
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 50)]
+    pub last: usize,
+    /// Go on with what happens from now on, until interrupted
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Show decisions of every kind, too
+    #[arg(long)]
+    pub debug: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The event, by the number that `events` shows
+    pub number: Option<u64>,
+}
+
+/// Reads `500ms`, `10s`, `2m`, `1h`.
+fn span(text: &str) -> Result<std::time::Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let count: u64 = digits.parse().map_err(|_| "write for example 500ms, 10s or 2m".to_owned())?;
+    let millis = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("its unit is ms, s, m or h".into()),
+    };
+    Ok(std::time::Duration::from_millis(count.saturating_mul(millis)))
+}

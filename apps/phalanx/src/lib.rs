@@ -1,0 +1,52 @@
+//! The command line: what an operator types, and what it answers.
+//!
+//! Talks to the daemon of this host over its local socket, and makes the state directory of a new node. Results go to
+//! standard output, progress and errors to standard error; the exit code says how it ended. Never decides anything about
+//! a cluster.
+#![forbid(unsafe_code)]
+
+pub mod ask;
+pub mod change;
+pub mod cli;
+pub mod cluster;
+pub mod events;
+pub mod explain;
+pub mod fault;
+pub mod lists;
+pub mod manual;
+pub mod paint;
+pub mod status;
+pub mod table;
+pub mod view;
+
+use clap::Parser;
+use cli::{Cli, Noun};
+use fault::Fault;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the program with these arguments, its own name first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = Cli::parse_from(arguments);
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            fault.print(cli.json);
+            ExitCode::from(fault.exit as u8)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<(), Fault> {
+    match &cli.noun {
+        Noun::Status(args) => status::run(cli, args),
+        Noun::Apply(args) => change::apply(cli, args),
+        Noun::Cluster(verb) => cluster::run(cli, verb),
+        Noun::Group(group) => lists::group(cli, group),
+        Noun::Node(node) => lists::node(cli, node),
+        Noun::Events(args) => events::run(cli, args),
+        Noun::Explain(args) => explain::run(cli, args),
+        Noun::Completions { shell } => manual::completions(*shell),
+        Noun::Man { directory } => manual::pages(directory),
+    }
+}
