@@ -85,7 +85,10 @@ impl Client {
 }
 
 impl From<io::Error> for ClientError {
-    #[allow(clippy::wildcard_enum_match_arm, reason = "the kinds are the standard library's, and grow with it")]
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the kinds are the standard library's, and grow with it"
+    )]
     fn from(error: io::Error) -> ClientError {
         match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => ClientError::TimedOut,
