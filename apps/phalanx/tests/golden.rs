@@ -103,3 +103,16 @@ fn no_deadman_no_lease() {
         status["leaving"] = true.into();
     });
 }
+
+#[test]
+fn every_message_is_explained() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let explained = fs::read_to_string(root.join("docs/admin/messages.md")).unwrap();
+    for folder in ["apps/phalanx/src", "apps/phalanxd/src"] {
+        for file in fs::read_dir(root.join(folder)).unwrap() {
+            let source = fs::read_to_string(file.unwrap().path()).unwrap();
+            let ids = source.match_indices("PHX-").filter_map(|(at, _)| source.get(at..at + 8));
+            ids.for_each(|id| assert!(explained.contains(&format!("| {id} |")), "{id} is not in messages.md"));
+        }
+    }
+}

@@ -60,7 +60,7 @@ impl Guard {
         Ok(Guard { orders })
     }
 
-    /// Tells the deadman a lease end; the inbox hears whether it knows.
+    /// Tells the deadman a lease end; the inbox hears when it has accepted it.
     pub fn feed(&self, until: Tick, stop_budget: Span) {
         self.order(Order::Feed { until, stop_budget });
     }
@@ -98,10 +98,7 @@ impl Desk {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Feed { until, stop_budget } => {
-                let fed = self.with(|lifeline| lifeline.feed(until, stop_budget));
-                self.post.input(if fed.is_ok() { Input::Fed { until } } else { Input::Unfed });
-            }
+            Order::Feed { until, stop_budget } => self.feed(until, stop_budget),
             Order::Hold { hold, then } => {
                 self.holds.insert(hold.group.clone(), hold.clone());
                 then(self.with(|lifeline| lifeline.hold(hold)));
@@ -111,6 +108,14 @@ impl Desk {
                 // A deadman that still guards what is no longer there finds nothing to stop.
                 let _ = self.with(|lifeline| lifeline.drop_group(group));
             }
+        }
+    }
+
+    /// Only a lease end that the deadman accepted is answered. That it is gone was told when it went: to answer each feed
+    /// with that would have the core ask at once again, as fast as two real-time threads can.
+    fn feed(&mut self, until: Tick, stop_budget: Span) {
+        if self.with(|lifeline| lifeline.feed(until, stop_budget)).is_ok() {
+            self.post.input(Input::Fed { until });
         }
     }
 
