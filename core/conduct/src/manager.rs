@@ -216,6 +216,9 @@ impl Manager {
     ) {
         (self.now, self.standing) = (now, group.standing());
         let mut turn = Turn { now, group, out };
+        if self.sealed.get() {
+            self.each_agent(&mut turn, |agent, desk| agent.seal(desk));
+        }
         self.drive_agents(&mut turn);
         match input {
             ManagerInput::Wake | ManagerInput::StandingChanged => {}
@@ -263,7 +266,7 @@ impl Manager {
     /// rely on what the passport says. Call it only when one is written.
     pub fn passport(&self) -> Vec<u8> {
         self.sealed.set(true);
-        let claims = self.agents.iter().map(|(name, agent)| (name.clone(), agent.holding())).collect();
+        let claims = self.agents.iter().map(|(name, agent)| (name.clone(), agent.claim())).collect();
         let config = self.config.cluster.as_ref().map(|_| Digest::of(&self.config.blob));
         encode(&Papers { version: self.config.version, config, claims })
     }
@@ -324,6 +327,14 @@ impl Manager {
         let answer = self.agents.get_mut(name).map(|agent| act(agent, &mut desk));
         turn.out.extend(effects.into_iter().map(ManagerEffect::from));
         answer
+    }
+
+    /// Lets every agent act.
+    pub(crate) fn each_agent(&mut self, turn: &mut Turn<'_>, act: impl Fn(&mut Agent, &mut Desk<'_>)) {
+        let names: Vec<_> = self.agents.keys().cloned().collect();
+        for name in &names {
+            self.with_agent(turn, name, &act);
+        }
     }
 
     /// How long what an earlier life left running may stay without a lease of this life.

@@ -69,7 +69,7 @@ impl Manager {
         self.talk = ConfigTalk::Settled;
         self.reported.clear();
         self.planning.reset();
-        self.agents.values_mut().for_each(|agent| agent.revoke(turn.now));
+        self.each_agent(turn, |agent, desk| agent.revoke(desk));
         let membership = Box::new(membership);
         if !membership.view.primary {
             self.phase = Phase::Apart(membership);

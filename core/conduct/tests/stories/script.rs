@@ -43,7 +43,16 @@ fn obey(world: &mut World, command: &str, asked: u64) -> String {
 fn act(world: &mut World, words: &[&str], id: RequestId) -> Span {
     match words {
         ["start", "all"] => cluster::NODES.iter().for_each(|name| world.start(node(name))),
+        ["start", one, two, "and", "isolate", name, "after", millis, "ms"] => {
+            [one, two].into_iter().for_each(|name| world.start(node(name)));
+            world.run(Span::from_millis(millis.parse().unwrap()));
+            isolate(world, node(name));
+        }
         ["start", names @ ..] => names.iter().for_each(|name| world.start(node(name))),
+        ["crash", name, "and", "heal"] => {
+            world.crash(node(name));
+            world.heal();
+        }
         ["crash", name] => world.crash(node(name)),
         ["kill", "daemon", name] => world.kill_daemon(node(name)),
         ["kill", "daemon", name, "and", "restart", "it", "after", millis, "ms"] => {
@@ -57,11 +66,7 @@ fn act(world: &mut World, words: &[&str], id: RequestId) -> Span {
         }
         ["freeze", name] => world.freeze(node(name)),
         ["thaw", name] => world.thaw(node(name)),
-        ["isolate", name] => {
-            let alone = BTreeSet::from([node(name)]);
-            let rest = world.hosts.keys().copied().filter(|other| !alone.contains(other)).collect();
-            world.part(vec![alone, rest]);
-        }
+        ["isolate", name] => isolate(world, node(name)),
         ["heal"] => world.heal(),
         ["application", "of", group, "dies"] => world.application_dies(&named(group)),
         ["wait", seconds, "s"] => return Span::from_secs(seconds.parse().unwrap()),
@@ -83,6 +88,12 @@ fn act(world: &mut World, words: &[&str], id: RequestId) -> Span {
         other => panic!("no such command: {}", other.join(" ")),
     }
     AFTER_EACH
+}
+
+fn isolate(world: &mut World, node: NodeId) {
+    let alone = BTreeSet::from([node]);
+    let rest = world.hosts.keys().copied().filter(|other| *other != node).collect();
+    world.part(vec![alone, rest]);
 }
 
 fn ask(world: &mut World, at: NodeId, words: &[&str], id: RequestId) {

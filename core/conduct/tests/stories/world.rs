@@ -76,6 +76,8 @@ pub struct World {
     pub effects: Vec<(Tick, NodeId, ManagerEffect)>,
     /// Whether two owners are what the story is about.
     pub two_owners_expected: bool,
+    /// The newest acquisition of each group that began anything, and whose it is.
+    begun: BTreeMap<GroupName, (OwnershipEpoch, NodeId)>,
 }
 
 struct Port<'a> {
@@ -142,6 +144,7 @@ impl World {
             sequence: 0,
             effects: Vec::new(),
             two_owners_expected: false,
+            begun: BTreeMap::new(),
         }
     }
 
@@ -305,6 +308,7 @@ impl World {
             let standing = self.standing(node);
             assert!(permit.view == standing.view && self.now < permit.valid_until, "a permit is fresh");
             self.assert_one_owner(node, &operation.group);
+            self.assert_epochs_grow(node, &operation);
             self.host(node).starting.insert(operation.group.clone());
         }
         let life = self.hosts[&node].life;
@@ -320,6 +324,15 @@ impl World {
         if let (Some((other, _)), false) = (other, self.two_owners_expected) {
             panic!("ONE-OWNER: {} starts {group} while {} has it", name(node), name(*other));
         }
+    }
+
+    /// The epochs that a group's shared disk sees never fall, and each is one node's.
+    fn assert_epochs_grow(&mut self, node: NodeId, operation: &Operation) {
+        let mine = (operation.epoch, node);
+        let last = *self.begun.entry(operation.group.clone()).or_insert(mine);
+        let grows = last.0 < mine.0 || last == mine;
+        assert!(grows, "{} starts {} with {mine:?} after {last:?}", name(node), operation.group);
+        self.begun.insert(operation.group.clone(), mine);
     }
 
     fn happen(&mut self, key: (Tick, u64)) {
