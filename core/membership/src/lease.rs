@@ -17,25 +17,32 @@ pub(crate) struct Lease {
     asked: Tick,
     /// The end that the deadman accepted last.
     fed: Tick,
+    /// Something was granted since the deadman was last asked.
+    news: bool,
     plot: Plot,
 }
 
 impl Lease {
     pub fn new(quorum: usize, plot: Plot) -> Lease {
-        Lease { quorum, granted: BTreeMap::new(), asked: Tick::ZERO, fed: Tick::ZERO, plot }
+        Lease { quorum, granted: BTreeMap::new(), asked: Tick::ZERO, fed: Tick::ZERO, news: true, plot }
     }
 
     /// `by` granted our beat sent at `sent`. A time that lies ahead is nobody's beat and is ignored.
     pub fn grant(&mut self, now: Tick, by: NodeId, sent: Tick) {
         let sent = if self.plot.has(Bug::LeaseFromReceipt) { now } else { sent };
         if sent <= now {
-            let newest = self.granted.entry(by).or_insert(sent);
+            let newest = self.granted.entry(by).or_insert(Tick::ZERO);
+            self.news |= sent > *newest;
             *newest = sent.max(*newest);
         }
     }
 
     /// The end to ask the deadman for, if it is worth asking.
     pub fn ask(&mut self, now: Tick, timings: &Timings) -> Option<Tick> {
+        // A quorum of one grants itself `now`; every other lease ends later only by a new grant.
+        if !std::mem::take(&mut self.news) && self.quorum > 1 {
+            return None;
+        }
         let end = self.earned(now)? + timings.lease();
         if end <= now || end < self.asked + timings.beat() / 2 {
             return None;
@@ -54,7 +61,7 @@ impl Lease {
 
     /// The deadman is gone: the lease is not renewed until it accepts again.
     pub fn lose_deadman(&mut self) {
-        self.asked = self.fed;
+        (self.asked, self.news) = (self.fed, true);
     }
 
     /// Until when anything may be held.

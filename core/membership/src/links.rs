@@ -65,6 +65,7 @@ impl Links {
 
     /// When [`Links::poll`] has something next if nothing arrives.
     pub fn wake_at(&self, timings: &Timings) -> Tick {
-        self.links.values().map(|(_, link)| link.wake_at(timings)).min().unwrap_or(Tick::NEVER)
+        let busy = self.links.values().filter(|(_, link)| !link.is_idle());
+        busy.map(|(_, link)| link.wake_at(timings)).min().unwrap_or(Tick::NEVER)
     }
 }

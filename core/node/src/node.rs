@@ -26,6 +26,8 @@ pub struct Node {
     cluster: Arc<Cluster>,
     timings: Timings,
     manager: Manager,
+    /// When the manager is due, as of its last step.
+    manager_due: Tick,
     stage: Stage,
     told: Standing,
     stores: u64,
@@ -98,7 +100,8 @@ impl Node {
         let manager = Manager::new(birth.now, birth.me, birth.boot, Some(Arc::clone(&cluster)));
         let manager = manager.with_config(version.index(), version.text().as_bytes().to_vec());
         let stage = Stage::Born { reserved: None, asked: None };
-        let mut node = Node { birth, cluster, timings, manager, stage, told, stores: 0 };
+        let mut node =
+            Node { manager_due: birth.now, birth, cluster, timings, manager, stage, told, stores: 0 };
         let counter = node.birth.stored.view_counter_max + VIEW_COUNTERS_RESERVED;
         let token = node.store_limits(counter, out);
         node.stage = Stage::Born { reserved: None, asked: Some((token, counter)) };
@@ -122,7 +125,7 @@ impl Node {
             Stage::Beating(beating) => beating.membership.wake_at().min(beating.engine.wake_at()),
             Stage::Over => return Tick::NEVER,
         };
-        below.min(self.manager.wake_at())
+        below.min(self.manager_due)
     }
 
     /// What this node may do right now.
@@ -148,7 +151,7 @@ impl Node {
 
     fn dispatch(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
         match input {
-            Input::Wake => {}
+            Input::Wake => self.below(|membership, words| membership.wake(now, words)),
             Input::Frame { path, from, bytes } => self.below(|membership, words| {
                 membership.receive(now, path, from, &bytes, words);
             }),
@@ -178,14 +181,14 @@ impl Node {
 
     /// What is due goes first: after a gap in its own time a node looks at its lease before any other input.
     fn wake(&mut self, now: Tick, out: &mut Vec<Effect>) {
-        if self.manager.wake_at() <= now {
+        if self.manager_due <= now {
             self.manage(now, ManagerInput::Wake, out);
         }
-        if let Stage::Beating(beating) = &mut self.stage {
-            if let Some(word) = beating.engine.expired(now) {
-                // Refused while the view changes, and that ends the proposal anyway.
-                let _ = beating.membership.send(Service::Agreed, word);
-            }
+        if let Stage::Beating(beating) = &mut self.stage
+            && let Some(word) = beating.engine.expired(now)
+        {
+            // Refused while the view changes, and that ends the proposal anyway.
+            let _ = beating.membership.send(Service::Agreed, word);
         }
     }
 
@@ -212,23 +215,18 @@ impl Node {
             let Stage::Beating(beating) = &mut self.stage else { return };
             match beating.membership.poll() {
                 Some(output) => self.pass(now, output, out),
-                None => {
-                    self.below(|membership, words| membership.wake(now, words));
-                    self.tell_standing(now, out);
-                    if self.is_quiet() {
-                        return;
-                    }
-                }
+                None if self.tell_standing(now, out) => {}
+                None => match self.is_stirred() {
+                    true => self.below(|membership, words| membership.wake(now, words)),
+                    false => return,
+                },
             }
         }
         self.halt("the layers of this node's core do not come to rest".to_owned(), out);
     }
 
-    fn is_quiet(&self) -> bool {
-        match &self.stage {
-            Stage::Beating(beating) => beating.membership.is_quiet(),
-            Stage::Born { .. } | Stage::Over => true,
-        }
+    fn is_stirred(&self) -> bool {
+        matches!(&self.stage, Stage::Beating(beating) if beating.membership.is_stirred())
     }
 
     fn pass(&mut self, now: Tick, output: Output, out: &mut Vec<Effect>) {
@@ -279,6 +277,7 @@ impl Node {
             }
             Stage::Over => {}
         }
+        self.manager_due = self.manager.wake_at();
         effects.into_iter().for_each(|effect| self.carry_out(now, effect, out));
     }
 
@@ -305,13 +304,15 @@ impl Node {
         }
     }
 
-    /// The manager hears of its standing whenever it is another.
-    fn tell_standing(&mut self, now: Tick, out: &mut Vec<Effect>) {
+    /// The manager hears of its standing whenever it is another; true if it is.
+    fn tell_standing(&mut self, now: Tick, out: &mut Vec<Effect>) -> bool {
         let standing = self.standing();
-        if standing != self.told {
-            self.told = standing;
-            self.manage(now, ManagerInput::StandingChanged, out);
+        if standing == self.told {
+            return false;
         }
+        self.told = standing;
+        self.manage(now, ManagerInput::StandingChanged, out);
+        true
     }
 
     /// Begins to beat once everything is probed and the view counters are reserved.

@@ -28,8 +28,6 @@ pub enum Bug {
     OldProposalAccepted,
     /// View counters of earlier lives are used again.
     ReusedCounters,
-    /// A view's members act before a quorum is known to have installed it.
-    UnconfirmedActs,
     /// A promise ends with half a lease.
     PromiseTooShort,
 }
@@ -43,7 +41,7 @@ pub struct Plot {
 
 impl Bug {
     /// Every bug, with its name.
-    pub const ALL: [(&'static str, Bug); 13] = [
+    pub const ALL: [(&'static str, Bug); 12] = [
         ("lease-from-receipt", Bug::LeaseFromReceipt),
         ("grant-after-restart", Bug::GrantAfterRestart),
         ("takeover-on-suspicion", Bug::TakeoverOnSuspicion),
@@ -55,7 +53,6 @@ impl Bug {
         ("hole-in-ending", Bug::HoleInEnding),
         ("old-proposal-accepted", Bug::OldProposalAccepted),
         ("reused-counters", Bug::ReusedCounters),
-        ("unconfirmed-acts", Bug::UnconfirmedActs),
         ("promise-too-short", Bug::PromiseTooShort),
     ];
 }

@@ -188,6 +188,8 @@ pub struct Membership {
     /// Messages of the view being formed that came before its installation did.
     early: Vec<(Incarnation, Traffic)>,
     reserve_asked: u64,
+    /// Something came from above or beside since the last step: a [`Membership::wake`] is due at once.
+    stirred: bool,
     out: VecDeque<Output>,
 }
 
@@ -226,6 +228,7 @@ impl Membership {
             expected: now,
             early: Vec::new(),
             reserve_asked: 0,
+            stirred: false,
             out: VecDeque::new(),
             phase: Phase::Installed { order, confirmed: false },
             setup,
@@ -266,18 +269,20 @@ impl Membership {
 
     /// The deadman accepted a lease end.
     pub fn fed(&mut self, now: Tick, until: Tick) {
-        self.begin(now);
+        (self.now, self.stirred) = (now, true);
         self.lease.accept(until);
         self.note(MembershipNote::Leased { until: self.lease.until() });
     }
 
     /// The deadman is gone, or refuses.
     pub fn unfed(&mut self) {
+        self.stirred = true;
         self.lease.lose_deadman();
     }
 
     /// View counters up to this one are durable.
     pub fn reserved(&mut self, counter: u64) {
+        self.stirred = true;
         self.counter_reserved = self.counter_reserved.max(counter);
     }
 
@@ -290,9 +295,9 @@ impl Membership {
         Some(output)
     }
 
-    /// Whether [`Membership::poll`] has nothing.
-    pub fn is_quiet(&self) -> bool {
-        self.out.is_empty()
+    /// Whether a [`Membership::wake`] is due at once.
+    pub fn is_stirred(&self) -> bool {
+        self.stirred
     }
 
     /// What this node may do right now.
@@ -323,6 +328,10 @@ impl Membership {
 
     /// When to call [`Membership::wake`] at the latest.
     pub fn wake_at(&self) -> Tick {
+        if self.stirred { self.now } else { self.expected }
+    }
+
+    fn next_timer(&self) -> Tick {
         let quarantine = if self.ready { Tick::NEVER } else { self.quarantine_until };
         let timers =
             [self.topology.wake_at(), self.links.wake_at(&self.setup.timings), quarantine, self.propose_at];
@@ -374,7 +383,7 @@ impl Membership {
         self.acknowledge(now);
         self.renew(now);
         self.pump(now);
-        self.expected = self.wake_at();
+        (self.stirred, self.expected) = (false, self.next_timer());
     }
 
     fn is_unsettled(&self) -> bool {

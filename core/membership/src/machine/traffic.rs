@@ -25,6 +25,7 @@ impl Membership {
         if !order.has_room() {
             return Err(SendError::Full);
         }
+        self.stirred = true;
         self.message_number += 1;
         let id = MessageId { life: self.setup.me, number: self.message_number };
         let (view, digest) = (order.view.id, Digest::of(&body));
@@ -40,6 +41,7 @@ impl Membership {
         let Phase::Installed { order, .. } = &self.phase else { return };
         let Some(member) = order.view.members.get(&to).map(|member| member.incarnation) else { return };
         let message = message::write(&Traffic::State { view: order.view.id, body });
+        self.stirred = true;
         self.send_or_shun(member, Stream::Data, &message);
     }
 

@@ -1,0 +1,11 @@
+//! What the kernel says about this host: its boot clock, its mounts, its processes.
+//!
+//! Reads `/proc` and clocks and turns what it finds into plain values. Never changes anything, never decides.
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod mounts;
+pub mod process;
+
+pub use clock::now;
+pub use mounts::{Device, Mount, mounts};

@@ -1,0 +1,20 @@
+//! Addresses on this host's interfaces: listed, put on, taken off, watched, probed for and announced.
+//!
+//! Speaks route netlink for the first four and raw Ethernet for the last two. Never decides who should have an address,
+//! and never touches one that it was not told to.
+#![allow(clippy::wildcard_enum_match_arm, reason = "the enums of netlink are the kernel's, and grow with it")]
+
+pub mod announce;
+pub mod frame;
+pub mod interface;
+pub mod packet;
+pub mod probe;
+pub mod request;
+pub mod watch;
+
+pub use announce::Announcement;
+pub use frame::Mac;
+pub use interface::{Held, Interface};
+pub use probe::{Answer, probe};
+pub use request::{Netlink, NetlinkError};
+pub use watch::{Change, Watch};
