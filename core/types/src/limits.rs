@@ -52,6 +52,8 @@ pub const OPERATION_GRACE: Span = Span::from_millis(500);
 pub const TEARDOWN_ROUNDS_MAX: u32 = 2;
 /// Probes of a group at daemon start before it counts as stuck on this node.
 pub const BOOT_PROBES_MAX: u32 = 3;
+/// Probes after a start before one that does not say makes it a failed start.
+pub const START_PROBES_MAX: u32 = 3;
 /// Between two attempts to free a stuck group.
 pub const STUCK_RETRY_INTERVAL: Span = Span::from_secs(10);
 /// How long a cleared acquisition waits for a lease before it counts as failed.

@@ -78,7 +78,12 @@ fn act(world: &mut World, words: &[&str], id: RequestId) -> Span {
             world.host(node(name)).bad_stops.insert(resource.parse().unwrap());
             return Span::ZERO;
         }
+        ["let", "start", "of", resource, "lie", "on", name] => {
+            world.host(node(name)).lying_starts.insert(resource.parse().unwrap());
+            return Span::ZERO;
+        }
         ["mend", name] => {
+            world.host(node(name)).lying_starts.clear();
             world.host(node(name)).bad_stops.clear();
             world.host(node(name)).bad_starts.clear();
             return Span::from_secs(15);

@@ -39,6 +39,8 @@ pub struct Host {
     held: Vec<ManagerInput>,
     pub bad_starts: BTreeMap<ResourceName, u32>,
     pub bad_stops: BTreeSet<ResourceName>,
+    /// Starts that say they are done and do nothing.
+    pub lying_starts: BTreeSet<ResourceName>,
 }
 
 enum Event {
@@ -127,6 +129,7 @@ impl World {
             held: Vec::new(),
             bad_starts: BTreeMap::new(),
             bad_stops: BTreeSet::new(),
+            lying_starts: BTreeSet::new(),
         };
         World {
             now: Tick(1_000_000_000),
@@ -372,6 +375,7 @@ impl World {
                         *left -= 1;
                         OperationResult::Failed("exit code 1".into())
                     }
+                    None if host.lying_starts.contains(&operation.resource) => OperationResult::Done,
                     None => {
                         host.active.insert(key, operation.epoch);
                         OperationResult::Done
