@@ -79,6 +79,15 @@ impl Active {
         }
     }
 
+    /// The monitors changed: what is up is watched by the new ones.
+    pub fn watch_anew(&mut self, group: &Group, now: Tick) {
+        for (index, resource) in group.resources.iter().enumerate() {
+            if self.slots[index] == Slot::Up {
+                self.watches[index] = Watch::over(resource, now);
+            }
+        }
+    }
+
     /// Resources that an earlier life of the daemon started: those marked are up.
     pub fn adopted(group: &Group, up: &[bool], now: Tick) -> Active {
         let mut active = Active::fresh(group, now);

@@ -9,7 +9,7 @@ use crate::sweep::{Finding, Look, Sweep};
 use crate::teardown::{Descent, Teardown};
 use phalanx_events::ManagerNote;
 use phalanx_membership::Clearance;
-use phalanx_model::Group;
+use phalanx_model::{Group, differ_in_policies_only};
 use phalanx_plan::Holding;
 use phalanx_types::limits::{BOOT_PROBES_MAX, STUCK_RETRY_INTERVAL};
 use phalanx_types::{OperationId, OperationResult, OwnershipEpoch, ResourceName, Span, Tick};
@@ -135,10 +135,16 @@ impl Agent {
         !matches!(self.phase, Phase::Probing { .. })
     }
 
-    /// Uses a changed definition of the group; only while nothing of it is here.
-    pub fn redefine(&mut self, group: Arc<Group>) {
-        if self.is_idle() {
-            self.group = group;
+    /// Uses a changed definition of the group. Other policies take effect at once; another content only while nothing
+    /// of it is here.
+    pub fn redefine(&mut self, desk: &mut Desk<'_>, group: Arc<Group>) {
+        if !self.is_idle() && !differ_in_policies_only(&self.group, &group) {
+            return;
+        }
+        self.group = group;
+        match &mut self.phase {
+            Phase::Starting(active) | Phase::Running(active) => active.watch_anew(&self.group, desk.now),
+            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {}
         }
     }
 

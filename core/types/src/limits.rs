@@ -60,6 +60,8 @@ pub const STUCK_RETRY_INTERVAL: Span = Span::from_secs(10);
 pub const PERMIT_WAIT: Span = Span::from_secs(10);
 /// How long managers have to vote on a plan.
 pub const PLAN_VOTE_LIMIT: Span = Span::from_secs(2);
+/// How long each phase of a vote on a configuration may take: every member makes it durable, on a slow disk too.
+pub const CONFIG_VOTE_LIMIT: Span = Span::from_secs(5);
 /// Pause after a plan found no agreement, or could not be proposed.
 pub const PLAN_RETRY_PAUSE: Span = Span::from_millis(100);
 /// Requests of operators under way on one node.
