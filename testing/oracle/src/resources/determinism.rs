@@ -54,7 +54,11 @@ mod tests {
 
     fn in_step(counter: u64, state: &[u8]) -> What {
         let view = ViewId { counter, coordinator: NodeId(1) };
-        What::Note(Note::Manager(ManagerNote::InStep { view, config: Digest::of(b""), state: Digest::of(state) }))
+        What::Note(Note::Manager(ManagerNote::InStep {
+            view,
+            config: Digest::of(b""),
+            state: Digest::of(state),
+        }))
     }
 
     #[test]
