@@ -4,7 +4,9 @@
 #![forbid(unsafe_code)]
 
 mod acting;
+mod apply;
 mod clearing;
+mod config;
 pub mod manager;
 mod message;
 mod ordered;

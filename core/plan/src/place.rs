@@ -1,7 +1,8 @@
 //! Where one group belongs: the policies, in the order in which they win.
 //!
 //! An operator's word comes before a policy, letting go before acquiring, an acquisition under way before a better
-//! place. Never places a group while another node may mean to have it.
+//! place. Never places a group while another node may mean to have it, and never lets an old acquisition go on after a
+//! newer one was begun: what a shared disk sees of epochs only grows.
 
 use crate::state::{Acquire, GroupRecord, GroupsState, Holding, Intent, Motion, Reason, Urge};
 use phalanx_model::{Fallback, Fallover, Group, Startup};
@@ -98,6 +99,9 @@ impl Place<'_> {
             (Intent::Offline, []) => Verdict::Stay(self.blocked().unwrap_or(Standstill::ByOperator)),
             (Intent::Offline, holders) => release(holders, Reason::Offline),
             (Intent::Policy, []) => self.blocked().map_or_else(|| self.bring_online(), Verdict::Stay),
+            (Intent::Policy, holders @ [.., last]) if self.record.is_superseded(*last) => {
+                release(holders, Reason::Superseded { node: *last })
+            }
             (Intent::Policy, [holder]) => self.review(*holder),
             (Intent::Policy, [others @ .., keeper]) => Verdict::Move(Motion {
                 release: others.iter().copied().collect(),

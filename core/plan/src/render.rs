@@ -25,6 +25,9 @@ pub fn reason(cluster: &Cluster, reason: &Reason) -> String {
         Reason::Moved { to } => format!("an operator moves it to {}", name(to)),
         Reason::Offline => "an operator brings it offline".into(),
         Reason::Claimed { keeper } => format!("two nodes claim it; {} acquired it later", name(keeper)),
+        Reason::Superseded { node } => {
+            format!("a later acquisition was begun since {} acquired it", name(node))
+        }
         Reason::Continued => "its acquisition goes on after a change of view".into(),
         Reason::Leaving { node } => format!("{} shuts down", name(node)),
         Reason::Recovered => "nobody has it any more".into(),

@@ -56,6 +56,9 @@ pub struct GroupRecord {
     /// The agreed change that is under way.
     #[n(8)]
     pub motion: Option<Motion>,
+    /// The highest epoch under which anything may have been started: nobody goes on under a lower one.
+    #[n(9)]
+    pub begun: OwnershipEpoch,
 }
 
 /// What the operator wants of a group.
@@ -248,6 +251,13 @@ pub enum Reason {
         #[n(0)]
         node: NodeId,
     },
+    /// What a node has of it is older than an acquisition that was begun since: it goes before anything is started.
+    #[n(12)]
+    Superseded {
+        /// That node.
+        #[n(0)]
+        node: NodeId,
+    },
     /// A node that is not a member may still hold it until there is a proof.
     #[n(10)]
     MayHold {
@@ -321,6 +331,12 @@ impl GroupRecord {
             | Holding::Free { .. }
             | Holding::Lost { .. } => None,
         }
+    }
+
+    /// Whether `node` goes by an acquisition that a later one has superseded.
+    pub fn is_superseded(&self, node: NodeId) -> bool {
+        let holding = self.holding(node);
+        holding.claims() && holding.epoch() < self.begun
     }
 
     /// The nodes that mean to have the group, the latest acquisition last.

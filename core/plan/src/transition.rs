@@ -64,7 +64,7 @@ impl GroupsState {
         if holding.epoch() < record.holding(life.node).epoch() {
             return;
         }
-        record.epoch = record.epoch.max(holding.epoch());
+        record.know(holding.epoch());
         record.nodes.insert(life.node, NodeRecord { life, holding });
         record.finish_motion();
     }
@@ -112,18 +112,26 @@ impl GroupRecord {
 
     /// Records what members brought, and that the others are gone.
     fn see(&mut self, view: &View, name: &GroupName, claims: &BTreeMap<NodeId, Claims>) {
-        for (_, record) in self.nodes.iter_mut().filter(|(node, _)| !view.has(**node)) {
-            record.holding = Holding::Lost { epoch: record.holding.epoch(), held: record.holding.may_hold() };
+        for record in self.nodes.iter_mut().filter(|(node, _)| !view.has(**node)).map(|(_, record)| record) {
+            let (epoch, held) = (record.holding.epoch(), record.holding.may_hold());
+            // Whatever was agreed for it, it may have begun.
+            self.begun = self.begun.max(epoch);
+            record.holding = Holding::Lost { epoch, held };
         }
         for (node, member) in &view.members {
             match claims.get(node).and_then(|said| said.get(name)).cloned() {
                 Some(holding) => {
-                    self.epoch = self.epoch.max(holding.epoch());
+                    self.know(holding.epoch());
                     self.nodes.insert(*node, NodeRecord { life: member.incarnation, holding });
                 }
                 None => drop(self.nodes.remove(node)),
             }
         }
+    }
+
+    /// A node speaks of this acquisition: it may have begun it.
+    fn know(&mut self, epoch: OwnershipEpoch) {
+        (self.epoch, self.begun) = (self.epoch.max(epoch), self.begun.max(epoch));
     }
 
     /// A join gives the joiner another chance, and every node if the group runs nowhere.
