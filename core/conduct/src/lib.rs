@@ -7,6 +7,7 @@ mod acting;
 mod apply;
 mod clearing;
 mod config;
+mod guard;
 pub mod manager;
 mod message;
 mod ordered;

@@ -5,6 +5,7 @@
 
 use crate::apply::Changes;
 use crate::config::Config;
+use crate::guard::Guard;
 use crate::message::{Papers, Transfer, encode};
 use crate::ordered::ConfigTalk;
 use crate::planning::Planning;
@@ -49,6 +50,7 @@ pub struct Manager {
     pub(crate) requests: Requests,
     pub(crate) changes: Changes,
     pub(crate) shutdown: Shutdown,
+    pub(crate) guard: Guard,
     /// Why each group stands still, as last told.
     pub(crate) told: BTreeMap<GroupName, String>,
     /// When something that the group would not take is tried again.
@@ -104,6 +106,8 @@ pub enum ManagerInput {
         /// The number it was handed out with.
         number: u64,
     },
+    /// The deadman accepts lease ends, or no longer does.
+    Guarded(bool),
     /// Leave cleanly: groups go elsewhere first.
     Shutdown,
 }
@@ -183,6 +187,7 @@ impl Manager {
             requests: Requests::default(),
             changes: Changes::default(),
             shutdown: Shutdown::No,
+            guard: Guard::default(),
             told: BTreeMap::new(),
             retry_at: Tick::NEVER,
         }
@@ -214,6 +219,7 @@ impl Manager {
             }
             ManagerInput::Asked { id, request } => self.asked(&mut turn, id, request),
             ManagerInput::Stored { number } => self.stored(&mut turn, number),
+            ManagerInput::Guarded(guarded) => self.guard.armed = guarded,
             ManagerInput::Shutdown => self.begin_shutdown(&mut turn),
         }
         self.settle(&mut turn);
@@ -227,6 +233,7 @@ impl Manager {
         self.clear_agents(turn);
         self.drive_agents(turn);
         self.report(turn);
+        self.tell_guard(turn);
         self.follow_requests(turn);
         self.follow_change(turn);
         self.explain(turn);

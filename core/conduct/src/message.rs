@@ -43,6 +43,9 @@ pub(crate) enum Word {
     /// The sender shuts down.
     #[n(2)]
     Leaving,
+    /// The sender lost its deadman, or has one again.
+    #[n(4)]
+    Guarded(#[n(0)] bool),
     /// Members came with different versions of the configuration: the newest of them.
     #[n(3)]
     Config(#[n(0)] Version),

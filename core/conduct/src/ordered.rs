@@ -151,6 +151,7 @@ impl Manager {
             }
             Word::Order { request, order } => self.take_order(turn, from, RequestId(request), &order),
             Word::Leaving => self.state.leave(life),
+            Word::Guarded(guarded) => self.state.guard(life, guarded),
             Word::Config(version) => self.take_config(turn, version),
         }
     }

@@ -86,9 +86,10 @@ impl Manager {
             Objection::UnknownGroup(_) | Objection::UnknownNode(_) | Objection::NotItsNode(..) => {
                 Reply::Bad { why }
             }
-            Objection::NotThere(_) | Objection::IsLeaving(_) | Objection::IsOffline(_) => {
-                Reply::Refused { why }
-            }
+            Objection::NotThere(_)
+            | Objection::IsLeaving(_)
+            | Objection::IsUnguarded(_)
+            | Objection::IsOffline(_) => Reply::Refused { why },
         }
     }
 

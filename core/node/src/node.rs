@@ -30,6 +30,8 @@ pub struct Node {
     manager_due: Tick,
     stage: Stage,
     told: Standing,
+    /// Whether the deadman accepted the last lease end that it was asked to.
+    guarded: bool,
     stores: u64,
     /// Images of the ledger under way, by what the manager calls them.
     images: BTreeMap<StoreToken, u64>,
@@ -109,6 +111,7 @@ impl Node {
             manager,
             stage,
             told,
+            guarded: true,
             stores: 0,
             images: BTreeMap::new(),
         };
@@ -165,8 +168,14 @@ impl Node {
             Input::Frame { path, from, bytes } => self.below(|membership, words| {
                 membership.receive(now, path, from, &bytes, words);
             }),
-            Input::Fed { until } => self.below(|membership, _| membership.fed(now, until)),
-            Input::Unfed => self.below(|membership, _| membership.unfed()),
+            Input::Fed { until } => {
+                self.below(|membership, _| membership.fed(now, until));
+                self.guarded(now, true, out);
+            }
+            Input::Unfed => {
+                self.below(|membership, _| membership.unfed());
+                self.guarded(now, false, out);
+            }
             Input::StoreDone(token) => match self.images.remove(&token) {
                 Some(number) => self.manage(now, ManagerInput::Stored { number }, out),
                 None => self.stored(token),
@@ -182,6 +191,14 @@ impl Node {
             }
             Input::Asked { id, request } => self.manage(now, ManagerInput::Asked { id, request }, out),
             Input::Shutdown => self.manage(now, ManagerInput::Shutdown, out),
+        }
+    }
+
+    /// The manager hears of its deadman where that is news.
+    fn guarded(&mut self, now: Tick, guarded: bool, out: &mut Vec<Effect>) {
+        if self.guarded != guarded {
+            self.guarded = guarded;
+            self.manage(now, ManagerInput::Guarded(guarded), out);
         }
     }
 

@@ -23,6 +23,9 @@ pub struct GroupsState {
     /// Every configured group.
     #[n(3)]
     pub groups: BTreeMap<GroupName, GroupRecord>,
+    /// Lives without an armed deadman: they can have no lease, so nothing is placed on them.
+    #[n(4)]
+    pub unguarded: BTreeSet<Incarnation>,
 }
 
 /// What is known and wanted of one group.
@@ -237,6 +240,13 @@ pub enum Reason {
     /// Its node shuts down.
     #[n(8)]
     Leaving {
+        /// That node.
+        #[n(0)]
+        node: NodeId,
+    },
+    /// Its node has lost its deadman, and with it its lease.
+    #[n(20)]
+    Unguarded {
         /// That node.
         #[n(0)]
         node: NodeId,

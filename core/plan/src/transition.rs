@@ -28,6 +28,7 @@ impl GroupsState {
             config: Digest([0; 32]),
             members: BTreeSet::new(),
             leaving: BTreeSet::new(),
+            unguarded: BTreeSet::new(),
             groups: BTreeMap::new(),
         }
     }
@@ -54,6 +55,7 @@ impl GroupsState {
             record.welcome(&joined);
         }
         self.leaving.retain(|life| lives.contains(life));
+        self.unguarded.retain(|life| lives.contains(life));
         self.members = lives;
     }
 
@@ -72,6 +74,17 @@ impl GroupsState {
     /// A member shuts down.
     pub fn leave(&mut self, life: Incarnation) {
         self.leaving.insert(life);
+    }
+
+    /// A member lost its deadman, or has one again: then failures for want of a lease are forgiven it.
+    pub fn guard(&mut self, life: Incarnation, guarded: bool) {
+        match guarded {
+            false => drop(self.unguarded.insert(life)),
+            true if self.unguarded.remove(&life) => {
+                self.groups.values_mut().for_each(|record| record.welcome(&[life.node]));
+            }
+            true => {}
+        }
     }
 
     /// A plan was agreed: its motions are under way.

@@ -118,6 +118,7 @@ prop_compose! {
             config: Digest([0; 32]),
             members: BTreeSet::new(),
             leaving: leaving.map(NodeId).map(life).into_iter().collect(),
+            unguarded: BTreeSet::new(),
             groups: BTreeMap::from([("shop".parse().unwrap(), record)]),
         };
         (cluster, view, state)
