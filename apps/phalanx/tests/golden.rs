@@ -1,5 +1,7 @@
 //! What people see, as golden files beside this one: `BLESS=1 cargo test -p phalanx` rewrites them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use clap::{Command, CommandFactory};
 use phalanx::cli::Cli;
 use phalanx::paint::Paint;
