@@ -1,4 +1,5 @@
 //! Asking the daemon, and showing what it says on the way.
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever answer was not asked for is told as such")]
 
 use crate::cli::{Cli, Waiting};
 use crate::fault::{Exit, Fault};
@@ -22,7 +23,7 @@ pub fn read(cli: &Cli, ask: &Ask, limit: Option<Duration>) -> Result<Client, Fau
 
 /// The state of things.
 pub fn status(cli: &Cli) -> Result<Value, Fault> {
-    match read(cli, &Ask::Status, Some(READ_LIMIT))?.next()? {
+    match read(cli, &Ask::Status, Some(READ_LIMIT))?.hear()? {
         Answer::Status { status } => Ok(status),
         other => Err(unexpected(other)),
     }
@@ -30,7 +31,7 @@ pub fn status(cli: &Cli) -> Result<Value, Fault> {
 
 /// The active cluster file.
 pub fn config(cli: &Cli) -> Result<String, Fault> {
-    match read(cli, &Ask::Config, Some(READ_LIMIT))?.next()? {
+    match read(cli, &Ask::Config, Some(READ_LIMIT))?.hear()? {
         Answer::Config { text } => Ok(text),
         other => Err(unexpected(other)),
     }
@@ -41,7 +42,7 @@ pub fn last_events(cli: &Cli, last: usize) -> Result<Vec<Event>, Fault> {
     let mut client = read(cli, &Ask::Events { last, follow: false }, Some(READ_LIMIT))?;
     let mut events = Vec::new();
     loop {
-        match client.next()? {
+        match client.hear()? {
             Answer::Event(event) => events.push(event),
             Answer::End => return Ok(events),
             other => return Err(unexpected(other)),
@@ -53,7 +54,7 @@ pub fn last_events(cli: &Cli, last: usize) -> Result<Vec<Event>, Fault> {
 pub fn change(cli: &Cli, ask: &Ask, waiting: &Waiting) -> Result<Reply, Fault> {
     let mut client = read(cli, ask, Some(waiting.timeout))?;
     loop {
-        match client.next()? {
+        match client.hear()? {
             Answer::Taken if waiting.no_wait => {
                 return Ok(Reply::Done { what: "begun; not waited for".into() });
             }

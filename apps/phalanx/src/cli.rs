@@ -18,7 +18,14 @@ pub struct Cli {
     #[arg(long, global = true)]
     pub json: bool,
     /// Where the daemon's socket is
-    #[arg(long, global = true, value_name = "DIR", env = "PHALANX_RUN_DIR", default_value = "/run/phalanx")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "PHALANX_RUN_DIR",
+        hide_env_values = true,
+        default_value = "/run/phalanx"
+    )]
     pub run_dir: PathBuf,
 }
 
@@ -84,6 +91,7 @@ pub struct ApplyArgs {
 
 /// Verbs of `cluster`.
 #[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
 pub enum ClusterVerb {
     /// Make a new cluster, and this host its first node
     Create {
@@ -93,7 +101,7 @@ pub enum ClusterVerb {
         #[arg(long, value_name = "NAME")]
         node: NodeName,
         /// Where to write the invitation for the other nodes [default: NAME.invitation]
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", alias = "bundle")]
         invitation: Option<PathBuf>,
         /// Where this node is to live
         #[arg(long, value_name = "DIR", default_value = "/var/lib/phalanx")]
@@ -127,6 +135,7 @@ pub enum ClusterVerb {
 
 /// Verbs of `cluster key`.
 #[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
 pub enum KeyVerb {
     /// Print the key's fingerprint, the same on all nodes; never the key
     Show {
@@ -146,6 +155,7 @@ pub struct GroupArgs {
 
 /// Verbs of `group`.
 #[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
 pub enum GroupVerb {
     /// Bring a group online where its policies want it
     Online {
@@ -189,6 +199,7 @@ pub struct NodeArgs {
 
 /// Verbs of `node`.
 #[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
 pub enum NodeVerb {
     /// Move the groups of this node away, then end its daemon
     Stop,

@@ -1,4 +1,5 @@
 //! `phalanx events`: what happened, and what happens.
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever answer was not asked for is told as such")]
 
 use crate::ask;
 use crate::cli::{Cli, EventsArgs};
@@ -11,7 +12,7 @@ pub fn run(cli: &Cli, args: &EventsArgs) -> Result<(), Fault> {
     let paint = Paint::of_stdout();
     let mut client = ask::read(cli, &Ask::Events { last: args.last, follow: args.follow }, None)?;
     loop {
-        match client.next()? {
+        match client.hear()? {
             Answer::Event(event) if cli.json => ask::print(&json(&event)),
             Answer::Event(event) if args.debug || event.level >= Level::Info => {
                 ask::print(&line(&event, paint));

@@ -88,12 +88,11 @@ fn remarks(status: &StatusView, paint: Paint) -> String {
 
 /// The nodes as a table.
 pub fn nodes(status: &StatusView) -> Table {
-    let mut table = Table::new(&["NODE", "STATE", "COUNTS", "LIFE", ""]);
+    let mut table = Table::new(&["NODE", "STATE", "COUNTS", ""]);
     for (name, node) in &status.nodes {
         let here = if *name == status.node { "this node" } else { "" };
-        let life = node.start.map_or("-".into(), |start| start.to_string());
         let (state, counts) = node_words(node);
-        table.row(vec![plain(name), state, counts, plain(life), cell(Ink::Dim, here)]);
+        table.row(vec![plain(name), state, counts, cell(Ink::Dim, here)]);
     }
     table
 }

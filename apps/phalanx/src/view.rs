@@ -13,8 +13,6 @@ pub struct StatusView {
     pub timing: String,
     /// The node that answers.
     pub node: String,
-    /// Its life.
-    pub start: u64,
     /// Its view, once there is one.
     pub view: Option<String>,
     /// Whether that may run resources.
@@ -66,8 +64,6 @@ pub struct NodeView {
     pub member: bool,
     /// Whether it counts toward the quorum.
     pub counts: bool,
-    /// Its life.
-    pub start: Option<u64>,
 }
 
 /// A group.

@@ -193,8 +193,12 @@ impl Daemon {
     }
 
     fn note(&mut self, note: Note) {
-        if let Note::Manager(ManagerNote::GroupChanged { group, to: "free", .. }) = &note {
-            self.guard.let_go(group.clone());
+        match &note {
+            Note::Manager(ManagerNote::GroupChanged { group, to: "free", .. }) => {
+                self.guard.let_go(group.clone());
+            }
+            Note::Manager(ManagerNote::Readopted { group, .. }) => self.hands.guard(group, &self.cluster),
+            Note::Manager(_) | Note::Membership(_) => {}
         }
         self.scribe.note(note);
     }
@@ -274,7 +278,7 @@ impl Daemon {
     }
 
     fn heed_signals(&mut self) {
-        while let Some(signal) = self.signals.next() {
+        while let Some(signal) = self.signals.take() {
             match signal {
                 Signal::Stop => self.stop("a signal".into()),
                 Signal::Hangup => {}

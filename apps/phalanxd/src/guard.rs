@@ -6,6 +6,7 @@ use crate::inbox::{Post, Word};
 use phalanx_lifeline::{Hold, Lifeline, LifelineError};
 use phalanx_node::Input;
 use phalanx_types::{GroupName, Span, Tick};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -37,6 +38,8 @@ pub struct Guard {
 struct Desk {
     socket: PathBuf,
     lifeline: Option<Lifeline>,
+    /// What is to be guarded; a deadman that comes anew is told all of it.
+    holds: BTreeMap<GroupName, Hold>,
     tried: Instant,
     post: Post,
     told: Option<Result<(), String>>,
@@ -46,7 +49,8 @@ impl Guard {
     /// Begins to guard with the deadman that listens at `socket`.
     pub fn begin(socket: PathBuf, post: Post) -> io::Result<Guard> {
         let (orders, heard) = mpsc::channel();
-        let desk = Desk { socket, lifeline: None, tried: Instant::now(), post, told: None };
+        let desk =
+            Desk { socket, lifeline: None, holds: BTreeMap::new(), tried: Instant::now(), post, told: None };
         let work = move || {
             // If it is refused the main thread's own attempt tells why.
             let _ = phalanx_realtime::make_realtime();
@@ -56,7 +60,7 @@ impl Guard {
         Ok(Guard { orders })
     }
 
-    /// Tells the deadman a lease end; the inbox hears whether it knows.
+    /// Tells the deadman a lease end; the inbox hears when it has accepted it.
     pub fn feed(&self, until: Tick, stop_budget: Span) {
         self.order(Order::Feed { until, stop_budget });
     }
@@ -94,15 +98,24 @@ impl Desk {
 
     fn obey(&mut self, order: Order) {
         match order {
-            Order::Feed { until, stop_budget } => {
-                let fed = self.with(|lifeline| lifeline.feed(until, stop_budget));
-                self.post.input(if fed.is_ok() { Input::Fed { until } } else { Input::Unfed });
+            Order::Feed { until, stop_budget } => self.feed(until, stop_budget),
+            Order::Hold { hold, then } => {
+                self.holds.insert(hold.group.clone(), hold.clone());
+                then(self.with(|lifeline| lifeline.hold(hold)));
             }
-            Order::Hold { hold, then } => then(self.with(|lifeline| lifeline.hold(hold))),
             Order::LetGo { group } => {
+                self.holds.remove(&group);
                 // A deadman that still guards what is no longer there finds nothing to stop.
                 let _ = self.with(|lifeline| lifeline.drop_group(group));
             }
+        }
+    }
+
+    /// Only a lease end that the deadman accepted is answered. That it is gone was told when it went: to answer each feed
+    /// with that would have the core ask at once again, as fast as two real-time threads can.
+    fn feed(&mut self, until: Tick, stop_budget: Span) {
+        if self.with(|lifeline| lifeline.feed(until, stop_budget)).is_ok() {
+            self.post.input(Input::Fed { until });
         }
     }
 
@@ -122,15 +135,20 @@ impl Desk {
 
     fn reach(&mut self) {
         self.tried = Instant::now();
-        let greeted = Lifeline::connect(&self.socket, PATIENCE)
-            .and_then(|mut lifeline| lifeline.hello().map(|_| lifeline));
-        match greeted {
+        match self.greet() {
             Ok(lifeline) => {
                 self.lifeline = Some(lifeline);
                 self.tell(Ok(()));
             }
             Err(error) => self.tell(Err(format!("{error} ({})", self.socket.display()))),
         }
+    }
+
+    fn greet(&self) -> Result<Lifeline, LifelineError> {
+        let mut lifeline = Lifeline::connect(&self.socket, PATIENCE)?;
+        lifeline.hello()?;
+        self.holds.values().try_for_each(|hold| lifeline.hold(hold.clone()))?;
+        Ok(lifeline)
     }
 
     /// Says how it stands whenever that is another.

@@ -67,6 +67,12 @@ impl Hands {
         }
     }
 
+    /// Has the deadman guard a group that runs already.
+    pub fn guard(&self, group: &GroupName, cluster: &Cluster) {
+        // Without a deadman there is no lease, and the group is let go.
+        self.guard.hold(self.hold(group, cluster), Box::new(|_| {}));
+    }
+
     fn start(&self, operation: Operation, cluster: &Arc<Cluster>) {
         let (drivers, post, cluster) = (Arc::clone(&self.drivers), self.post.clone(), Arc::clone(cluster));
         let id = operation.id;

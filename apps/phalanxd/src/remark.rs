@@ -95,7 +95,7 @@ impl Remark {
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Remark::Started { life, version } => write!(f, "phalanxd {version} started, life {life}"),
+            Remark::Started { version, .. } => write!(f, "phalanxd {version} started"),
             Remark::NotRealtime { why } => {
                 write!(f, "not real-time ({why}): beats may be late when this host is busy")
             }

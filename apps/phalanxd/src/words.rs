@@ -3,8 +3,11 @@
 use phalanx_api::Level;
 use phalanx_events::{ManagerNote, MembershipNote, Note};
 use phalanx_model::Cluster;
-use phalanx_types::{Incarnation, NetworkId, NodeId, PathId, Verb, View};
-use std::collections::BTreeMap;
+use phalanx_types::{GroupName, Incarnation, NetworkId, NodeId, PathId, Span, Verb, View};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A path that goes down after a shorter silence than this is still heard; the peer does not hear us.
+const UNHEARD: Span = Span::from_millis(20);
 
 /// What nodes and networks are called.
 pub struct Names {
@@ -32,8 +35,9 @@ impl Names {
         self.nodes.get(&node).cloned().unwrap_or_else(|| node.to_string())
     }
 
+    /// Which life it is stands in the data of the note.
     fn life(&self, life: Incarnation) -> String {
-        format!("{} (life {})", self.node(life.node), life.start)
+        self.node(life.node)
     }
 
     fn network(&self, network: NetworkId) -> String {
@@ -82,10 +86,10 @@ fn manager_level(note: &ManagerNote) -> Level {
     use ManagerNote as N;
     match note {
         N::PlanProposed { .. }
-        | N::InStep { .. }
         | N::StepBegun { .. }
         | N::RequestBegun { .. }
-        | N::PlanRefused { .. } => Level::Debug,
+        | N::PlanRefused { .. }
+        | N::InStep { .. } => Level::Debug,
         N::Probed { .. }
         | N::Readopted { .. }
         | N::GroupChanged { .. }
@@ -122,6 +126,9 @@ fn membership(note: &MembershipNote, names: &Names) -> String {
         N::PathUp { peer, path } => {
             format!("path to {} over {} works both ways", names.node(*peer), names.path(*path))
         }
+        N::PathDown { peer, path, silent } if *silent < UNHEARD => {
+            format!("{} no longer hears this node over {}", names.node(*peer), names.path(*path))
+        }
         N::PathDown { peer, path, silent } => {
             format!("path to {} over {} silent for {silent}", names.node(*peer), names.path(*path))
         }
@@ -129,6 +136,9 @@ fn membership(note: &MembershipNote, names: &Names) -> String {
             format!("nobody heard on {}: own adapter suspected", names.network(*network))
         }
         N::PeerUp { life } => format!("{} is reached", names.life(*life)),
+        N::PeerDown { life, silent } if *silent < UNHEARD => {
+            format!("{} is down: it no longer hears this node", names.life(*life))
+        }
         N::PeerDown { life, silent } => {
             format!("{} is down: all its paths silent for {silent}", names.life(*life))
         }
@@ -170,24 +180,12 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         N::GroupChanged { group, epoch, from, to, cause } => {
             format!("{group}: {from} -> {to}, epoch {epoch}: {cause}")
         }
-        N::PlanProposed { plan, groups } => {
-            let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
-            format!("plan {} proposed for {}", short(plan), groups.join(", "))
-        }
+        N::PlanProposed { plan, groups } => format!("plan {} proposed for {}", short(plan), listed(groups)),
         N::PlanAgreed { plan, steps, .. } => format!("plan {} agreed: {}", short(plan), steps.join("; ")),
         N::PlanRefused { cause } => format!("plan refused: {cause}"),
         N::PlanDiverged { theirs, ours } => {
             format!("plans differ, {} here and {} there: groups left as they are", short(ours), short(theirs))
         }
-        N::StateDiverged { groups, ours } => {
-            let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
-            format!(
-                "state differs from the others' ({} here): {} left as they are",
-                short(ours),
-                groups.join(", ")
-            )
-        }
-        N::InStep { view, state } => format!("in step with view {view}, state {}", short(state)),
         N::PlanVoided { group, cause } => format!("{group}: plan ended before its goal: {cause}"),
         N::PlanFinished { group, outcome } => format!("{group}: plan finished: {outcome}"),
         N::StandingStill { group, reason } => format!("{group}: nothing is done: {reason}"),
@@ -218,10 +216,18 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         }
         N::RequestBegun { asked, .. } => format!("request: {asked}"),
         N::RequestEnded { reply, .. } => format!("request ended: {reply}"),
+        N::InStep { view, .. } => format!("in step with view {view}"),
+        N::StateDiverged { groups, .. } => {
+            format!("states differ: {} left alone; report this defect", listed(groups))
+        }
         N::StateAdopted { from, .. } => format!("state taken over from {}", names.node(*from)),
         N::Activated { version, .. } => format!("configuration version {version} is active"),
         N::ShutdownBegun => "shutting down: groups go elsewhere first".into(),
     }
+}
+
+fn listed(groups: &BTreeSet<GroupName>) -> String {
+    groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn short(digest: &phalanx_types::Digest) -> String {

@@ -2,6 +2,8 @@
 //!
 //! The test's own binary is also the programs that it starts, by its first argument, so that nothing else need be built.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use clap::Parser;
 use phalanx_lifeline::{Listener, Received, Reply, Request};
 use phalanx_sandbox::{SCRATCH, alone, eventually, shell};

@@ -59,7 +59,7 @@ impl Client {
     }
 
     /// The next line of the answer.
-    pub fn next(&mut self) -> Result<Answer, ClientError> {
+    pub fn hear(&mut self) -> Result<Answer, ClientError> {
         loop {
             self.set_timeout()?;
             match self.reader.read_line(&mut self.line) {
@@ -85,11 +85,15 @@ impl Client {
 }
 
 impl From<io::Error> for ClientError {
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "the kinds are the standard library's, and grow with it"
+    )]
     fn from(error: io::Error) -> ClientError {
         match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => ClientError::TimedOut,
             ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => ClientError::Ended,
-            _ => ClientError::Io(error), // any other kind is told as it is
+            _ => ClientError::Io(error),
         }
     }
 }

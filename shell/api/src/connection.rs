@@ -49,8 +49,8 @@ impl Connection {
         !self.unread.is_empty()
     }
 
-    /// Reads what is there; gives a whole ask if there is one. `Err` in an ask says what is wrong with it.
-    pub(crate) fn read(&mut self) -> Result<Option<Result<Ask, String>>, Gone> {
+    /// Reads what is there.
+    pub(crate) fn read(&mut self) -> Result<(), Gone> {
         let mut buffer = [0; READ_BYTES];
         match self.stream.read(&mut buffer) {
             Ok(0) => return Err(Gone),
@@ -58,11 +58,14 @@ impl Connection {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(_) => return Err(Gone),
         }
-        let Some(end) = self.input.iter().position(|byte| *byte == b'\n') else {
-            return if self.input.len() > ASK_BYTES_MAX { Err(Gone) } else { Ok(None) };
-        };
+        if self.input.len() > ASK_BYTES_MAX { Err(Gone) } else { Ok(()) }
+    }
+
+    /// The next whole ask that was read, or what is wrong with it.
+    pub(crate) fn ask(&mut self) -> Option<Result<Ask, String>> {
+        let end = self.input.iter().position(|byte| *byte == b'\n')?;
         let line: Vec<u8> = self.input.drain(..=end).collect();
-        Ok(Some(serde_json::from_slice(&line).map_err(|error| format!("this is no ask: {error}"))))
+        Some(serde_json::from_slice(&line).map_err(|error| format!("this is no ask: {error}")))
     }
 
     /// Hands it an answer, for as long as it reads what it gets.

@@ -125,12 +125,7 @@ impl Server {
     }
 
     fn read(&mut self, daemon: &mut dyn Daemon) {
-        self.clients.retain(|id, client| match client.read() {
-            Ok(Some(Ok(ask))) => take(*id, client, ask, daemon).is_ok(),
-            Ok(Some(Err(why))) => client.tell(&Answer::Refused { forbidden: false, why }).is_ok(),
-            Ok(None) => true,
-            Err(Gone) => false,
-        });
+        self.clients.retain(|id, client| client.read().and_then(|()| hear(*id, client, daemon)).is_ok());
     }
 
     /// Hands out what the daemon said; false when it said to end.
@@ -160,6 +155,17 @@ impl Server {
             !wants || client.tell(&Answer::Event(event.clone())).is_ok()
         });
     }
+}
+
+/// Takes each ask that a client has written; all of them came in one bounded read.
+fn hear(id: ClientId, client: &mut Connection, daemon: &mut dyn Daemon) -> Result<(), Gone> {
+    while let Some(ask) = client.ask() {
+        match ask {
+            Ok(ask) => take(id, client, ask, daemon)?,
+            Err(why) => client.tell(&Answer::Refused { forbidden: false, why })?,
+        }
+    }
+    Ok(())
 }
 
 fn take(id: ClientId, client: &mut Connection, ask: Ask, daemon: &mut dyn Daemon) -> Result<(), Gone> {

@@ -40,7 +40,7 @@ impl Signals {
     }
 
     /// The next signal, if one is waiting.
-    pub fn next(&mut self) -> Option<Signal> {
+    pub fn take(&mut self) -> Option<Signal> {
         let mut record = [0; size_of::<libc::signalfd_siginfo>()];
         let length = self.file.read(&mut record).ok()?;
         let number = record.first_chunk::<4>().filter(|_| length == record.len())?;

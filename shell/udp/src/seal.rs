@@ -209,6 +209,9 @@ fn header(identity: &Identity, kind: DatagramKind, to: Incarnation, counter: u64
 fn malformed(error: WireError) -> Dropped {
     match error {
         WireError::BadField("version") => Dropped::Version,
-        _ => Dropped::Malformed, // whatever else is wrong with a header, it is not one of ours
+        WireError::BadField(_)
+        | WireError::Truncated
+        | WireError::UnknownKind(_)
+        | WireError::WrongLength => Dropped::Malformed,
     }
 }

@@ -24,7 +24,7 @@ fn seal(node: NodeId, start: u64) -> Seal {
 }
 
 fn send(from: &mut Seal, to: NodeId, body: &[u8]) -> Vec<u8> {
-    from.seal(to, 0, ViewId { counter: 5, coordinator: ADA }, body).unwrap()
+    from.seal(to, 0, ViewId { counter: 5, coordinator: ADA }, body).expect("both are peers")
 }
 
 fn frame(opened: Result<Opened, Dropped>) -> Vec<u8> {

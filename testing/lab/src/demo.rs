@@ -363,11 +363,12 @@ impl Story<'_> {
     }
 }
 
-/// How many nodes a status says are members.
+/// How many nodes a status says are members that count.
 fn members(status: &str) -> usize {
     let value: serde_json::Value = serde_json::from_str(status).unwrap_or_default();
-    let nodes = value.get("nodes").and_then(|nodes| nodes.as_array());
-    let is_member =
-        |node: &&serde_json::Value| node.get("member").and_then(|member| member.as_bool()) == Some(true);
-    nodes.map_or(0, |nodes| nodes.iter().filter(is_member).count())
+    let is = |node: &serde_json::Value, key: &str| {
+        node.get(key).and_then(serde_json::Value::as_bool) == Some(true)
+    };
+    let nodes = value.get("nodes").and_then(serde_json::Value::as_object);
+    nodes.map_or(0, |nodes| nodes.values().filter(|node| is(node, "member") && is(node, "counts")).count())
 }

@@ -75,7 +75,7 @@ impl Site {
                 NAMES[0],
                 "--state-dir",
                 &state(NAMES[0]),
-                "--bundle",
+                "--invitation",
                 &bundle,
             ],
         )?;

@@ -1,0 +1,118 @@
+//! What people see, as golden files beside this one: `BLESS=1 cargo test -p phalanx` rewrites them.
+
+use clap::{Command, CommandFactory};
+use phalanx::cli::Cli;
+use phalanx::paint::Paint;
+use phalanx::view::StatusView;
+use phalanx::{explain, status};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+fn check(name: &str, shown: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, shown).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(golden, shown, "{} is another; BLESS=1 rewrites it", path.display());
+}
+
+#[test]
+fn help_of_every_command() {
+    let mut page = String::new();
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    help(&mut command, "phalanx", &mut page);
+    check("help.txt", &page);
+}
+
+fn help(command: &mut Command, name: &str, page: &mut String) {
+    let shown = command.clone().bin_name(name).render_help().to_string();
+    *page += &format!("==== {name}\n{}\n\n", shown.trim_end());
+    for sub in command.get_subcommands_mut() {
+        let name = format!("{name} {}", sub.get_name());
+        help(sub, &name, page);
+    }
+}
+
+fn status_of(change: impl FnOnce(&mut Value)) -> StatusView {
+    let member = |start: u64| json!({ "member": true, "counts": true, "start": start });
+    let mut status = json!({
+        "cluster": "demo", "timing": "auto", "node": "ada", "start": 3, "view": "12/1", "primary": true,
+        "in_step": true, "quorum": "quorum: 3 of 3", "lease_left": 412_000_000, "takeover_wait": 531_000_000,
+        "class": { "name": "process", "does_not_cover": "a host that is frozen as a whole and thawed" },
+        "config_version": 1, "leaving": false,
+        "daemon": { "deadman": "guarded", "realtime": true },
+        "nodes": { "ada": member(3), "bob": member(1), "cyd": member(7) },
+        "groups": { "shop": {
+            "state": "online", "node": "ada", "epoch": 786_432, "placed": null,
+            "reason": "it runs where its policies want it", "awaiting": [],
+        } },
+    });
+    change(&mut status);
+    status::view(status).unwrap()
+}
+
+fn check_status(name: &str, change: impl FnOnce(&mut Value)) {
+    let status = status_of(change);
+    check(&format!("status-{name}.txt"), &status::render(&status, Paint::Plain));
+    check(&format!("explain-{name}.txt"), &explain::render(&status));
+}
+
+#[test]
+fn all_is_well() {
+    check_status("well", |_| {});
+}
+
+#[test]
+fn a_takeover_waits_for_its_proof() {
+    check_status("takeover", |status| {
+        status["quorum"] = "quorum: 2 of 3".into();
+        status["nodes"]["cyd"] = json!({ "member": false, "counts": false, "start": null });
+        status["groups"]["shop"] = json!({
+            "state": "acquiring", "node": "ada", "epoch": 851_968, "placed": "cyd",
+            "reason": "its node cyd was lost", "awaiting": ["cyd"],
+        });
+    });
+}
+
+#[test]
+fn no_quorum_says_who_is_waited_for() {
+    check_status("no-quorum", |status| {
+        for node in ["bob", "cyd"] {
+            status["nodes"][node] = json!({ "member": false, "counts": false, "start": null });
+        }
+        let quorum = "no quorum: 1 of 3, waiting for bob, cyd";
+        status["primary"] = false.into();
+        status["in_step"] = false.into();
+        status["lease_left"] = 0.into();
+        status["quorum"] = quorum.into();
+        status["groups"]["shop"] = json!({ "state": "unknown", "node": null, "epoch": 0, "placed": null, "reason": quorum, "awaiting": [] });
+    });
+}
+
+#[test]
+fn no_deadman_no_lease() {
+    check_status("no-deadman", |status| {
+        status["lease_left"] = 0.into();
+        status["daemon"] = json!({
+            "deadman": "the deadman is not running (/run/phalanx/deadman.sock)", "realtime": false,
+        });
+        status["nodes"]["bob"]["counts"] = false.into();
+        status["leaving"] = true.into();
+    });
+}
+
+#[test]
+fn every_message_is_explained() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let explained = fs::read_to_string(root.join("docs/admin/messages.md")).unwrap();
+    for folder in ["apps/phalanx/src", "apps/phalanxd/src"] {
+        for file in fs::read_dir(root.join(folder)).unwrap() {
+            let source = fs::read_to_string(file.unwrap().path()).unwrap();
+            let ids = source.match_indices("PHX-").filter_map(|(at, _)| source.get(at..at + 8));
+            ids.for_each(|id| assert!(explained.contains(&format!("| {id} |")), "{id} is not in messages.md"));
+        }
+    }
+}
