@@ -21,7 +21,9 @@ fail() {
     exit 1
 }
 
+# It is written into units and into a TOML file.
 case $prefix in
+    *[!A-Za-z0-9/._+-]*) fail "PREFIX holds letters, digits, / . _ + and - only, not '$prefix'" ;;
     /*) ;;
     *) fail "PREFIX is an absolute path, not '$prefix'" ;;
 esac

@@ -81,5 +81,10 @@ check_removal() {
 
 check_prefix /usr/local
 check_prefix /usr
-check_prefix '/opt/p h a'
+check_prefix /opt/phalanx-0.1
+for prefix in '/opt/a b' 'opt' '/opt/"'; do
+    if PREFIX=$prefix packaging/install.sh install 2> /dev/null; then
+        fail "PREFIX=$prefix should be refused"
+    fi
+done
 echo "test-install: installed and removed under three prefixes"

@@ -5,9 +5,9 @@ cd "$(dirname "$0")/.."
 
 ids='PHX-[A-Z][0-9][0-9][0-9]'
 spoken=$(grep -rhoE --include='*.rs' "$ids" apps/*/src shell/*/src core/*/src | sort -u)
-explained=$(grep -hoE "^## $ids" docs/admin/messages*.md | cut -c4- | sort)
+explained=$(grep -ohE "^(## |[|] )$ids" docs/admin/messages*.md | grep -oE "$ids" | sort)
 twice=$(echo "$explained" | uniq -d)
-explained=$(echo "$explained" | uniq)
+explained=$(grep -ohE "^(## |[|] )$ids" docs/admin/messages*.md | grep -oE "$ids" | sort)
 
 faults=0
 # complain SENTENCE ID...
