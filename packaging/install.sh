@@ -62,7 +62,7 @@ install_all() {
         put 644 "$text" "$prefix/share/doc/phalanx/$text"
     done
     for text in docs/admin/*.md; do
-        put 644 "$text" "$prefix/share/doc/phalanx/admin/${text##*/}"
+        put 644 "$text" "$prefix/share/doc/phalanx/docs/admin/${text##*/}"
     done
     install_pages
     mv -f "$root$list.new" "$root$list"
@@ -97,7 +97,7 @@ say_what_is_next() {
     else
         echo "Members of group phalanx may read, root may change: usermod -aG phalanx NAME"
     fi
-    echo "Next: $prefix/share/doc/phalanx/admin/first-cluster.md"
+    echo "Next: $prefix/share/doc/phalanx/docs/admin/first-cluster.md"
     echo "A daemon that runs goes on with the old program until: systemctl restart phalanxd"
 }
 

@@ -29,7 +29,7 @@ check_prefix() {
         test -x "$there/$program" || fail "$PREFIX/$program is missing"
         "$there/$program" --version > /dev/null || fail "$PREFIX/$program does not run"
     done
-    for page in share/man/man1/phalanx.1 share/doc/phalanx/admin/first-cluster.md; do
+    for page in share/man/man1/phalanx.1 share/doc/phalanx/docs/admin/first-cluster.md; do
         test -s "$there/$page" || fail "$PREFIX/$page is missing"
     done
     check_paths
