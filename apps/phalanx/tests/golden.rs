@@ -112,7 +112,9 @@ fn every_message_is_explained() {
         for file in fs::read_dir(root.join(folder)).unwrap() {
             let source = fs::read_to_string(file.unwrap().path()).unwrap();
             let ids = source.match_indices("PHX-").filter_map(|(at, _)| source.get(at..at + 8));
-            ids.for_each(|id| assert!(explained.contains(&format!("| {id} |")), "{id} is not in messages.md"));
+            ids.for_each(|id| {
+                assert!(explained.contains(&format!("| {id} |")), "{id} is not in messages.md")
+            });
         }
     }
 }

@@ -102,6 +102,7 @@ fn manager_level(note: &ManagerNote) -> Level {
         | N::RequestEnded { .. }
         | N::StateAdopted { .. }
         | N::Activated { .. }
+        | N::ChangeAcknowledged { .. }
         | N::ShutdownBegun => Level::Info,
         N::StepFailed { .. }
         | N::MonitorFailed { .. }
@@ -186,6 +187,7 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         N::PlanDiverged { theirs, ours } => {
             format!("plans differ, {} here and {} there: groups left as they are", short(ours), short(theirs))
         }
+        N::ChangeAcknowledged { config } => format!("configuration {} is active everywhere", short(config)),
         N::PlanVoided { group, cause } => format!("{group}: plan ended before its goal: {cause}"),
         N::PlanFinished { group, outcome } => format!("{group}: plan finished: {outcome}"),
         N::StandingStill { group, reason } => format!("{group}: nothing is done: {reason}"),

@@ -1,14 +1,16 @@
 //! A group that is being started or runs here: starts in dependency order, monitors, restarts in place.
 //!
-//! Never starts a resource before everything it comes after is up, nor without a permit of this very moment.
+//! Never starts a resource before everything it comes after says that it is up, nor without a permit of this very
+//! moment. Never believes a start: each is probed, while what comes after it starts, and counts when the probe found it.
 
 use crate::desk::{Desk, Pending};
 use crate::slot::Slot;
+use crate::sweep::Look;
 use crate::watch::{Watch, application};
 use phalanx_events::ManagerNote;
 use phalanx_membership::Clearance;
 use phalanx_model::{Exhausted, Group, Resource, RestartPolicy};
-use phalanx_types::limits::PERMIT_WAIT;
+use phalanx_types::limits::{PERMIT_WAIT, START_PROBES_MAX};
 use phalanx_types::{OperationId, OperationResult, OwnershipEpoch, Permit, ResourceName, Tick, Verb, ViewId};
 
 /// The resources of a group that is held or being acquired.
@@ -74,6 +76,15 @@ impl Active {
             asked: now,
             stale: None,
             waiting: None,
+        }
+    }
+
+    /// The monitors changed: what is up is watched by the new ones.
+    pub fn watch_anew(&mut self, group: &Group, now: Tick) {
+        for (index, resource) in group.resources.iter().enumerate() {
+            if self.slots[index] == Slot::Up {
+                self.watches[index] = Watch::over(resource, now);
+            }
         }
     }
 
@@ -154,7 +165,7 @@ impl Active {
             &resource.name == name && application(resource).is_some_and(|one| one.monitors.process)
         };
         match task.group.resources.iter().position(watched) {
-            Some(index) if self.slots[index] == Slot::Up => {
+            Some(index) if matches!(self.slots[index], Slot::Up | Slot::Checking { .. }) => {
                 self.fail(desk, task, index, format!("its process ended: {how}"))
             }
             // Not watched, not up yet (its start will fail) or already being ended.
@@ -249,7 +260,7 @@ impl Active {
     fn ready(&self, group: &Group, resource: &Resource) -> bool {
         let up = |name: &ResourceName| {
             let index = group.resources.iter().position(|other| &other.name == name);
-            index.is_none_or(|index| matches!(self.slots[index], Slot::Up | Slot::Lame))
+            index.is_none_or(|index| self.slots[index].carries())
         };
         resource.after.iter().all(up)
     }
@@ -265,6 +276,7 @@ impl Active {
         let slot = std::mem::replace(&mut self.slots[index], Slot::Broken);
         match slot {
             Slot::Starting(pending) => self.started(desk, task, index, &pending, result),
+            Slot::Checking { tries, .. } => self.checked(desk, task, index, tries + 1, result),
             Slot::Clearing(pending) => {
                 let cleared = desk.account(task.group, resource, task.epoch, &pending, result);
                 self.slots[index] = cleared.as_ref().map_or(Slot::Broken, |()| Slot::Down);
@@ -297,13 +309,54 @@ impl Active {
             (self.slots[index], self.stale) = (Slot::Down, pending.permit());
             return Ok(());
         }
-        match (desk.account(task.group, resource, task.epoch, pending, result), task.stage) {
-            (Ok(()), Stage::Starting | Stage::Running) => {
-                self.rise(index, resource, desk.now);
+        match desk.account(task.group, resource, task.epoch, pending, result) {
+            Ok(()) => {
+                self.check(desk, task, index, 0);
                 Ok(())
             }
-            (Err(why), Stage::Starting) => Err(format!("{} did not start: {why}", resource.name)),
-            (Err(why), Stage::Running) => self.fail(desk, task, index, format!("it did not start: {why}")),
+            Err(why) => self.fail_start(desk, task, index, why),
+        }
+    }
+
+    fn check(&mut self, desk: &mut Desk<'_>, task: Task<'_>, index: usize, tries: u32) {
+        let probe = desk.operate(task.group, &task.group.resources[index], Verb::Probe, task.epoch);
+        self.slots[index] = Slot::Checking { probe, tries };
+    }
+
+    /// What the probe after a start says.
+    fn checked(
+        &mut self,
+        desk: &mut Desk<'_>,
+        task: Task<'_>,
+        index: usize,
+        tries: u32,
+        result: OperationResult,
+    ) -> Result<(), String> {
+        match Look::from(result) {
+            Look::Active(_) => self.rise(index, &task.group.resources[index], desk.now),
+            Look::Inactive => {
+                let why = "it said that it is done, and a probe found nothing".into();
+                return self.fail_start(desk, task, index, why);
+            }
+            Look::Blind(why) if tries >= START_PROBES_MAX => {
+                return self.fail_start(desk, task, index, format!("it cannot be probed: {why}"));
+            }
+            Look::Blind(_) | Look::Waiting(_) => self.check(desk, task, index, tries),
+        }
+        Ok(())
+    }
+
+    /// A start failed: while the group is acquired that ends the acquisition.
+    fn fail_start(
+        &mut self,
+        desk: &mut Desk<'_>,
+        task: Task<'_>,
+        index: usize,
+        why: String,
+    ) -> Result<(), String> {
+        match task.stage {
+            Stage::Starting => Err(format!("{} did not start: {why}", task.group.resources[index].name)),
+            Stage::Running => self.fail(desk, task, index, format!("it did not start: {why}")),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::sweep::{Finding, Look, Sweep};
 use crate::teardown::{Descent, Teardown};
 use phalanx_events::ManagerNote;
 use phalanx_membership::Clearance;
-use phalanx_model::Group;
+use phalanx_model::{Group, differ_in_policies_only};
 use phalanx_plan::Holding;
 use phalanx_types::limits::{BOOT_PROBES_MAX, STUCK_RETRY_INTERVAL};
 use phalanx_types::{OperationId, OperationResult, OwnershipEpoch, ResourceName, Span, Tick};
@@ -26,6 +26,10 @@ pub struct Agent {
     phase: Phase,
     /// The last acquisition that was agreed for this node, or found here.
     epoch: OwnershipEpoch,
+    /// The one before it: what an acquisition that began nothing is forgotten for.
+    before: OwnershipEpoch,
+    /// When the lease known last ends.
+    leased_until: Tick,
     /// Until when resources of an earlier life may be kept without an own lease; that life's deadman watches them.
     unleased_until: Tick,
 }
@@ -86,7 +90,8 @@ impl Agent {
     pub fn new(desk: &mut Desk<'_>, group: Arc<Group>, unleased_until: Tick) -> Agent {
         let sweep = Sweep::begin(desk, &group, OwnershipEpoch::NONE);
         let phase = Phase::Probing { sweep, tries: 0 };
-        Agent { group, phase, epoch: OwnershipEpoch::NONE, unleased_until }
+        let (epoch, before) = (OwnershipEpoch::NONE, OwnershipEpoch::NONE);
+        Agent { group, phase, epoch, before, leased_until: Tick::ZERO, unleased_until }
     }
 
     /// What this node has to do with the group, truly.
@@ -99,6 +104,14 @@ impl Agent {
             Phase::Running(_) => Holding::Online { epoch },
             Phase::Stopping { .. } => Holding::Releasing { epoch },
             Phase::Stuck { why, .. } => Holding::Stuck { epoch, why: why.clone() },
+        }
+    }
+
+    /// The same as this node's passport has it: an acquisition that has begun nothing is not begun in that view.
+    pub fn claim(&self) -> Holding {
+        match self.is_unbegun() {
+            true => Holding::Free { epoch: self.before, failed: None },
+            false => self.holding(),
         }
     }
 
@@ -122,17 +135,25 @@ impl Agent {
         !matches!(self.phase, Phase::Probing { .. })
     }
 
-    /// Uses a changed definition of the group; only while nothing of it is here.
-    pub fn redefine(&mut self, group: Arc<Group>) {
-        if self.is_idle() {
-            self.group = group;
+    /// Uses a changed definition of the group. Other policies take effect at once; another content only while nothing
+    /// of it is here.
+    pub fn redefine(&mut self, desk: &mut Desk<'_>, group: Arc<Group>) {
+        if !self.is_idle() && !differ_in_policies_only(&self.group, &group) {
+            return;
+        }
+        self.group = group;
+        match &mut self.phase {
+            Phase::Starting(active) | Phase::Running(active) => active.watch_anew(&self.group, desk.now),
+            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {}
         }
     }
 
     /// An agreed plan gives this node the group. An acquisition that already ended here is not begun again.
     pub fn acquire(&mut self, desk: &mut Desk<'_>, epoch: OwnershipEpoch, cause: &str) {
         let newer = epoch > self.epoch;
-        self.epoch = self.epoch.max(epoch);
+        if newer {
+            (self.before, self.epoch) = (self.epoch, epoch);
+        }
         if newer && self.is_idle() {
             let active = Active::fresh(&self.group, desk.now);
             self.enter(desk, Phase::Starting(active), cause);
@@ -178,11 +199,21 @@ impl Agent {
         self.drive(desk);
     }
 
+    /// The view is about to change, and the others go by [`Agent::claim`]: an acquisition that has begun nothing is
+    /// given up. If it went on in a later view, another node might have owned the group in between.
+    pub fn seal(&mut self, desk: &mut Desk<'_>) {
+        if self.is_unbegun() {
+            self.epoch = self.before;
+            self.enter(desk, Phase::Idle { failed: None }, "the view changed before anything was begun");
+        }
+    }
+
     /// The view changed: an acquisition under way pauses until the new view clears it. What runs keeps its
     /// clearance, because nobody could take it without this node's word or the end of its lease.
-    pub fn revoke(&mut self, now: Tick) {
+    pub fn revoke(&mut self, desk: &mut Desk<'_>) {
+        self.seal(desk);
         match &mut self.phase {
-            Phase::Starting(active) => active.revoke(now),
+            Phase::Starting(active) => active.revoke(desk.now),
             Phase::Running(_)
             | Phase::Probing { .. }
             | Phase::Idle { .. }
@@ -246,6 +277,7 @@ impl Agent {
         if desk.standing.lease_until > Tick::ZERO {
             self.unleased_until = Tick::ZERO;
         }
+        self.mind_lapse(desk);
         self.mind_lease(desk);
         for _ in 0..CASCADE_MAX {
             if !self.advance(desk) {
@@ -276,6 +308,21 @@ impl Agent {
             Phase::Running(_) | Phase::Stopping { .. } | Phase::Stuck { .. } => true,
             Phase::Starting(active) => active.touched(),
             Phase::Probing { .. } | Phase::Idle { .. } => false,
+        }
+    }
+
+    /// Whether it is being acquired and nothing of it was begun.
+    fn is_unbegun(&self) -> bool {
+        matches!(&self.phase, Phase::Starting(active) if !active.touched())
+    }
+
+    /// While this node had no lease, others may have owned the group: an acquisition agreed before that is over. It
+    /// takes a new decision to begin one, and that shows that the view is still everybody's.
+    fn mind_lapse(&mut self, desk: &mut Desk<'_>) {
+        let lapsed = self.leased_until > Tick::ZERO && desk.now >= self.leased_until;
+        self.leased_until = desk.standing.lease_until;
+        if lapsed && self.is_unbegun() {
+            self.enter(desk, Phase::Idle { failed: None }, "the lease lapsed before anything was begun");
         }
     }
 

@@ -10,6 +10,13 @@ pub enum Slot {
     Down,
     /// A start is under way.
     Starting(Pending),
+    /// A start said that it is done, and a probe looks whether that is so.
+    Checking {
+        /// The probe.
+        probe: Pending,
+        /// Probes before this one that did not say.
+        tries: u32,
+    },
     /// Active.
     Up,
     /// A start failed: something of it may be left.
@@ -31,6 +38,7 @@ impl Slot {
     pub fn pending(&self) -> Option<&Pending> {
         match self {
             Slot::Starting(pending)
+            | Slot::Checking { probe: pending, .. }
             | Slot::Clearing(pending)
             | Slot::Stopping(pending)
             | Slot::Aborting(pending)
@@ -42,6 +50,11 @@ impl Slot {
     /// When its operation is overdue.
     pub fn deadline(&self) -> Tick {
         self.pending().map_or(Tick::NEVER, |pending| pending.deadline)
+    }
+
+    /// Whether what comes after it may be started: it is up, says that it is, or is done without.
+    pub fn carries(&self) -> bool {
+        matches!(self, Slot::Up | Slot::Checking { .. } | Slot::Lame)
     }
 
     /// Whether nothing of it was begun or left.

@@ -36,6 +36,18 @@ pub enum Finding {
     Blind(String),
 }
 
+impl From<OperationResult> for Look {
+    fn from(result: OperationResult) -> Look {
+        match result {
+            OperationResult::Active { epoch } => Look::Active(epoch),
+            OperationResult::Inactive => Look::Inactive,
+            OperationResult::Failed(why) => Look::Blind(brief(&why)),
+            OperationResult::TimedOut => Look::Blind("the probe did not end".into()),
+            OperationResult::Done | OperationResult::Stale => Look::Blind("the probe did not say".into()),
+        }
+    }
+}
+
 impl Sweep {
     /// Begins one.
     pub fn begin(desk: &mut Desk<'_>, group: &Group, epoch: OwnershipEpoch) -> Sweep {
@@ -47,13 +59,7 @@ impl Sweep {
     pub fn operated(&mut self, id: OperationId, result: &OperationResult) -> bool {
         let mine = |look: &&mut Look| matches!(look, Look::Waiting(pending) if pending.id == id);
         let Some(look) = self.looks.iter_mut().find(mine) else { return false };
-        *look = match result {
-            OperationResult::Active { epoch } => Look::Active(*epoch),
-            OperationResult::Inactive => Look::Inactive,
-            OperationResult::Failed(why) => Look::Blind(brief(why)),
-            OperationResult::TimedOut => Look::Blind("the probe did not end".into()),
-            OperationResult::Done | OperationResult::Stale => Look::Blind("the probe did not say".into()),
-        };
+        *look = Look::from(result.clone());
         true
     }
 

@@ -52,7 +52,7 @@ impl Teardown {
                 Slot::Aborting(pending)
             }
             Slot::Clearing(pending) => Slot::Killing(pending),
-            Slot::Lame => Slot::Up,
+            Slot::Lame | Slot::Checking { .. } => Slot::Up,
             Slot::Down
             | Slot::Up
             | Slot::Broken
@@ -164,6 +164,7 @@ impl Teardown {
                 | Slot::Stopping(_)
                 | Slot::Down
                 | Slot::Starting(_)
+                | Slot::Checking { .. }
                 | Slot::Clearing(_)
                 | Slot::Lame
                 | Slot::Aborting(_)
@@ -220,6 +221,7 @@ impl Teardown {
             | Slot::Broken
             | Slot::Lame
             | Slot::Starting(_)
+            | Slot::Checking { .. }
             | Slot::Clearing(_)) => self.slots[index] = other,
         }
     }

@@ -7,32 +7,48 @@ use crate::manager::{Manager, ManagerEffect, Turn};
 use crate::message::{Envelope, Word, encode};
 use phalanx_agent::{Agent, AgentEffect, Desk};
 use phalanx_events::ManagerNote;
+use phalanx_ledger::Version;
 use phalanx_model::Cluster;
 use phalanx_plan::{Holding, Motion, render};
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
-use phalanx_types::{Digest, GroupName, OperationId, OperationResult};
+use phalanx_types::{GroupName, OperationId, OperationResult};
 use std::sync::Arc;
 
 impl Manager {
-    /// Makes a configuration the active one. All that a change of configuration means to the manager is here.
-    pub(crate) fn activate(
-        &mut self,
-        turn: &mut Turn<'_>,
-        version: u64,
-        blob: Vec<u8>,
-        cluster: Arc<Cluster>,
-    ) {
-        let config = Digest::of(&blob);
-        if self.state.config != config {
-            self.state.align(&cluster, config);
+    /// Makes an agreed version the active one, if it is news. All that a change of configuration means to the manager
+    /// is here.
+    pub(crate) fn take_version(&mut self, turn: &mut Turn<'_>, version: Version) {
+        let (config, parent, index) = (version.digest(), version.parent(), version.index());
+        let read = crate::apply::read(&version);
+        if !self.config.take(turn, version) {
+            return;
         }
-        (self.config.version, self.config.blob, self.config.cluster) = (version, blob, Some(cluster.clone()));
+        match read {
+            Ok(cluster) => self.config.cluster = Arc::new(cluster),
+            Err(why) => {
+                let why = format!("version {index} of the configuration cannot be read here: {why}");
+                return turn.out.push(ManagerEffect::Leave { why });
+            }
+        }
+        turn.note(ManagerNote::Activated { config, parent, version: index });
+        self.redefine_all(turn);
+    }
+
+    fn redefine_all(&mut self, turn: &mut Turn<'_>) {
+        let cluster = self.config.cluster.clone();
         self.planning.touch();
         let names: Vec<_> = self.agents.keys().cloned().collect();
         for name in names {
             self.redefine(turn, &cluster, &name);
         }
-        turn.note(ManagerNote::Activated { config, version });
+    }
+
+    /// The replicated state follows the active version.
+    pub(crate) fn align_state(&mut self) {
+        let config = self.config.active();
+        if self.state.config != config {
+            self.state.align(&self.config.cluster, config);
+        }
     }
 
     fn redefine(&mut self, turn: &mut Turn<'_>, cluster: &Cluster, name: &GroupName) {
@@ -40,7 +56,7 @@ impl Manager {
         match group {
             Some(group) => {
                 let group = Arc::new(group.clone());
-                self.with_agent(turn, name, |agent, _| agent.redefine(group));
+                self.with_agent(turn, name, |agent, desk| agent.redefine(desk, group));
             }
             None => {
                 let cause = "the new configuration does not have it here";
@@ -76,7 +92,7 @@ impl Manager {
     }
 
     fn may_host(&self, name: &GroupName) -> bool {
-        let group = self.config.cluster.as_ref().and_then(|cluster| cluster.groups.get(name));
+        let group = self.config.cluster.groups.get(name);
         group.is_some_and(|group| group.rank(self.me.node).is_some())
     }
 
@@ -91,7 +107,7 @@ impl Manager {
 
     /// Does this node's part of an agreed motion.
     pub(crate) fn take_part(&mut self, turn: &mut Turn<'_>, name: &GroupName, motion: &Motion) {
-        let Some(cluster) = self.config.cluster.clone() else { return };
+        let cluster = self.config.cluster.clone();
         let cause = render::reason(&cluster, &motion.reason);
         if motion.release.contains(&self.me.node) {
             self.with_agent(turn, name, |agent, desk| agent.release(desk, &cause));

@@ -47,7 +47,7 @@ impl Manager {
     fn clearance(&self, name: &GroupName, now: Tick) -> Option<Result<Clearance, Missing>> {
         let membership =
             self.in_step().filter(|one| one.view.id == self.standing.view && !self.sealed.get())?;
-        let group = self.config.cluster.as_ref()?.groups.get(name)?;
+        let group = self.config.cluster.groups.get(name)?;
         let record = self.state.groups.get(name).filter(|record| self.is_mine(name, record))?;
         let others = group.nodes.iter().filter(|node| **node != self.me.node);
         let proofs = others.filter_map(|node| proof(membership, group, record, *node, now)).collect();

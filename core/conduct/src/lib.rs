@@ -4,7 +4,10 @@
 #![forbid(unsafe_code)]
 
 mod acting;
+mod apply;
 mod clearing;
+mod config;
+mod guard;
 pub mod manager;
 mod message;
 mod ordered;

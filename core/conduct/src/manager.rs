@@ -3,6 +3,9 @@
 //! Replicated state changes only by ordered notices of a primary view this node is in step with. What happens on this
 //! node is decided by the difference between that state, the agents' own truth and the lease.
 
+use crate::apply::Changes;
+use crate::config::Config;
+use crate::guard::Guard;
 use crate::message::{Papers, Transfer, encode};
 use crate::ordered::ConfigTalk;
 use crate::planning::Planning;
@@ -12,12 +15,13 @@ use crate::shutdown::Shutdown;
 use phalanx_agent::{Agent, AgentEffect, Desk, OperationIds, Phase as AgentPhase};
 use phalanx_events::ManagerNote;
 use phalanx_groups::{Group, Membership, Notice};
+use phalanx_ledger::Ledger;
 use phalanx_membership::Standing;
 use phalanx_model::{Cluster, Group as ModelGroup};
 use phalanx_plan::{GroupsState, Holding};
 use phalanx_types::{
-    BootId, Digest, GroupName, Incarnation, Operation, OperationId, OperationResult, RequestId, ResourceName,
-    Span, Tick, Timings, ViewId,
+    BootId, GroupName, Incarnation, Operation, OperationId, OperationResult, RequestId, ResourceName, Span,
+    Tick, Timings, ViewId,
 };
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -44,18 +48,13 @@ pub struct Manager {
     pub(crate) talk: ConfigTalk,
     pub(crate) planning: Planning,
     pub(crate) requests: Requests,
+    pub(crate) changes: Changes,
     pub(crate) shutdown: Shutdown,
+    pub(crate) guard: Guard,
     /// Why each group stands still, as last told.
     pub(crate) told: BTreeMap<GroupName, String>,
     /// When something that the group would not take is tried again.
     pub(crate) retry_at: Tick,
-}
-
-/// The active configuration.
-pub(crate) struct Config {
-    pub version: u64,
-    pub blob: Vec<u8>,
-    pub cluster: Option<Arc<Cluster>>,
 }
 
 /// How this node stands to the replicated state.
@@ -102,16 +101,13 @@ pub enum ManagerInput {
         /// What.
         request: Request,
     },
-    /// A configuration becomes active: at an ordered point the same for all members, or as the answer to
-    /// [`ManagerEffect::Adopt`], before any other input.
-    Activate {
-        /// Its version; grows with each.
-        version: u64,
-        /// The configuration as it travels.
-        blob: Vec<u8>,
-        /// The configuration as it is used.
-        cluster: Arc<Cluster>,
+    /// A ledger's image is durable, and so is every earlier one.
+    Stored {
+        /// The number it was handed out with.
+        number: u64,
     },
+    /// The deadman accepts lease ends, or no longer does.
+    Guarded(bool),
     /// Leave cleanly: groups go elsewhere first.
     Shutdown,
 }
@@ -128,16 +124,16 @@ pub enum ManagerEffect {
         /// How it ended.
         reply: Reply,
     },
-    /// Make this configuration active: parse it and answer with [`ManagerInput::Activate`] before any other input.
-    Adopt {
-        /// Its version.
-        version: u64,
-        /// The configuration as a member gave it.
-        blob: Vec<u8>,
+    /// Make this image of the ledger durable in place of the last one; answered by [`ManagerInput::Stored`].
+    Store {
+        /// Names the answer; grows by one with each.
+        number: u64,
+        /// The image.
+        image: Vec<u8>,
     },
     /// Something happened.
     Note(ManagerNote),
-    /// After [`ManagerInput::Shutdown`]: nothing is left to be done here, the node may leave.
+    /// The node leaves: after [`ManagerInput::Shutdown`] nothing is left to be done here, or nothing can be.
     Leave {
         /// In which state it leaves, for people.
         why: String,
@@ -168,12 +164,11 @@ impl Turn<'_> {
 
 impl Manager {
     /// A manager of a new life. Its first step probes every group that this node may host.
-    pub fn new(now: Tick, me: Incarnation, boot: BootId, cluster: Option<Arc<Cluster>>) -> Manager {
-        let config = Config { version: 0, blob: Vec::new(), cluster };
-        let state = match &config.cluster {
-            Some(cluster) => GroupsState::fresh(cluster, Digest::of(&config.blob)),
-            None => GroupsState::empty(),
-        };
+    ///
+    /// `cluster` is what the ledger's active version declares.
+    pub fn new(now: Tick, me: Incarnation, boot: BootId, ledger: Ledger, cluster: Arc<Cluster>) -> Manager {
+        let config = Config::new(ledger, cluster);
+        let state = GroupsState::fresh(&config.cluster, config.active());
         Manager {
             me,
             boot,
@@ -190,17 +185,12 @@ impl Manager {
             talk: ConfigTalk::default(),
             planning: Planning::default(),
             requests: Requests::default(),
+            changes: Changes::default(),
             shutdown: Shutdown::No,
+            guard: Guard::default(),
             told: BTreeMap::new(),
             retry_at: Tick::NEVER,
         }
-    }
-
-    /// The same with the configuration as it travels and its version, for joiners without one.
-    pub fn with_config(mut self, version: u64, blob: Vec<u8>) -> Manager {
-        self.state.config = Digest::of(&blob);
-        (self.config.version, self.config.blob) = (version, blob);
-        self
     }
 
     /// Applies one input; pushes onto `out` what is to be done, in order.
@@ -216,6 +206,9 @@ impl Manager {
     ) {
         (self.now, self.standing) = (now, group.standing());
         let mut turn = Turn { now, group, out };
+        if self.sealed.get() {
+            self.each_agent(&mut turn, |agent, desk| agent.seal(desk));
+        }
         self.drive_agents(&mut turn);
         match input {
             ManagerInput::Wake | ManagerInput::StandingChanged => {}
@@ -225,9 +218,8 @@ impl Manager {
                 self.with_agent(&mut turn, &group, |agent, desk| agent.ended(desk, &resource, &how));
             }
             ManagerInput::Asked { id, request } => self.asked(&mut turn, id, request),
-            ManagerInput::Activate { version, blob, cluster } => {
-                self.activate(&mut turn, version, blob, cluster);
-            }
+            ManagerInput::Stored { number } => self.stored(&mut turn, number),
+            ManagerInput::Guarded(guarded) => self.guard.armed = guarded,
             ManagerInput::Shutdown => self.begin_shutdown(&mut turn),
         }
         self.settle(&mut turn);
@@ -241,7 +233,9 @@ impl Manager {
         self.clear_agents(turn);
         self.drive_agents(turn);
         self.report(turn);
+        self.tell_guard(turn);
         self.follow_requests(turn);
+        self.follow_change(turn);
         self.explain(turn);
         self.propose(turn);
         self.follow_shutdown(turn);
@@ -254,7 +248,7 @@ impl Manager {
         let unlisted = self.unlisted().next().map_or(Tick::NEVER, |_| self.born);
         agents
             .chain([unlisted, self.retry_at, self.proofs_at(), self.planning.wake_at()])
-            .chain([self.requests.wake_at(), self.shutdown.wake_at(self.now)])
+            .chain([self.requests.wake_at(), self.changes.wake_at(), self.shutdown.wake_at(self.now)])
             .min()
             .unwrap_or(Tick::NEVER)
     }
@@ -263,16 +257,16 @@ impl Manager {
     /// rely on what the passport says. Call it only when one is written.
     pub fn passport(&self) -> Vec<u8> {
         self.sealed.set(true);
-        let claims = self.agents.iter().map(|(name, agent)| (name.clone(), agent.holding())).collect();
-        let config = self.config.cluster.as_ref().map(|_| Digest::of(&self.config.blob));
-        encode(&Papers { version: self.config.version, config, claims })
+        let claims = self.agents.iter().map(|(name, agent)| (name.clone(), agent.claim())).collect();
+        let ledger = &self.config.ledger;
+        encode(&Papers { active: ledger.active().stamp(), head: ledger.head().stamp(), claims })
     }
 
     /// The replicated state for members that are not in step; taken at a membership notice, before or after its
     /// step.
     pub fn state(&self) -> Vec<u8> {
-        let (version, blob) = (self.config.version, self.config.blob.clone());
-        encode(&Transfer { version, blob, state: self.state.clone() })
+        let version = self.config.ledger.active().clone();
+        encode(&Transfer { version, state: self.state.clone() })
     }
 
     /// Whether everything was probed, nothing is held and nothing is under way.
@@ -306,7 +300,7 @@ impl Manager {
 
     /// Groups that this node may host and has no agent for yet.
     pub(crate) fn unlisted(&self) -> impl Iterator<Item = &ModelGroup> {
-        let groups = self.config.cluster.iter().flat_map(|cluster| cluster.groups.values());
+        let groups = self.config.cluster.groups.values();
         groups
             .filter(|group| group.rank(self.me.node).is_some())
             .filter(|group| !self.agents.contains_key(&group.name))
@@ -326,9 +320,17 @@ impl Manager {
         answer
     }
 
+    /// Lets every agent act.
+    pub(crate) fn each_agent(&mut self, turn: &mut Turn<'_>, act: impl Fn(&mut Agent, &mut Desk<'_>)) {
+        let names: Vec<_> = self.agents.keys().cloned().collect();
+        for name in &names {
+            self.with_agent(turn, name, &act);
+        }
+    }
+
     /// How long what an earlier life left running may stay without a lease of this life.
     pub(crate) fn unleased_until(&self) -> Tick {
-        let timing = self.config.cluster.as_ref().map(|cluster| Timings::of(cluster.timing));
-        timing.map_or(self.born, |timings| self.born + (timings.lease() - timings.stop_budget()))
+        let timings = Timings::of(self.config.cluster.timing);
+        self.born + (timings.lease() - timings.stop_budget())
     }
 }

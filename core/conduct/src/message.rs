@@ -4,6 +4,7 @@
 //! all alike; who sent it says it again if it still holds.
 
 use minicbor::{Decode, Encode};
+use phalanx_ledger::{Stamp, Version};
 use phalanx_plan::transition::Claims;
 use phalanx_plan::{GroupsState, Holding, Order};
 use phalanx_types::{Digest, GroupName, ViewId};
@@ -42,14 +43,12 @@ pub(crate) enum Word {
     /// The sender shuts down.
     #[n(2)]
     Leaving,
-    /// After a cold start with different configurations: the newest of them.
+    /// The sender lost its deadman, or has one again.
+    #[n(4)]
+    Guarded(#[n(0)] bool),
+    /// Members came with different versions of the configuration: the newest of them.
     #[n(3)]
-    Config {
-        #[n(0)]
-        version: u64,
-        #[cbor(n(1), with = "minicbor::bytes")]
-        blob: Vec<u8>,
-    },
+    Config(#[n(0)] Version),
 }
 
 /// A proposal.
@@ -58,6 +57,9 @@ pub(crate) enum Proposal {
     /// To begin a plan.
     #[n(0)]
     Plan(#[n(0)] PlanBallot),
+    /// To make this version the active configuration.
+    #[n(1)]
+    Config(#[n(0)] Version),
 }
 
 /// A plan as it is voted on: everybody computes it again.
@@ -78,14 +80,14 @@ pub(crate) struct PlanBallot {
 }
 
 /// What a node brings into a new view.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct Papers {
-    /// Version of its configuration.
+    /// Its active version.
     #[n(0)]
-    pub version: u64,
-    /// Digest of its configuration; `None` without one.
+    pub active: Stamp,
+    /// The newest version that it has staged, or the active one.
     #[n(1)]
-    pub config: Option<Digest>,
+    pub head: Stamp,
     /// What it holds.
     #[n(2)]
     pub claims: Claims,
@@ -94,14 +96,11 @@ pub(crate) struct Papers {
 /// The state for members that are not in step.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct Transfer {
-    /// Version of the configuration.
+    /// The active version of the configuration.
     #[n(0)]
-    pub version: u64,
-    /// The configuration, as the caller gave it.
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub blob: Vec<u8>,
+    pub version: Version,
     /// The state.
-    #[n(2)]
+    #[n(1)]
     pub state: GroupsState,
 }
 

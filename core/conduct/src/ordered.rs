@@ -1,24 +1,24 @@
 //! What the manager hears in order, and how the replicated state follows it.
 
-use crate::manager::{Manager, ManagerEffect, Phase, Turn};
+use crate::manager::{Manager, Phase, Turn};
 use crate::message::{Envelope, Papers, Proposal, Transfer, Word, decode, encode};
 use phalanx_events::ManagerNote;
 use phalanx_groups::{Membership, Notice};
+use phalanx_ledger::Version;
+use phalanx_plan::transition::Claims;
 use phalanx_plan::{GroupsState, Holding, Order};
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
-use phalanx_types::{Digest, GroupName, NodeId, RequestId};
+use phalanx_types::{Digest, GroupName, NodeId, RequestId, ViewId};
 use std::collections::BTreeMap;
 
-/// Whether the members of the view use one configuration.
+/// Whether the members of the view use one version of the configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ConfigTalk {
-    /// They did when it was installed, or the state brought it.
+    /// They do.
     #[default]
     Settled,
-    /// They differ; this member has to tell the newest.
-    Awaited { teller: NodeId, said: Said },
-    /// It was told in this view.
-    Told,
+    /// They came with different ones, or one of them has staged a newer one: this member has to tell it.
+    Awaited { teller: NodeId, version: Digest, said: Said },
 }
 
 /// Whether this node has said it.
@@ -40,28 +40,25 @@ impl Manager {
             Notice::Membership(membership) => self.change_view(turn, membership),
             Notice::State { from, body, digest } => self.take_state(turn, from, &body, digest),
             Notice::Message { from, body } => self.take_message(turn, from, &body),
-            Notice::Phase { proposal, phase: _, body } => {
-                if let Some(Proposal::Plan(ballot)) = decode(&body) {
-                    self.vote(turn, proposal, &ballot);
-                }
-            }
-            Notice::Outcome { proposal, body, outcome } => {
-                if let Some(Proposal::Plan(ballot)) = decode(&body) {
-                    self.decided(turn, proposal, &ballot, outcome);
-                }
-            }
+            Notice::Phase { proposal, phase, body } => match decode(&body) {
+                Some(Proposal::Plan(ballot)) => self.vote(turn, proposal, &ballot),
+                Some(Proposal::Config(version)) => self.vote_on_version(turn, proposal, phase, version),
+                None => {}
+            },
+            Notice::Outcome { proposal, body, outcome } => match decode(&body) {
+                Some(Proposal::Plan(ballot)) => self.decided(turn, proposal, &ballot, outcome),
+                Some(Proposal::Config(version)) => self.version_decided(turn, proposal, version, outcome),
+                None => {}
+            },
         }
     }
 
+    /// Whether every member goes by one version, so that plans and changes can be made.
     pub(crate) fn config_agreed(&self) -> bool {
         match self.talk {
-            ConfigTalk::Settled | ConfigTalk::Told => true,
+            ConfigTalk::Settled => true,
             ConfigTalk::Awaited { .. } => false,
         }
-    }
-
-    pub(crate) fn config_told(&self) -> bool {
-        self.talk == ConfigTalk::Told
     }
 
     fn change_view(&mut self, turn: &mut Turn<'_>, membership: Membership) {
@@ -69,19 +66,19 @@ impl Manager {
         self.talk = ConfigTalk::Settled;
         self.reported.clear();
         self.planning.reset();
-        self.agents.values_mut().for_each(|agent| agent.revoke(turn.now));
+        self.each_agent(turn, |agent, desk| agent.revoke(desk));
         let membership = Box::new(membership);
         if !membership.view.primary {
             self.phase = Phase::Apart(membership);
-        } else if membership.in_step.contains(&self.me.node) {
-            if membership.in_step.len() == membership.view.members.len() {
-                self.talk = talk(&membership);
-            }
-            self.enter(turn, membership);
         } else {
-            self.phase = Phase::CatchingUp(membership);
+            self.talk = talk(&membership);
+            match membership.in_step.contains(&self.me.node) {
+                true => self.enter(turn, membership),
+                false => self.phase = Phase::CatchingUp(membership),
+            }
         }
         self.requests_meet_view(turn);
+        self.changes_meet_view(turn);
     }
 
     /// The donor's state: everybody's from now on.
@@ -99,14 +96,8 @@ impl Manager {
     fn adopt(&mut self, turn: &mut Turn<'_>, from: NodeId, transfer: Transfer, digest: Digest) {
         self.state = transfer.state;
         turn.note(ManagerNote::StateAdopted { from, digest });
-        if self.state.config != Digest::of(&self.config.blob) || self.config.cluster.is_none() {
-            self.ask_for_config(turn, transfer.version, transfer.blob);
-        }
-    }
-
-    fn ask_for_config(&mut self, turn: &mut Turn<'_>, version: u64, blob: Vec<u8>) {
-        self.config.cluster = None;
-        turn.out.push(ManagerEffect::Adopt { version, blob });
+        // A version active here that the donor has only staged stays: it is the one that is told next.
+        self.take_version(turn, transfer.version);
     }
 
     /// In step with a primary view.
@@ -117,26 +108,31 @@ impl Manager {
                 turn.note(ManagerNote::PlanVoided { group: group.clone(), cause });
             }
         }
-        let claims = |body: &[u8]| papers(body).map(|papers| papers.claims).unwrap_or_default();
-        let claims: BTreeMap<_, _> =
-            membership.passports.iter().map(|(node, passport)| (*node, claims(&passport.body))).collect();
-        self.state.install(&membership.view, &claims);
-        turn.note(ManagerNote::InStep { view: membership.view.id, state: self.state.digest() });
+        self.state.install(&membership.view, &claims(&membership));
         self.phase = Phase::InStep(membership);
         self.planning.touch();
+        self.tell_in_step(turn);
         self.tell_config(turn);
     }
 
-    /// After a cold start with different configurations: tells the newest, if this node is to.
+    /// In step, and of one mind about the configuration.
+    fn tell_in_step(&self, turn: &mut Turn<'_>) {
+        if let (true, Some(membership)) = (self.config_agreed(), self.in_step()) {
+            let (view, config) = (membership.view.id, self.state.config);
+            turn.note(ManagerNote::InStep { view, config, state: self.state.digest() });
+        }
+    }
+
+    /// Members came with different versions: tells the newest, if this node is to.
     pub(crate) fn tell_config(&mut self, turn: &mut Turn<'_>) {
-        let ConfigTalk::Awaited { teller, said: Said::Not } = self.talk else { return };
+        let ConfigTalk::Awaited { teller, version, said: Said::Not } = self.talk else { return };
         let Some(view) = self.in_step().map(|membership| membership.view.id) else { return };
         if teller != self.me.node {
             return;
         }
-        let word = Word::Config { version: self.config.version, blob: self.config.blob.clone() };
-        match turn.group.broadcast(encode(&Envelope { view, word })) {
-            Ok(()) => self.talk = ConfigTalk::Awaited { teller, said: Said::Yes },
+        let Some(newest) = self.config.version(version).cloned() else { return };
+        match turn.group.broadcast(encode(&Envelope { view, word: Word::Config(newest) })) {
+            Ok(()) => self.talk = ConfigTalk::Awaited { teller, version, said: Said::Yes },
             Err(_) => self.retry_at = turn.now + PLAN_RETRY_PAUSE,
         }
     }
@@ -155,30 +151,39 @@ impl Manager {
             }
             Word::Order { request, order } => self.take_order(turn, from, RequestId(request), &order),
             Word::Leaving => self.state.leave(life),
-            Word::Config { version, blob } => self.take_config(turn, version, blob),
+            Word::Guarded(guarded) => self.state.guard(life, guarded),
+            Word::Config(version) => self.take_config(turn, version),
         }
     }
 
-    /// Nothing was planned in this view yet, so all begin from what each will report.
-    fn take_config(&mut self, turn: &mut Turn<'_>, version: u64, blob: Vec<u8>) {
-        if self.config_agreed() {
+    /// The newest version is told: everybody goes by it from here. Nothing was planned in this view yet.
+    fn take_config(&mut self, turn: &mut Turn<'_>, version: Version) {
+        let ConfigTalk::Awaited { version: newest, .. } = self.talk else { return };
+        if newest != version.digest() {
             return;
         }
-        self.talk = ConfigTalk::Told;
-        self.reported.clear();
-        let config = Digest::of(&blob);
-        match self.config.cluster.clone().filter(|_| config == Digest::of(&self.config.blob)) {
-            Some(cluster) => self.state = GroupsState::fresh(&cluster, config),
-            None => {
-                self.state = GroupsState::empty();
-                self.ask_for_config(turn, version, blob);
-            }
+        self.talk = ConfigTalk::Settled;
+        self.take_version(turn, version);
+        self.align_or_begin();
+        self.tell_in_step(turn);
+    }
+
+    /// The state follows the configuration. After a cold start no member's state is older than its configuration, and
+    /// those differed: all begin anew, from what each brought and will report again.
+    fn align_or_begin(&mut self) {
+        let Some(membership) = self.in_step() else { return };
+        if membership.passports[&membership.donor].stamp.primary != ViewId::NONE {
+            return self.align_state();
         }
+        let mut state = GroupsState::fresh(&self.config.cluster, self.config.active());
+        state.install(&membership.view, &claims(membership));
+        self.state = state;
+        self.reported.clear();
     }
 
     fn take_order(&mut self, turn: &mut Turn<'_>, from: NodeId, request: RequestId, order: &Order) {
-        let (Some(membership), Some(cluster)) = (self.in_step(), self.config.cluster.clone()) else { return };
-        let view = membership.view.clone();
+        let Some(membership) = self.in_step() else { return };
+        let (view, cluster) = (membership.view.clone(), self.config.cluster.clone());
         let mut result = Ok(());
         self.watch_motion(turn, order.group(), |state| result = state.order(&cluster, &view, order));
         if from == self.me.node {
@@ -214,23 +219,25 @@ impl Manager {
 
     /// A node's name for people.
     pub(crate) fn name(&self, node: NodeId) -> String {
-        match self.cluster() {
-            Some(cluster) => phalanx_plan::render::node_name(cluster, node),
-            None => node.to_string(),
-        }
+        phalanx_plan::render::node_name(self.cluster(), node)
     }
 }
 
-/// Who has to tell which configuration is the newest, if members bring different ones.
+/// What every member says that it holds.
+fn claims(membership: &Membership) -> BTreeMap<NodeId, Claims> {
+    let claims = |body: &[u8]| papers(body).map(|papers| papers.claims).unwrap_or_default();
+    membership.passports.iter().map(|(node, passport)| (*node, claims(&passport.body))).collect()
+}
+
+/// Who has to tell which version is the newest, unless it is active at every member.
 fn talk(membership: &Membership) -> ConfigTalk {
-    let head =
-        |body: &[u8]| papers(body).map(|papers| (papers.config.is_some(), papers.version, papers.config));
-    let heads: BTreeMap<_, _> =
-        membership.passports.iter().map(|(node, passport)| (*node, head(&passport.body))).collect();
-    let newest = heads.values().max();
-    let teller = heads.iter().find(|(_, head)| Some(*head) == newest).map(|(node, _)| *node);
-    match (teller, heads.values().all(|head| Some(head) == newest)) {
-        (Some(teller), false) => ConfigTalk::Awaited { teller, said: Said::Not },
+    let said: BTreeMap<NodeId, Papers> = (membership.passports.iter())
+        .filter_map(|(node, passport)| Some((*node, papers(&passport.body)?)))
+        .collect();
+    let Some(newest) = said.values().map(|papers| papers.head).max() else { return ConfigTalk::Settled };
+    let teller = said.iter().find(|(_, papers)| papers.head == newest).map(|(node, _)| *node);
+    match (teller, said.values().all(|papers| papers.active == newest)) {
+        (Some(teller), false) => ConfigTalk::Awaited { teller, version: newest.digest, said: Said::Not },
         (Some(_) | None, _) => ConfigTalk::Settled,
     }
 }

@@ -85,8 +85,9 @@ impl Manager {
 
     /// The plan that this node has to propose; `None` if there is none or another node proposes.
     fn needed_plan(&self) -> Option<Plan> {
-        let (membership, cluster) = (self.in_step()?, self.config.cluster.as_ref()?);
-        let proposes = self.config_agreed() && self.proposer(membership) == Some(self.me.node);
+        let (membership, cluster) = (self.in_step()?, &self.config.cluster);
+        let first = membership.view.members.keys().next();
+        let proposes = self.config_agreed() && first == Some(&self.me.node);
         let plan = proposes.then(|| plan(cluster, &membership.view, &self.state))?;
         (!plan.is_empty()).then_some(plan)
     }
@@ -110,7 +111,6 @@ impl Manager {
     fn judge(&self, proposal: ProposalId, ballot: &PlanBallot) -> Result<Voted, Doubt> {
         let not_in_step = || Doubt::Overtaken("not in step".into());
         let membership = self.in_step().ok_or_else(not_in_step)?;
-        let cluster = self.config.cluster.as_ref().ok_or_else(not_in_step)?;
         if ballot.level != PLANNER_LEVEL {
             return Err(Doubt::Overtaken(format!("planner level {PLANNER_LEVEL}, not {}", ballot.level)));
         }
@@ -118,7 +118,10 @@ impl Manager {
         if inputs(view, &self.state, &ballot.groups) != ballot.inputs {
             return Err(Doubt::Overtaken(OVERTAKEN.into()));
         }
-        let plan = phalanx_plan::plan::plan_of(cluster, view, &self.state, &ballot.groups);
+        if !self.config.is_durable() {
+            return Err(Doubt::Overtaken("its configuration is not on disk yet".into()));
+        }
+        let plan = phalanx_plan::plan::plan_of(self.cluster(), view, &self.state, &ballot.groups);
         match plan.digest() == ballot.plan {
             true => Ok(Voted { proposal, inputs: self.inputs_of_each(membership, &ballot.groups), plan }),
             false => Err(Doubt::Diverged(plan.digest())),
@@ -156,7 +159,8 @@ impl Manager {
 
     /// Begins an agreed plan, but for groups that had news since the vote.
     fn begin(&mut self, turn: &mut Turn<'_>, voted: Voted) {
-        let (Some(membership), Some(cluster)) = (self.in_step(), self.config.cluster.clone()) else { return };
+        let Some(membership) = self.in_step() else { return };
+        let cluster = self.config.cluster.clone();
         let now = self.inputs_of_each(membership, &voted.plan.groups());
         let view = membership.view.clone();
         let mut plan = voted.plan;
@@ -224,9 +228,8 @@ impl Manager {
     }
 
     fn standstills(&self) -> Vec<(GroupName, String)> {
-        let (Some(membership), Some(cluster)) = (self.in_step(), &self.config.cluster) else {
-            return Vec::new();
-        };
+        let Some(membership) = self.in_step() else { return Vec::new() };
+        let cluster = self.cluster();
         let why = |group: &phalanx_model::Group| match verdict(group, &membership.view, &self.state) {
             Verdict::Stay(why) => Some((group.name.clone(), render::standstill(cluster, &group.name, &why))),
             Verdict::Move(_) => None,
@@ -234,17 +237,9 @@ impl Manager {
         cluster.groups.values().filter_map(why).collect()
     }
 
-    /// The first member that has the active configuration.
-    fn proposer(&self, membership: &Membership) -> Option<NodeId> {
-        let has_config = |node: &&NodeId| {
-            let papers = membership.passports.get(*node).and_then(|one| crate::ordered::papers(&one.body));
-            self.config_told() || papers.is_some_and(|papers| papers.config == Some(self.state.config))
-        };
-        membership.view.members.keys().find(has_config).copied()
-    }
-
-    pub(crate) fn cluster(&self) -> Option<&Cluster> {
-        self.config.cluster.as_deref()
+    /// What the active version declares.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.config.cluster
     }
 }
 

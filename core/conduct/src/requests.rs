@@ -48,40 +48,32 @@ impl Manager {
     /// An operator asks for something.
     pub(crate) fn asked(&mut self, turn: &mut Turn<'_>, id: RequestId, request: Request) {
         turn.note(ManagerNote::RequestBegun { id, asked: describe(&request) });
-        match self.order_of(request) {
-            Ok(order) => {
-                let open = Open { order, until: turn.now + REQUEST_LIMIT, stage: Stage::Waiting };
-                self.requests.open.insert(id, open);
-            }
-            Err(reply) => answer(turn, id, reply),
-        }
-    }
-
-    /// The order that a request amounts to, or why there is none.
-    fn order_of(&self, request: Request) -> Result<Order, Reply> {
         let order = match request {
-            Request::Apply { .. } => {
-                let why =
-                    "this manager changes no configuration itself; apply goes through the ledger".into();
-                return Err(Reply::Refused { why });
-            }
+            Request::Apply { text } => return self.asked_to_apply(turn, id, &text),
             Request::Move { group, to } => Order::Move { group, to },
             Request::Restore { group } => Order::Restore { group },
             Request::Online { group } => Order::Online { group },
             Request::Offline { group } => Order::Offline { group },
         };
+        match self.admit(order) {
+            Ok(order) => {
+                let open = Open { order, until: turn.now + REQUEST_LIMIT, stage: Stage::Waiting };
+                self.requests.open.insert(id, open);
+            }
+            Err(reply) => self.answer(turn, id, reply),
+        }
+    }
+
+    /// The order if it can be taken here and now, or why not.
+    fn admit(&self, order: Order) -> Result<Order, Reply> {
         if self.requests.open.len() >= REQUESTS_MAX {
             let why = format!("{REQUESTS_MAX} requests are under way on this node; wait for one to end");
             return Err(Reply::Refused { why });
         }
-        let Some(cluster) = self.cluster() else {
-            let why = "this node has no configuration yet; apply a cluster file first".into();
-            return Err(Reply::Refused { why });
-        };
         match &self.phase {
             Phase::Alone | Phase::Apart(_) => Err(Reply::Refused { why: self.no_quorum() }),
             Phase::CatchingUp(_) => Ok(order),
-            Phase::InStep(membership) => match order.check(cluster, &membership.view, &self.state) {
+            Phase::InStep(membership) => match order.check(self.cluster(), &membership.view, &self.state) {
                 Ok(_) => Ok(order),
                 Err(objection) => Err(self.refusal(&objection)),
             },
@@ -89,14 +81,15 @@ impl Manager {
     }
 
     fn refusal(&self, objection: &Objection) -> Reply {
-        let why = self.cluster().map_or_else(String::new, |cluster| render::objection(cluster, objection));
+        let why = render::objection(self.cluster(), objection);
         match objection {
             Objection::UnknownGroup(_) | Objection::UnknownNode(_) | Objection::NotItsNode(..) => {
                 Reply::Bad { why }
             }
-            Objection::NotThere(_) | Objection::IsLeaving(_) | Objection::IsOffline(_) => {
-                Reply::Refused { why }
-            }
+            Objection::NotThere(_)
+            | Objection::IsLeaving(_)
+            | Objection::IsUnguarded(_)
+            | Objection::IsOffline(_) => Reply::Refused { why },
         }
     }
 
@@ -171,7 +164,7 @@ impl Manager {
 
     /// What became of an order, once its group has settled.
     fn verdict_on(&self, order: &Order) -> Option<Reply> {
-        let (membership, cluster) = (self.in_step()?, self.cluster()?);
+        let (membership, cluster) = (self.in_step()?, self.cluster());
         let name = order.group();
         let Some(group) = cluster.groups.get(name) else {
             return Some(Reply::Failed { why: format!("{name} is no longer in the configuration") });
@@ -187,8 +180,7 @@ impl Manager {
     }
 
     fn judge_end(&self, order: &Order, name: &GroupName, why: &Standstill) -> Reply {
-        let cluster = self.cluster().expect("a group has settled, so there is a configuration");
-        let said = render::standstill(cluster, name, why);
+        let said = render::standstill(self.cluster(), name, why);
         match (order, why) {
             (Order::Move { to, .. }, Standstill::Online { node }) if node != to => {
                 Reply::Failed { why: self.missed(name, *to, *node) }
@@ -226,14 +218,15 @@ impl Manager {
 
     fn end_request(&mut self, turn: &mut Turn<'_>, id: RequestId, reply: Reply) {
         if self.requests.open.remove(&id).is_some() {
-            answer(turn, id, reply);
+            self.answer(turn, id, reply);
         }
     }
-}
 
-fn answer(turn: &mut Turn<'_>, id: RequestId, reply: Reply) {
-    turn.note(ManagerNote::RequestEnded { id, reply: outcome(&reply) });
-    turn.out.push(ManagerEffect::Reply { id, reply });
+    /// Answers a request, once and for all.
+    pub(crate) fn answer(&self, turn: &mut Turn<'_>, id: RequestId, reply: Reply) {
+        turn.note(ManagerNote::RequestEnded { id, reply: outcome(&reply) });
+        turn.out.push(ManagerEffect::Reply { id, reply });
+    }
 }
 
 fn outcome(reply: &Reply) -> String {

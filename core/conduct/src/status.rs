@@ -27,8 +27,8 @@ pub struct Status {
     pub lease_left: Span,
     /// Version of the active configuration.
     pub config_version: u64,
-    /// Its digest; `None` without one.
-    pub config: Option<Digest>,
+    /// Its digest.
+    pub config: Digest,
     /// Whether the node shuts down.
     pub leaving: bool,
     /// Every configured node by name.
@@ -91,10 +91,7 @@ impl Manager {
     /// The state of things as this node knows it.
     pub fn status(&self, now: Tick) -> Status {
         let view = self.view();
-        let nodes = self.cluster().map(|cluster| {
-            let all = cluster.nodes.iter();
-            all.map(|(id, node)| (node.name.to_string(), node_status(view, *id))).collect()
-        });
+        let nodes = self.cluster().nodes.iter();
         Status {
             node: self.name(self.me.node),
             start: self.me.start,
@@ -103,17 +100,17 @@ impl Manager {
             in_step: self.in_step().is_some(),
             quorum: self.quorum(),
             lease_left: now.until(self.standing.lease_until),
-            config_version: self.config.version,
-            config: self.cluster().map(|_| self.state.config),
+            config_version: self.config.ledger.active().index(),
+            config: self.config.active(),
             leaving: self.shutdown != crate::shutdown::Shutdown::No,
-            nodes: nodes.unwrap_or_default(),
+            nodes: nodes.map(|(id, node)| (node.name.to_string(), node_status(view, *id))).collect(),
             groups: self.groups(now),
         }
     }
 
     /// The quorum in words, with who is missing if there is none.
     pub(crate) fn quorum(&self) -> String {
-        let (Some(cluster), Some(view)) = (self.cluster(), self.view()) else { return self.no_quorum() };
+        let (cluster, Some(view)) = (self.cluster(), self.view()) else { return self.no_quorum() };
         match view.primary {
             true => format!("quorum: {} of {}", counting(view), cluster.nodes.len()),
             false => self.no_quorum(),
@@ -122,7 +119,7 @@ impl Manager {
 
     /// That there is no quorum, and who is waited for.
     pub(crate) fn no_quorum(&self) -> String {
-        let Some(cluster) = self.cluster() else { return "no configuration".into() };
+        let cluster = self.cluster();
         let view = self.view();
         let counts =
             |node: &NodeId| view.and_then(|view| view.members.get(node)).is_some_and(|one| one.counts);
@@ -142,7 +139,7 @@ impl Manager {
     }
 
     fn groups(&self, now: Tick) -> BTreeMap<GroupName, GroupStatus> {
-        let Some(cluster) = self.cluster() else { return BTreeMap::new() };
+        let cluster = self.cluster();
         let record = |name: &GroupName| self.state.groups.get(name).cloned().unwrap_or_default();
         cluster
             .groups

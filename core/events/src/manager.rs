@@ -201,7 +201,9 @@ pub enum ManagerNote {
     InStep {
         /// The view.
         view: ViewId,
-        /// Digest of the replicated state at its beginning.
+        /// Digest of the active version of the configuration.
+        config: Digest,
+        /// Digest of the replicated state, once all go by one configuration.
         state: Digest,
     },
     /// The donor's state was adopted.
@@ -218,12 +220,19 @@ pub enum ManagerNote {
         /// Digest of the state here.
         ours: Digest,
     },
-    /// A configuration became active.
+    /// A version of the configuration became active here.
     Activated {
         /// Its digest.
         config: Digest,
+        /// Digest of the version that it follows.
+        parent: Digest,
         /// Its version.
         version: u64,
+    },
+    /// An operator is told that this version is active everywhere: it is never lost.
+    ChangeAcknowledged {
+        /// Its digest.
+        config: Digest,
     },
     /// This node shuts down: its groups go elsewhere first.
     ShutdownBegun,

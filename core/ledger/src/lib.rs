@@ -76,6 +76,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// The staged version with this digest was not agreed after all, as everybody in the view knows.
+    pub fn unstage(&mut self, digest: Digest) {
+        self.staged.take_if(|staged| staged.digest() == digest);
+    }
+
     /// The staged version with this digest is durable everywhere: it is active. False if it is not staged here.
     pub fn commit(&mut self, digest: Digest) -> bool {
         match self.staged.take_if(|staged| staged.digest() == digest) {
@@ -140,6 +145,18 @@ mod tests {
         assert_eq!(ledger.stage(old.clone()), Err(StageError::Older));
         assert!(!ledger.commit(old.digest()));
         assert_eq!(ledger.head().text(), "new");
+    }
+
+    #[test]
+    fn a_version_that_was_not_agreed_makes_way_for_another_of_its_view() {
+        let mut ledger = Ledger::begin("one".into());
+        let texts = ["mine", "theirs"].map(|text| ledger.next(text.into(), view(5)));
+        let [low, high] =
+            if texts[0].stamp() < texts[1].stamp() { texts } else { [texts[1].clone(), texts[0].clone()] };
+        ledger.stage(high.clone()).unwrap();
+        assert_eq!(ledger.check(&low), Err(StageError::Older));
+        ledger.unstage(high.digest());
+        ledger.stage(low).unwrap();
     }
 
     #[test]

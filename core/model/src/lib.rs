@@ -16,6 +16,7 @@ pub mod keys;
 mod order;
 mod print;
 mod read;
+mod rebase;
 pub mod reference;
 mod resource;
 mod suggest;
@@ -30,4 +31,5 @@ pub use cluster::{
 };
 pub use fault::{Fault, FaultId};
 pub use file::{Parsed, parse};
+pub use rebase::{differ_in_policies_only, rebase};
 pub use reference::{messages, reference};

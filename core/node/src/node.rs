@@ -8,7 +8,7 @@ use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken, Unborn};
 use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
 use phalanx_events::Service;
 use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
-use phalanx_ledger::{Ledger, Version};
+use phalanx_ledger::Ledger;
 use phalanx_membership::{Above, Installed, Membership, Output, Setup, Standing, Upcall};
 use phalanx_model::{Cluster, Fault};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
@@ -30,7 +30,11 @@ pub struct Node {
     manager_due: Tick,
     stage: Stage,
     told: Standing,
+    /// Whether the deadman accepted the last lease end that it was asked to.
+    guarded: bool,
     stores: u64,
+    /// Images of the ledger under way, by what the manager calls them.
+    images: BTreeMap<StoreToken, u64>,
 }
 
 enum Stage {
@@ -94,14 +98,23 @@ impl Group for NoGroup {
 impl Node {
     /// A node's core, and the first effects.
     pub fn new(birth: Birth, out: &mut Vec<Effect>) -> Result<Node, Unborn> {
-        let (version, cluster) = active(&birth)?;
+        let (ledger, cluster) = active(&birth)?;
         let timings = Timings::of(cluster.timing);
         let told = Standing::none(ViewId::NONE, timings.stop_budget());
-        let manager = Manager::new(birth.now, birth.me, birth.boot, Some(Arc::clone(&cluster)));
-        let manager = manager.with_config(version.index(), version.text().as_bytes().to_vec());
+        let manager = Manager::new(birth.now, birth.me, birth.boot, ledger, Arc::clone(&cluster));
         let stage = Stage::Born { reserved: None, asked: None };
-        let mut node =
-            Node { manager_due: birth.now, birth, cluster, timings, manager, stage, told, stores: 0 };
+        let mut node = Node {
+            manager_due: birth.now,
+            birth,
+            cluster,
+            timings,
+            manager,
+            stage,
+            told,
+            guarded: true,
+            stores: 0,
+            images: BTreeMap::new(),
+        };
         let counter = node.birth.stored.view_counter_max + VIEW_COUNTERS_RESERVED;
         let token = node.store_limits(counter, out);
         node.stage = Stage::Born { reserved: None, asked: Some((token, counter)) };
@@ -155,9 +168,18 @@ impl Node {
             Input::Frame { path, from, bytes } => self.below(|membership, words| {
                 membership.receive(now, path, from, &bytes, words);
             }),
-            Input::Fed { until } => self.below(|membership, _| membership.fed(now, until)),
-            Input::Unfed => self.below(|membership, _| membership.unfed()),
-            Input::StoreDone(token) => self.stored(token),
+            Input::Fed { until } => {
+                self.below(|membership, _| membership.fed(now, until));
+                self.guarded(now, true, out);
+            }
+            Input::Unfed => {
+                self.below(|membership, _| membership.unfed());
+                self.guarded(now, false, out);
+            }
+            Input::StoreDone(token) => match self.images.remove(&token) {
+                Some(number) => self.manage(now, ManagerInput::Stored { number }, out),
+                None => self.stored(token),
+            },
             Input::StoreFailed(token) => {
                 let why = format!("the state directory cannot be written (record {})", token.0);
                 self.halt(why, out);
@@ -169,6 +191,14 @@ impl Node {
             }
             Input::Asked { id, request } => self.manage(now, ManagerInput::Asked { id, request }, out),
             Input::Shutdown => self.manage(now, ManagerInput::Shutdown, out),
+        }
+    }
+
+    /// The manager hears of its deadman where that is news.
+    fn guarded(&mut self, now: Tick, guarded: bool, out: &mut Vec<Effect>) {
+        if self.guarded != guarded {
+            self.guarded = guarded;
+            self.manage(now, ManagerInput::Guarded(guarded), out);
         }
     }
 
@@ -278,29 +308,19 @@ impl Node {
             Stage::Over => {}
         }
         self.manager_due = self.manager.wake_at();
-        effects.into_iter().for_each(|effect| self.carry_out(now, effect, out));
+        effects.into_iter().for_each(|effect| self.carry_out(effect, out));
     }
 
-    fn carry_out(&mut self, now: Tick, effect: ManagerEffect, out: &mut Vec<Effect>) {
+    fn carry_out(&mut self, effect: ManagerEffect, out: &mut Vec<Effect>) {
         match effect {
             ManagerEffect::Operate(operation) => out.push(Effect::Operate(operation)),
             ManagerEffect::Reply { id, reply } => out.push(Effect::Reply { id, reply }),
             ManagerEffect::Note(note) => out.push(Effect::Note(note.into())),
-            ManagerEffect::Adopt { version, blob } => self.adopt(now, version, blob, out),
-            ManagerEffect::Leave { why } => self.halt(why, out),
-        }
-    }
-
-    /// Another member's configuration is the newer one: it becomes active here.
-    fn adopt(&mut self, now: Tick, version: u64, blob: Vec<u8>, out: &mut Vec<Effect>) {
-        let parsed =
-            std::str::from_utf8(&blob).ok().and_then(|text| phalanx_model::parse("ledger", text).ok());
-        match parsed {
-            Some(parsed) => {
-                let cluster = Arc::new(parsed.cluster);
-                self.manage(now, ManagerInput::Activate { version, blob, cluster }, out);
+            ManagerEffect::Store { number, image } => {
+                let token = self.store(Record::Ledger(image), out);
+                self.images.insert(token, number);
             }
-            None => self.halt("the active configuration of the cluster cannot be read here".to_owned(), out),
+            ManagerEffect::Leave { why } => self.halt(why, out),
         }
     }
 
@@ -352,10 +372,14 @@ impl Node {
     }
 
     fn store_limits(&mut self, view_counter_max: u64, out: &mut Vec<Effect>) -> StoreToken {
+        let lease_max = self.birth.stored.lease_max.max(self.timings.lease());
+        self.store(Record::Limits { view_counter_max, lease_max }, out)
+    }
+
+    fn store(&mut self, record: Record, out: &mut Vec<Effect>) -> StoreToken {
         self.stores += 1;
         let token = StoreToken(self.stores);
-        let lease_max = self.birth.stored.lease_max.max(self.timings.lease());
-        out.push(Effect::Store { token, record: Record::Limits { view_counter_max, lease_max } });
+        out.push(Effect::Store { token, record });
         token
     }
 
@@ -366,16 +390,15 @@ impl Node {
 }
 
 /// The active configuration that a node is born with.
-fn active(birth: &Birth) -> Result<(Version, Arc<Cluster>), Unborn> {
+fn active(birth: &Birth) -> Result<(Ledger, Arc<Cluster>), Unborn> {
     let ledger = Ledger::from_image(&birth.stored.ledger).map_err(Unborn::Ledger)?;
-    let version = ledger.active().clone();
     let faults = |faults: Vec<Fault>| {
         let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
         Unborn::Config(lines.join("\n"))
     };
-    let cluster = phalanx_model::parse("ledger", version.text()).map_err(faults)?.cluster;
+    let cluster = phalanx_model::parse("ledger", ledger.active().text()).map_err(faults)?.cluster;
     match cluster.nodes.contains_key(&birth.me.node) {
-        true => Ok((version, Arc::new(cluster))),
+        true => Ok((ledger, Arc::new(cluster))),
         false => Err(Unborn::NotConfigured(birth.me.node)),
     }
 }

@@ -55,6 +55,8 @@ pub enum Objection {
     NotThere(NodeId),
     /// The node is shutting down.
     IsLeaving(NodeId),
+    /// The node has no armed deadman.
+    IsUnguarded(NodeId),
     /// An offline group has no place to be moved from.
     IsOffline(GroupName),
 }
@@ -107,6 +109,9 @@ fn check_target(
         (true, Some(_), None) => Err(Objection::NotThere(to)),
         (true, Some(_), Some(member)) if state.leaving.contains(&member.incarnation) => {
             Err(Objection::IsLeaving(to))
+        }
+        (true, Some(_), Some(member)) if state.unguarded.contains(&member.incarnation) => {
+            Err(Objection::IsUnguarded(to))
         }
         (true, Some(_), Some(_)) => Ok(()),
     }

@@ -1,7 +1,8 @@
 //! Where one group belongs: the policies, in the order in which they win.
 //!
 //! An operator's word comes before a policy, letting go before acquiring, an acquisition under way before a better
-//! place. Never places a group while another node may mean to have it.
+//! place. Never places a group while another node may mean to have it, and never lets an old acquisition go on after a
+//! newer one was begun: what a shared disk sees of epochs only grows.
 
 use crate::state::{Acquire, GroupRecord, GroupsState, Holding, Intent, Motion, Reason, Urge};
 use phalanx_model::{Fallback, Fallover, Group, Startup};
@@ -98,6 +99,9 @@ impl Place<'_> {
             (Intent::Offline, []) => Verdict::Stay(self.blocked().unwrap_or(Standstill::ByOperator)),
             (Intent::Offline, holders) => release(holders, Reason::Offline),
             (Intent::Policy, []) => self.blocked().map_or_else(|| self.bring_online(), Verdict::Stay),
+            (Intent::Policy, holders @ [.., last]) if self.record.is_superseded(*last) => {
+                release(holders, Reason::Superseded { node: *last })
+            }
             (Intent::Policy, [holder]) => self.review(*holder),
             (Intent::Policy, [others @ .., keeper]) => Verdict::Move(Motion {
                 release: others.iter().copied().collect(),
@@ -155,23 +159,23 @@ impl Place<'_> {
     ///
     /// It is never taken from a node that has it while somebody stands in the way of starting it elsewhere.
     fn review(&self, holder: NodeId) -> Verdict {
-        let leaving = self.leaves(holder);
+        let unfit = self.is_unfit(holder);
         let target = match (self.blocked(), self.stuck()) {
             (_, Some(node)) if self.continued(holder).is_some() => {
                 return release(&[holder], Reason::Blocked { node });
             }
-            (Some(_), _) => (!leaving).then_some(holder),
+            (Some(_), _) => (!unfit).then_some(holder),
             (None, _) => self.target(holder),
         };
         match target {
             Some(to) if to == holder => self.keep(holder),
-            None if !leaving => self.keep(holder),
+            None if !unfit => self.keep(holder),
             Some(to) => Verdict::Move(Motion {
                 release: BTreeSet::from([holder]),
                 acquire: Some(Acquire { node: to, epoch: self.record.epoch.next(self.view.id) }),
                 reason: self.why_moved(holder, to),
             }),
-            None => release(&[holder], Reason::Leaving { node: holder }),
+            None => release(&[holder], self.why_unfit(holder)),
         }
     }
 
@@ -207,7 +211,7 @@ impl Place<'_> {
             (Urge::None, Fallback::HigherPriority) => settled,
             (Urge::None, Fallback::Never) => false,
         };
-        match moves || self.leaves(holder) {
+        match moves || self.is_unfit(holder) {
             true => self.best(),
             false => Some(holder),
         }
@@ -222,19 +226,29 @@ impl Place<'_> {
     fn eligible(&self, node: NodeId) -> bool {
         let holding = self.record.holding(node);
         self.view.has(node)
-            && !self.leaves(node)
+            && !self.is_unfit(node)
             && self.group.rank(node).is_some()
             && (holding.is_free() || holding.claims())
             && self.record.failure(node).is_none()
     }
 
-    fn leaves(&self, node: NodeId) -> bool {
-        self.view.members.get(&node).is_some_and(|member| self.state.leaving.contains(&member.incarnation))
+    /// Whether nothing may stay on a member: it shuts down, or it can have no lease.
+    fn is_unfit(&self, node: NodeId) -> bool {
+        let unfit = |life| self.state.leaving.contains(life) || self.state.unguarded.contains(life);
+        self.view.members.get(&node).is_some_and(|member| unfit(&member.incarnation))
+    }
+
+    fn why_unfit(&self, node: NodeId) -> Reason {
+        let life = self.view.members.get(&node).map(|member| member.incarnation);
+        match life.is_some_and(|life| self.state.leaving.contains(&life)) {
+            true => Reason::Leaving { node },
+            false => Reason::Unguarded { node },
+        }
     }
 
     fn why_moved(&self, holder: NodeId, to: NodeId) -> Reason {
-        match (self.leaves(holder), self.record.urge) {
-            (true, _) => Reason::Leaving { node: holder },
+        match (self.is_unfit(holder), self.record.urge) {
+            (true, _) => self.why_unfit(holder),
             (false, Urge::Operator) => Reason::Moved { to },
             (false, Urge::None) => Reason::Fallback { to },
         }

@@ -25,8 +25,12 @@ pub fn reason(cluster: &Cluster, reason: &Reason) -> String {
         Reason::Moved { to } => format!("an operator moves it to {}", name(to)),
         Reason::Offline => "an operator brings it offline".into(),
         Reason::Claimed { keeper } => format!("two nodes claim it; {} acquired it later", name(keeper)),
+        Reason::Superseded { node } => {
+            format!("a later acquisition was begun since {} acquired it", name(node))
+        }
         Reason::Continued => "its acquisition goes on after a change of view".into(),
         Reason::Leaving { node } => format!("{} shuts down", name(node)),
+        Reason::Unguarded { node } => format!("{} has no deadman, and without one no lease", name(node)),
         Reason::Recovered => "nobody has it any more".into(),
         Reason::Blocked { node } => format!("{} cannot stop it, so nobody else can start it", name(node)),
         Reason::MayHold { node } => format!("{} may still hold it", name(node)),
@@ -67,6 +71,9 @@ pub fn objection(cluster: &Cluster, objection: &Objection) -> String {
             format!("{group} may not run on {}; add the node to its list first", name(node))
         }
         Objection::NotThere(node) => format!("{0} is not in the cluster now; start {0} first", name(node)),
+        Objection::IsUnguarded(node) => {
+            format!("{} has no deadman, and without one no lease; start phalanx-deadman there", name(node))
+        }
         Objection::IsLeaving(node) => format!("{} is shutting down; choose another node", name(node)),
         Objection::IsOffline(group) => format!("{group} is offline; bring it online first"),
     }

@@ -23,6 +23,9 @@ pub struct GroupsState {
     /// Every configured group.
     #[n(3)]
     pub groups: BTreeMap<GroupName, GroupRecord>,
+    /// Lives without an armed deadman: they can have no lease, so nothing is placed on them.
+    #[n(4)]
+    pub unguarded: BTreeSet<Incarnation>,
 }
 
 /// What is known and wanted of one group.
@@ -56,6 +59,9 @@ pub struct GroupRecord {
     /// The agreed change that is under way.
     #[n(8)]
     pub motion: Option<Motion>,
+    /// The highest epoch under which anything may have been started: nobody goes on under a lower one.
+    #[n(9)]
+    pub begun: OwnershipEpoch,
 }
 
 /// What the operator wants of a group.
@@ -238,12 +244,26 @@ pub enum Reason {
         #[n(0)]
         node: NodeId,
     },
+    /// Its node has lost its deadman, and with it its lease.
+    #[n(20)]
+    Unguarded {
+        /// That node.
+        #[n(0)]
+        node: NodeId,
+    },
     /// Its node let it go, and it comes back.
     #[n(9)]
     Recovered,
     /// A node cannot stop it, so nobody else can start it.
     #[n(11)]
     Blocked {
+        /// That node.
+        #[n(0)]
+        node: NodeId,
+    },
+    /// What a node has of it is older than an acquisition that was begun since: it goes before anything is started.
+    #[n(12)]
+    Superseded {
         /// That node.
         #[n(0)]
         node: NodeId,
@@ -321,6 +341,12 @@ impl GroupRecord {
             | Holding::Free { .. }
             | Holding::Lost { .. } => None,
         }
+    }
+
+    /// Whether `node` goes by an acquisition that a later one has superseded.
+    pub fn is_superseded(&self, node: NodeId) -> bool {
+        let holding = self.holding(node);
+        holding.claims() && holding.epoch() < self.begun
     }
 
     /// The nodes that mean to have the group, the latest acquisition last.

@@ -28,6 +28,7 @@ impl GroupsState {
             config: Digest([0; 32]),
             members: BTreeSet::new(),
             leaving: BTreeSet::new(),
+            unguarded: BTreeSet::new(),
             groups: BTreeMap::new(),
         }
     }
@@ -54,6 +55,7 @@ impl GroupsState {
             record.welcome(&joined);
         }
         self.leaving.retain(|life| lives.contains(life));
+        self.unguarded.retain(|life| lives.contains(life));
         self.members = lives;
     }
 
@@ -64,7 +66,7 @@ impl GroupsState {
         if holding.epoch() < record.holding(life.node).epoch() {
             return;
         }
-        record.epoch = record.epoch.max(holding.epoch());
+        record.know(holding.epoch());
         record.nodes.insert(life.node, NodeRecord { life, holding });
         record.finish_motion();
     }
@@ -72,6 +74,17 @@ impl GroupsState {
     /// A member shuts down.
     pub fn leave(&mut self, life: Incarnation) {
         self.leaving.insert(life);
+    }
+
+    /// A member lost its deadman, or has one again: then failures for want of a lease are forgiven it.
+    pub fn guard(&mut self, life: Incarnation, guarded: bool) {
+        match guarded {
+            false => drop(self.unguarded.insert(life)),
+            true if self.unguarded.remove(&life) => {
+                self.groups.values_mut().for_each(|record| record.welcome(&[life.node]));
+            }
+            true => {}
+        }
     }
 
     /// A plan was agreed: its motions are under way.
@@ -112,18 +125,26 @@ impl GroupRecord {
 
     /// Records what members brought, and that the others are gone.
     fn see(&mut self, view: &View, name: &GroupName, claims: &BTreeMap<NodeId, Claims>) {
-        for (_, record) in self.nodes.iter_mut().filter(|(node, _)| !view.has(**node)) {
-            record.holding = Holding::Lost { epoch: record.holding.epoch(), held: record.holding.may_hold() };
+        for record in self.nodes.iter_mut().filter(|(node, _)| !view.has(**node)).map(|(_, record)| record) {
+            let (epoch, held) = (record.holding.epoch(), record.holding.may_hold());
+            // Whatever was agreed for it, it may have begun.
+            self.begun = self.begun.max(epoch);
+            record.holding = Holding::Lost { epoch, held };
         }
         for (node, member) in &view.members {
             match claims.get(node).and_then(|said| said.get(name)).cloned() {
                 Some(holding) => {
-                    self.epoch = self.epoch.max(holding.epoch());
+                    self.know(holding.epoch());
                     self.nodes.insert(*node, NodeRecord { life: member.incarnation, holding });
                 }
                 None => drop(self.nodes.remove(node)),
             }
         }
+    }
+
+    /// A node speaks of this acquisition: it may have begun it.
+    fn know(&mut self, epoch: OwnershipEpoch) {
+        (self.epoch, self.begun) = (self.epoch.max(epoch), self.begun.max(epoch));
     }
 
     /// A join gives the joiner another chance, and every node if the group runs nowhere.

@@ -83,6 +83,7 @@ prop_compose! {
         urged in prop::bool::weighted(0.3),
         started in any::<bool>(),
         leaving in proptest::option::weighted(0.2, 1u16..5),
+        begun in prop_oneof![2 => Just(0u64), 1 => 1u64..7],
     ) -> (Cluster, View, GroupsState) {
         let nodes: Vec<_> = order[..count].to_vec();
         let startup = if home { Startup::HomeNode } else { Startup::FirstAvailable };
@@ -109,6 +110,7 @@ prop_compose! {
             urge: if urged { Urge::Operator } else { Urge::None },
             started,
             epoch: OwnershipEpoch(6),
+            begun: OwnershipEpoch(begun),
             nodes: nodes.iter().map(said).collect(),
             ..GroupRecord::default()
         };
@@ -116,6 +118,7 @@ prop_compose! {
             config: Digest([0; 32]),
             members: BTreeSet::new(),
             leaving: leaving.map(NodeId).map(life).into_iter().collect(),
+            unguarded: BTreeSet::new(),
             groups: BTreeMap::from([("shop".parse().unwrap(), record)]),
         };
         (cluster, view, state)
@@ -141,6 +144,9 @@ fn twin(cluster: &Cluster, view: &View, state: &GroupsState) -> Result<Option<No
         return Ok(None).and_then(|none| {
             if claims.is_empty() && blocked(group, view, record) { Err(()) } else { Ok(none) }
         });
+    }
+    if holder.is_some_and(|node| record.holding(node).epoch() < record.begun) {
+        return Ok(None);
     }
     if claims.len() > 1 {
         return Ok(holder);
@@ -260,6 +266,36 @@ proptest! {
             }
             prop_assert!(step.after.iter().all(|id| *id < step.id));
         }
+    }
+
+    #[test]
+    fn no_acquisition_goes_on_under_an_epoch_below_one_that_was_begun((cluster, view, state) in site()) {
+        let record = state.groups.values().next().unwrap();
+        for motion in plan(&cluster, &view, &state).motions.values() {
+            let acquire = motion.acquire.map(|acquire| acquire.epoch);
+            prop_assert!(acquire.is_none_or(|epoch| epoch >= record.begun), "{motion:?}");
+        }
+        if let Verdict::Stay(Standstill::Online { node }) =
+            verdict(cluster.groups.values().next().unwrap(), &view, &state)
+        {
+            prop_assert!(record.holding(node).epoch() >= record.begun);
+        }
+    }
+
+    #[test]
+    fn what_was_begun_is_never_forgotten((_, view, mut state) in site(), said in holding(), node in 1u16..5) {
+        let (name, before) = (state.groups.keys().next().unwrap().clone(), state.groups.values().next().unwrap().begun);
+        state.report(life(NodeId(node)), &name, said.clone());
+        let told = state.groups[&name].begun;
+        prop_assert!(told >= before && (state.groups[&name].holding(NodeId(node)) != &said || told >= said.epoch()));
+        let claims = BTreeMap::from_iter(view.members.keys().map(|node| {
+            let free = Holding::Free { epoch: OwnershipEpoch::NONE, failed: None };
+            (*node, BTreeMap::from([(name.clone(), free)]))
+        }));
+        let absent = state.groups[&name].nodes.iter().filter(|(node, _)| !view.has(**node));
+        let absent = absent.map(|(_, record)| record.holding.epoch()).max().unwrap_or_default();
+        state.install(&view, &claims);
+        prop_assert!(state.groups[&name].begun >= told.max(absent));
     }
 
     #[test]

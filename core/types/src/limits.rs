@@ -52,12 +52,16 @@ pub const OPERATION_GRACE: Span = Span::from_millis(500);
 pub const TEARDOWN_ROUNDS_MAX: u32 = 2;
 /// Probes of a group at daemon start before it counts as stuck on this node.
 pub const BOOT_PROBES_MAX: u32 = 3;
+/// Probes after a start before one that does not say makes it a failed start.
+pub const START_PROBES_MAX: u32 = 3;
 /// Between two attempts to free a stuck group.
 pub const STUCK_RETRY_INTERVAL: Span = Span::from_secs(10);
 /// How long a cleared acquisition waits for a lease before it counts as failed.
 pub const PERMIT_WAIT: Span = Span::from_secs(10);
 /// How long managers have to vote on a plan.
 pub const PLAN_VOTE_LIMIT: Span = Span::from_secs(2);
+/// How long each phase of a vote on a configuration may take: every member makes it durable, on a slow disk too.
+pub const CONFIG_VOTE_LIMIT: Span = Span::from_secs(5);
 /// Pause after a plan found no agreement, or could not be proposed.
 pub const PLAN_RETRY_PAUSE: Span = Span::from_millis(100);
 /// Requests of operators under way on one node.

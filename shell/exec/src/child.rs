@@ -29,6 +29,7 @@ fn become_child(procs: &File, until: Tick) -> io::Result<()> {
     rustix::process::setsid()?;
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
     leave_real_time()?;
+    unblock_signals()?;
     become_killable();
     close_inherited_on_exec()?;
     match now() < until {
@@ -43,6 +44,16 @@ fn leave_real_time() -> io::Result<()> {
     // SAFETY: 0 names the calling thread; the parameters outlive the call.
     let outcome = unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &parameters) };
     succeeded(outcome.into())
+}
+
+/// The daemon blocks the signals that it reads from a descriptor; a child that inherits that never hears SIGTERM.
+fn unblock_signals() -> io::Result<()> {
+    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `sigemptyset` writes the whole set, which outlives the call.
+    unsafe { libc::sigemptyset(none.as_mut_ptr()) };
+    // SAFETY: the set was just written; nothing is asked back.
+    let outcome = unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut()) };
+    if outcome == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(outcome)) }
 }
 
 /// The daemon may be spared when memory runs out; what it starts is not. Without `/proc` nothing is lost by going on.

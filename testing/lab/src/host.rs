@@ -167,9 +167,11 @@ impl Host {
         line(&format!("ip link set {} {state}", self.port(net))).map(|_| ())
     }
 
-    /// Freezes everything in it, the deadman included, or thaws it.
+    /// Freezes everything in it, the deadman included, or thaws it. A frozen kernel neither hears nor answers, so its
+    /// cables are out meanwhile: the one kernel beneath all hosts would answer for it.
     pub fn set_frozen(&self, frozen: bool) -> Outcome<()> {
         let word = if frozen { "1" } else { "0" };
+        Net::ALL.into_iter().try_for_each(|net| self.set_cable(net, !frozen))?;
         fs::write(self.cgroup.join("cgroup.freeze"), word).during("freezing the host")
     }
 

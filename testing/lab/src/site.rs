@@ -171,9 +171,12 @@ impl Site {
     pub fn crash(&mut self, number: usize) -> Outcome<()> {
         let mut machine = self.machines[number].take().ok_or_else(|| Trouble("the host is down".into()))?;
         machine.disk.sever();
+        // What holds on to a host's processes from outside would keep its namespaces from ending.
+        for keeper in machine.daemon.iter_mut().chain([&mut machine.deadman]) {
+            let _ = keeper.kill();
+            let _ = keeper.wait();
+        }
         machine.host.crash();
-        let _ = machine.deadman.wait();
-        let _ = machine.daemon.as_mut().map(Child::wait);
         machine.disk.free();
         Ok(())
     }
@@ -186,8 +189,14 @@ impl Site {
     /// Sends a signal to the daemon of a host.
     pub fn signal_daemon(&mut self, number: usize, signal: Signal) -> Outcome<()> {
         let daemon = self.machine(number)?.daemon.as_ref();
-        let pid = daemon.ok_or_else(|| Trouble("the daemon does not run".into()))?.id();
-        inside(pid).map(|pid| host::signal(pid, signal))
+        let keeper = daemon.ok_or_else(|| Trouble("the daemon does not run".into()))?.id();
+        let pid = inside(keeper)?;
+        host::signal(pid, signal);
+        // nsenter stops and goes on with the program that it started.
+        if signal == Signal::CONT {
+            host::signal(keeper, signal);
+        }
+        Ok(())
     }
 
     /// Sends a signal to the deadman of a host.

@@ -153,6 +153,10 @@ impl<F: Factory> World<F> {
 
     /// An operator asks a node for something that makes sense.
     fn operator(&mut self, host: usize) {
+        if self.targets.below(4) == 0 {
+            let request = self.change_of_policy();
+            return self.ask(host, request);
+        }
         let groups = &self.setting.groups;
         let group = &groups[self.targets.below(groups.len() as u64) as usize];
         let (name, nodes) = (group.name.clone(), group.nodes.clone());
@@ -167,6 +171,14 @@ impl<F: Factory> World<F> {
             self.excuse(host, group.clone());
         }
         self.ask(host, request);
+    }
+
+    /// A cluster file that changes what a group does when a better node joins, and nothing else.
+    fn change_of_policy(&mut self) -> Request {
+        let groups = &mut self.wanted.groups;
+        let index = self.targets.below(groups.len() as u64) as usize;
+        groups[index].falls_back = !groups[index].falls_back;
+        Request::Apply { text: self.wanted.text() }
     }
 
     fn excuse(&mut self, host: usize, group: GroupName) {

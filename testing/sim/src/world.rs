@@ -155,6 +155,8 @@ pub struct World<F: Factory> {
     pub(crate) workload: Random,
     pub(crate) healing: bool,
     pub(crate) requests: u64,
+    /// The cluster as operators want it.
+    pub(crate) wanted: Setting,
     pub(crate) excused: BTreeSet<GroupName>,
     pub(crate) seen: Vec<What>,
     effects: Vec<Effect>,
@@ -212,6 +214,7 @@ impl<F: Factory> World<F> {
             workload: Random::new(seed, Stream::Workload),
             healing: false,
             requests: 0,
+            wanted: setting.clone(),
             excused: BTreeSet::new(),
             seen: Vec::new(),
             effects: Vec::new(),

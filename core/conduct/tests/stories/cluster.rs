@@ -2,7 +2,8 @@
 
 use phalanx_model::{
     Address, Application, Cluster, Command, Exhausted, Fallback, Fallover, FileSystem, Format, Group,
-    Monitors, Node, OperationLimits, Quorum, Resource, ResourceKind, RestartPolicy, ServiceAddress, Startup,
+    Monitors, Network, Node, OperationLimits, Quorum, Resource, ResourceKind, RestartPolicy, ServiceAddress,
+    Startup, Subnet,
 };
 use phalanx_types::{NetworkId, NodeId, ProofClass, Span, TimingProfile};
 use std::collections::BTreeMap;
@@ -12,20 +13,29 @@ pub const NODES: [&str; 3] = ["ada", "bob", "cyd"];
 /// A cluster whose groups are told by lines such as `group shop on ada bob startup home-node fallback never`.
 pub fn of(lines: &[&str]) -> Cluster {
     let node = |(index, name): (usize, &&str)| {
-        (NodeId(index as u16 + 1), Node { name: name.parse().unwrap(), addresses: BTreeMap::new() })
+        let address = format!("10.11.0.{}", index + 1).parse().unwrap();
+        let addresses = BTreeMap::from([(NetworkId(0), vec![address])]);
+        (NodeId(index as u16 + 1), Node { name: name.parse().unwrap(), addresses })
     };
-    let group = |line: &&str| {
-        let group = group(line);
+    let group = |(index, line): (usize, &&str)| {
+        let group = group(index, line);
         (group.name.clone(), group)
     };
-    Cluster {
+    let lan = Network {
+        name: "lan".parse().unwrap(),
+        subnet: Subnet { base: "10.11.0.0".parse().unwrap(), prefix: 24 },
+        service: true,
+    };
+    let cluster = Cluster {
         name: "demo".parse().unwrap(),
         timing: TimingProfile::Auto,
         quorum: Quorum::Majority,
         nodes: NODES.iter().enumerate().map(node).collect(),
-        networks: BTreeMap::new(),
-        groups: lines.iter().map(group).collect(),
-    }
+        networks: BTreeMap::from([(NetworkId(0), lan)]),
+        groups: lines.iter().enumerate().map(group).collect(),
+    };
+    // As the ledger has it: its own order of resources.
+    phalanx_model::parse("story", &cluster.to_toml()).unwrap_or_else(|faults| panic!("{faults:?}")).cluster
 }
 
 pub fn node(name: &str) -> NodeId {
@@ -37,7 +47,7 @@ pub fn name(node: NodeId) -> &'static str {
     NODES[usize::from(node.0) - 1]
 }
 
-fn group(line: &str) -> Group {
+fn group(index: usize, line: &str) -> Group {
     let words: Vec<_> = line.split_whitespace().collect();
     let value = |key: &str| words.iter().position(|word| *word == key).map(|at| words[at + 1]);
     let at = |key: &str| words.iter().position(|word| *word == key).unwrap_or(words.len());
@@ -56,21 +66,21 @@ fn group(line: &str) -> Group {
             _ => Fallback::HigherPriority,
         },
         takeover_needs: ProofClass::Process,
-        resources: resources(words[1], restarts),
+        resources: resources(index, words[1], restarts),
     }
 }
 
-fn resources(group: &str, restarts: u32) -> Vec<Resource> {
+fn resources(index: usize, group: &str, restarts: u32) -> Vec<Resource> {
     let named = |what: &str| format!("{group}-{what}").parse().unwrap();
     let limits =
         OperationLimits { start: Span::from_secs(10), stop: Span::from_secs(5), probe: Span::from_secs(1) };
     let address = ServiceAddress {
         network: NetworkId(0),
-        address: Address { address: "10.11.0.100".parse().unwrap(), prefix: 24 },
+        address: Address { address: format!("10.11.0.{}", 100 + index).parse().unwrap(), prefix: 24 },
     };
     let data = FileSystem {
-        device: "/dev/phalanx/shop".into(),
-        mount: "/srv/shop".into(),
+        device: format!("/dev/phalanx/{group}"),
+        mount: format!("/srv/{group}"),
         format: Format::Ext4,
         options: Vec::new(),
     };

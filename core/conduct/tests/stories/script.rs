@@ -43,7 +43,16 @@ fn obey(world: &mut World, command: &str, asked: u64) -> String {
 fn act(world: &mut World, words: &[&str], id: RequestId) -> Span {
     match words {
         ["start", "all"] => cluster::NODES.iter().for_each(|name| world.start(node(name))),
+        ["start", one, two, "and", "isolate", name, "after", millis, "ms"] => {
+            [one, two].into_iter().for_each(|name| world.start(node(name)));
+            world.run(Span::from_millis(millis.parse().unwrap()));
+            isolate(world, node(name));
+        }
         ["start", names @ ..] => names.iter().for_each(|name| world.start(node(name))),
+        ["crash", name, "and", "heal"] => {
+            world.crash(node(name));
+            world.heal();
+        }
         ["crash", name] => world.crash(node(name)),
         ["kill", "daemon", name] => world.kill_daemon(node(name)),
         ["kill", "daemon", name, "and", "restart", "it", "after", millis, "ms"] => {
@@ -57,11 +66,7 @@ fn act(world: &mut World, words: &[&str], id: RequestId) -> Span {
         }
         ["freeze", name] => world.freeze(node(name)),
         ["thaw", name] => world.thaw(node(name)),
-        ["isolate", name] => {
-            let alone = BTreeSet::from([node(name)]);
-            let rest = world.hosts.keys().copied().filter(|other| !alone.contains(other)).collect();
-            world.part(vec![alone, rest]);
-        }
+        ["isolate", name] => isolate(world, node(name)),
         ["heal"] => world.heal(),
         ["application", "of", group, "dies"] => world.application_dies(&named(group)),
         ["wait", seconds, "s"] => return Span::from_secs(seconds.parse().unwrap()),
@@ -73,16 +78,74 @@ fn act(world: &mut World, words: &[&str], id: RequestId) -> Span {
             world.host(node(name)).bad_stops.insert(resource.parse().unwrap());
             return Span::ZERO;
         }
+        ["let", "start", "of", resource, "lie", "on", name] => {
+            world.host(node(name)).lying_starts.insert(resource.parse().unwrap());
+            return Span::ZERO;
+        }
         ["mend", name] => {
+            world.host(node(name)).lying_starts.clear();
+            world.host(node(name)).objects = false;
             world.host(node(name)).bad_stops.clear();
             world.host(node(name)).bad_starts.clear();
             return Span::from_secs(15);
         }
+        ["let", name, "object"] => {
+            world.host(node(name)).objects = true;
+            return Span::ZERO;
+        }
+        ["on", name, "apply", change @ .., "and", "crash", "it", "after", micros, "us"] => {
+            apply(world, node(name), change, id);
+            world.run(Span::from_micros(micros.parse().unwrap()));
+            world.crash(node(name));
+        }
+        ["on", one, "and", other, "apply", first, "and", second] => {
+            apply(world, node(one), &[first], id);
+            apply(world, node(other), &[second], RequestId(id.0 + 1_000));
+        }
+        ["on", name, "apply", change @ ..] => apply(world, node(name), change, id),
         ["shut", "down", name] => world.step(node(name), ManagerInput::Shutdown),
         ["on", name, request @ ..] => ask(world, node(name), request, id),
         other => panic!("no such command: {}", other.join(" ")),
     }
     AFTER_EACH
+}
+
+/// Applies the cluster's own file with some words exchanged: `fallback:never`, `cyd:dan` …
+fn apply(world: &mut World, at: NodeId, change: &[&str], id: RequestId) {
+    let mut text = world.cluster.to_toml();
+    for words in change {
+        let (key, value) = words.split_once(':').unwrap_or_else(|| panic!("{words:?} is not KEY:VALUE"));
+        text = match key {
+            "without" => without(&text, value),
+            "fallback" => text
+                .lines()
+                .map(|line| match line.starts_with("fallback") {
+                    true => format!("fallback = \"{value}\"\n"),
+                    false => format!("{line}\n"),
+                })
+                .collect(),
+            _ => text.replace(key, value),
+        };
+    }
+    world.step(at, ManagerInput::Asked { id, request: Request::Apply { text } });
+}
+
+/// The text without one group.
+fn without(text: &str, group: &str) -> String {
+    let mut kept = true;
+    let keep = |line: &&str| {
+        if line.starts_with('[') {
+            kept = !line.starts_with(&format!("[group.{group}"));
+        }
+        kept
+    };
+    text.lines().filter(keep).map(|line| format!("{line}\n")).collect()
+}
+
+fn isolate(world: &mut World, node: NodeId) {
+    let alone = BTreeSet::from([node]);
+    let rest = world.hosts.keys().copied().filter(|other| *other != node).collect();
+    world.part(vec![alone, rest]);
 }
 
 fn ask(world: &mut World, at: NodeId, words: &[&str], id: RequestId) {

@@ -28,8 +28,7 @@ fn lines(node: NodeId, effect: ManagerEffect) -> Vec<String> {
         ManagerEffect::Note(note) => note_lines(name(node), note),
         ManagerEffect::Reply { reply, .. } => vec![format!("{} answers {reply:?}", name(node))],
         ManagerEffect::Leave { why } => vec![format!("{} leaves — {why}", name(node))],
-        ManagerEffect::Adopt { version, .. } => vec![format!("{} adopts version {version}", name(node))],
-        ManagerEffect::Operate(_) => Vec::new(),
+        ManagerEffect::Store { .. } | ManagerEffect::Operate(_) => Vec::new(),
     }
 }
 
@@ -71,6 +70,7 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
             vec![format!("{node}: {resource} has used up its restarts")]
         }
         ManagerNote::LettingGo { group, .. } => vec![format!("{node} lets {group} go: its lease runs out")],
+        ManagerNote::Activated { version, .. } => vec![format!("{node}: version {version} is active")],
         ManagerNote::PlanRefused { cause } => vec![format!("*plan refused: {cause}")],
         ManagerNote::GroupChanged { .. }
         | ManagerNote::Probed { .. }
@@ -82,7 +82,7 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         | ManagerNote::RequestEnded { .. }
         | ManagerNote::InStep { .. }
         | ManagerNote::StateAdopted { .. }
-        | ManagerNote::Activated { .. }
+        | ManagerNote::ChangeAcknowledged { .. }
         | ManagerNote::ShutdownBegun => Vec::new(),
     }
 }

@@ -7,8 +7,9 @@ use phalanx_conduct::{Manager, ManagerEffect, ManagerInput};
 use phalanx_groups::{
     Cause, Group, Membership, Notice, Outcome, Passport, ProposalId, Refusal, StateStamp, Vote,
 };
+use phalanx_ledger::Ledger;
 use phalanx_membership::{Standing, testing::expiry};
-use phalanx_model::Cluster;
+use phalanx_model::{Cluster, parse};
 use phalanx_types::{
     BootId, Digest, GroupName, Incarnation, Member, NodeId, Operation, OperationResult, OwnershipEpoch,
     ProofClass, ResourceName, Span, Tick, TimingProfile, Timings, Verb, View, ViewId,
@@ -17,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const HOP: Span = Span::from_millis(1);
+/// How long a disk takes to make a record durable.
+const DISK: Span = Span::from_millis(3);
 const STEPS_MAX: usize = 200_000;
 
 type Key = (GroupName, ResourceName);
@@ -39,6 +42,12 @@ pub struct Host {
     held: Vec<ManagerInput>,
     pub bad_starts: BTreeMap<ResourceName, u32>,
     pub bad_stops: BTreeSet<ResourceName>,
+    /// Starts that say they are done and do nothing.
+    pub lying_starts: BTreeSet<ResourceName>,
+    /// Its disk: the ledger's image.
+    pub image: Vec<u8>,
+    /// Whether it objects to every change of the configuration, as a newer program might.
+    pub objects: bool,
 }
 
 enum Event {
@@ -46,6 +55,7 @@ enum Event {
     Operated { life: Incarnation, operation: Operation },
     Install { members: BTreeSet<NodeId> },
     Deadman { node: NodeId },
+    Stored { life: Incarnation, number: u64, image: Vec<u8> },
 }
 
 #[derive(Clone)]
@@ -55,9 +65,21 @@ enum Word {
     Vote(ProposalId, Vote, String),
 }
 
+impl Word {
+    /// A vote for another phase turns into an objection.
+    fn object(&mut self) {
+        if let Word::Vote(_, vote, word) = self
+            && *vote == Vote::Continue
+        {
+            (*vote, *word) = (Vote::Reject, "its own verification failed".into());
+        }
+    }
+}
+
 struct Ballot {
     id: ProposalId,
     body: Vec<u8>,
+    phase: u32,
     votes: BTreeMap<NodeId, (Vote, String)>,
 }
 
@@ -76,6 +98,8 @@ pub struct World {
     pub effects: Vec<(Tick, NodeId, ManagerEffect)>,
     /// Whether two owners are what the story is about.
     pub two_owners_expected: bool,
+    /// The newest acquisition of each group that began anything, and whose it is.
+    begun: BTreeMap<GroupName, (OwnershipEpoch, NodeId)>,
 }
 
 struct Port<'a> {
@@ -111,6 +135,7 @@ impl World {
     pub fn new(cluster: Cluster) -> World {
         let timings = Timings::of(TimingProfile::Auto);
         let nodes: BTreeSet<_> = cluster.nodes.keys().copied().collect();
+        let image = Ledger::begin(cluster.to_toml()).to_image();
         let host = |node: &NodeId| Host {
             manager: None,
             life: Incarnation { node: *node, start: 0 },
@@ -125,6 +150,9 @@ impl World {
             held: Vec::new(),
             bad_starts: BTreeMap::new(),
             bad_stops: BTreeSet::new(),
+            lying_starts: BTreeSet::new(),
+            image: image.clone(),
+            objects: false,
         };
         World {
             now: Tick(1_000_000_000),
@@ -142,19 +170,22 @@ impl World {
             sequence: 0,
             effects: Vec::new(),
             two_owners_expected: false,
+            begun: BTreeMap::new(),
         }
     }
 
     // What happens to hosts.
 
     pub fn start(&mut self, node: NodeId) {
-        let (now, cluster) = (self.now, self.cluster.clone());
+        let now = self.now;
         let host = self.host(node);
         host.life.start += 1;
         (host.view, host.stamp, host.frozen) = (None, StateStamp::default(), false);
         // A new daemon's shell first ends what operations of the last one are still under way.
         host.starting.clear();
-        host.manager = Some(Manager::new(now, host.life, BootId([host.boot; 16]), Some(cluster)));
+        let ledger = Ledger::from_image(&host.image).unwrap();
+        let cluster = Arc::new(parse("ledger", ledger.active().text()).unwrap().cluster);
+        host.manager = Some(Manager::new(now, host.life, BootId([host.boot; 16]), ledger, cluster));
         host.lease_end = None;
         host.held.clear();
         self.step(node, ManagerInput::Wake);
@@ -262,9 +293,11 @@ impl World {
         let Some(manager) = host.manager.as_mut() else { return };
         let (mut out, in_view) = (Vec::new(), host.view.is_some());
         let mut port = Port { me: host.life, standing, numbers: &mut numbers, said: Vec::new(), in_view };
+        let objects = host.objects;
         let probed = manager.probed();
         manager.step(self.now, input, &mut port, &mut out);
-        let (said, ready) = (port.said, !probed && manager.probed());
+        let (mut said, ready) = (port.said, !probed && manager.probed());
+        said.iter_mut().filter(|_| objects).for_each(Word::object);
         self.sequence = numbers;
         self.say(node, said);
         out.into_iter().for_each(|effect| self.carry_out(node, effect));
@@ -290,7 +323,11 @@ impl World {
                 self.host(node).view = None;
                 self.review_views(Span::from_millis(50));
             }
-            ManagerEffect::Reply { .. } | ManagerEffect::Adopt { .. } | ManagerEffect::Note(_) => {}
+            ManagerEffect::Store { number, image } => {
+                let life = self.hosts[&node].life;
+                self.schedule(self.now + DISK, Event::Stored { life, number, image });
+            }
+            ManagerEffect::Reply { .. } | ManagerEffect::Note(_) => {}
         }
     }
 
@@ -305,6 +342,7 @@ impl World {
             let standing = self.standing(node);
             assert!(permit.view == standing.view && self.now < permit.valid_until, "a permit is fresh");
             self.assert_one_owner(node, &operation.group);
+            self.assert_epochs_grow(node, &operation);
             self.host(node).starting.insert(operation.group.clone());
         }
         let life = self.hosts[&node].life;
@@ -322,6 +360,15 @@ impl World {
         }
     }
 
+    /// The epochs that a group's shared disk sees never fall, and each is one node's.
+    fn assert_epochs_grow(&mut self, node: NodeId, operation: &Operation) {
+        let mine = (operation.epoch, node);
+        let last = *self.begun.entry(operation.group.clone()).or_insert(mine);
+        let grows = last.0 < mine.0 || last == mine;
+        assert!(grows, "{} starts {} with {mine:?} after {last:?}", name(node), operation.group);
+        self.begun.insert(operation.group.clone(), mine);
+    }
+
     fn happen(&mut self, key: (Tick, u64)) {
         self.now = self.now.max(key.0);
         match self.events.remove(&key).unwrap() {
@@ -329,6 +376,13 @@ impl World {
             Event::Operated { life, operation } => self.operate(life, operation),
             Event::Install { members } => self.install(members),
             Event::Deadman { node } => self.bite(node),
+            Event::Stored { life, number, image } => {
+                let host = self.host(life.node);
+                if host.life == life && host.manager.is_some() {
+                    host.image = image;
+                    self.step(life.node, ManagerInput::Stored { number });
+                }
+            }
         }
     }
 
@@ -359,6 +413,7 @@ impl World {
                         *left -= 1;
                         OperationResult::Failed("exit code 1".into())
                     }
+                    None if host.lying_starts.contains(&operation.resource) => OperationResult::Done,
                     None => {
                         host.active.insert(key, operation.epoch);
                         OperationResult::Done
@@ -510,9 +565,13 @@ impl World {
     fn notices(&mut self, view: ViewId, from: NodeId, word: Word, members: usize) -> Vec<Notice> {
         match word {
             Word::Broadcast(body) => vec![Notice::Message { from, body }],
-            Word::Propose(..) if self.ballots.contains_key(&view) => Vec::new(),
+            Word::Propose(proposal, body) if self.ballots.contains_key(&view) => {
+                let outcome = Outcome::Rejected(Cause::Collided);
+                self.step(from, ManagerInput::Notice(Notice::Outcome { proposal, body, outcome }));
+                Vec::new()
+            }
             Word::Propose(proposal, body) => {
-                let ballot = Ballot { id: proposal, body: body.clone(), votes: BTreeMap::new() };
+                let ballot = Ballot { id: proposal, body: body.clone(), phase: 1, votes: BTreeMap::new() };
                 self.ballots.insert(view, ballot);
                 vec![Notice::Phase { proposal, phase: 1, body }]
             }
@@ -522,6 +581,7 @@ impl World {
                 };
                 ballot.votes.insert(from, (vote, why));
                 match ballot.votes.len() == members {
+                    true if ballot.goes_on() => vec![ballot.next_phase()],
                     true => vec![self.ballots.remove(&view).unwrap().close()],
                     false => Vec::new(),
                 }
@@ -596,6 +656,17 @@ impl World {
 }
 
 impl Ballot {
+    fn goes_on(&self) -> bool {
+        let has = |wanted| self.votes.values().any(|(vote, _)| *vote == wanted);
+        has(Vote::Continue) && !has(Vote::Reject)
+    }
+
+    fn next_phase(&mut self) -> Notice {
+        self.phase += 1;
+        self.votes.clear();
+        Notice::Phase { proposal: self.id, phase: self.phase, body: self.body.clone() }
+    }
+
     fn close(self) -> Notice {
         let against: BTreeMap<_, _> = self
             .votes

@@ -34,7 +34,7 @@ impl Checker for Determinism {
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
         let What::Note(Note::Manager(note)) = &event.what else { return Ok(()) };
-        if let ManagerNote::InStep { view, state } = note {
+        if let ManagerNote::InStep { view, state, .. } = note {
             return self.in_step(*view, *state);
         }
         let apart = matches!(note, ManagerNote::PlanDiverged { .. } | ManagerNote::StateDiverged { .. });
@@ -54,7 +54,11 @@ mod tests {
 
     fn in_step(counter: u64, state: &[u8]) -> What {
         let view = ViewId { counter, coordinator: NodeId(1) };
-        What::Note(Note::Manager(ManagerNote::InStep { view, state: Digest::of(state) }))
+        What::Note(Note::Manager(ManagerNote::InStep {
+            view,
+            config: Digest::of(b""),
+            state: Digest::of(state),
+        }))
     }
 
     #[test]

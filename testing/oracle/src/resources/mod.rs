@@ -1,7 +1,9 @@
-//! Properties of resource groups, their permits and their leases (R and F of the reference).
+//! Properties of resource groups, their permits, their leases and their configuration (R, F and C of the
+//! reference).
 
 mod data_plane;
 mod determinism;
+mod ledger;
 mod one_owner;
 mod permit;
 mod self_stop;
@@ -12,7 +14,11 @@ use crate::checker::{Checker, Terms};
 
 /// Properties that hold under every fault.
 pub(crate) fn always(_: &Terms) -> Vec<Box<dyn Checker>> {
-    vec![Box::new(permit::PermitHeld::default()), Box::new(determinism::Determinism::default())]
+    vec![
+        Box::new(permit::PermitHeld::default()),
+        Box::new(determinism::Determinism::default()),
+        Box::new(ledger::LedgerKept::default()),
+    ]
 }
 
 /// Properties that hold under the faults that proofs of class `process` cover.

@@ -1,0 +1,127 @@
+//! LEDGER: an acknowledged change of the configuration is never lost and never forks.
+//!
+//! Members in step with a view go by one version. A version follows one other, and only one version follows it. What an
+//! operator was told to be active is, or is followed by, what every later view goes by.
+
+use crate::checker::{Checker, demand};
+use crate::event::{Event, What};
+use phalanx_events::{ManagerNote, Note};
+use phalanx_types::{Digest, ViewId};
+use std::collections::BTreeMap;
+
+/// The chain as it became active, and what was acknowledged.
+#[derive(Default)]
+pub(crate) struct LedgerKept {
+    parents: BTreeMap<Digest, Digest>,
+    children: BTreeMap<Digest, Digest>,
+    /// What the members in step with each view go by.
+    views: BTreeMap<ViewId, Digest>,
+    /// Each acknowledged version, and the newest view that anybody was in step with then.
+    acknowledged: BTreeMap<Digest, ViewId>,
+}
+
+impl LedgerKept {
+    fn activate(&mut self, config: Digest, parent: Digest) -> Result<(), String> {
+        let child = *self.children.entry(parent).or_insert(config);
+        demand(child == config, || format!("{child} and {config} both follow {parent}"))?;
+        let known = *self.parents.entry(config).or_insert(parent);
+        demand(known == parent, || format!("{config} follows {known} and {parent}"))
+    }
+
+    fn be_in_step(&mut self, view: ViewId, config: Digest) -> Result<(), String> {
+        let theirs = *self.views.entry(view).or_insert(config);
+        demand(theirs == config, || format!("members in step with {view} go by {theirs} and by {config}"))?;
+        let lost = self
+            .acknowledged
+            .iter()
+            .find(|(digest, told_in)| **told_in < view && !self.leads_to(**digest, config));
+        demand(lost.is_none(), || format!("{view} goes by {config}, which has lost {lost:?}"))
+    }
+
+    /// Whether `later` is `earlier` or follows it.
+    fn leads_to(&self, earlier: Digest, later: Digest) -> bool {
+        let mut chain = std::iter::successors(Some(later), |version| self.parents.get(version).copied());
+        chain.any(|version| version == earlier)
+    }
+}
+
+impl Checker for LedgerKept {
+    fn property(&self) -> &'static str {
+        "LEDGER"
+    }
+
+    fn see(&mut self, event: &Event) -> Result<(), String> {
+        let What::Note(Note::Manager(note)) = &event.what else { return Ok(()) };
+        if let ManagerNote::Activated { config, parent, .. } = note {
+            self.activate(*config, *parent)?;
+        }
+        if let ManagerNote::InStep { view, config, .. } = note {
+            self.be_in_step(*view, *config)?;
+        }
+        if let ManagerNote::ChangeAcknowledged { config } = note {
+            let newest = self.views.keys().next_back().copied().unwrap_or(ViewId::NONE);
+            self.acknowledged.entry(*config).or_insert(newest);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::{Story, bad, good, view_id};
+
+    fn digest(version: &str) -> Digest {
+        Digest::of(version.as_bytes())
+    }
+
+    fn note(story: Story, node: u16, note: ManagerNote) -> Story {
+        story.tell(node, What::Note(Note::Manager(note)))
+    }
+
+    fn active(story: Story, node: u16, version: &str, parent: &str) -> Story {
+        let (config, parent) = (digest(version), digest(parent));
+        note(story, node, ManagerNote::Activated { config, parent, version: 2 })
+    }
+
+    fn in_step(story: Story, node: u16, view: u64, version: &str) -> Story {
+        let (config, state) = (digest(version), digest("state"));
+        note(story, node, ManagerNote::InStep { view: view_id(view), config, state })
+    }
+
+    fn told(story: Story, node: u16, version: &str) -> Story {
+        note(story, node, ManagerNote::ChangeAcknowledged { config: digest(version) })
+    }
+
+    fn changed_in_view_5() -> Story {
+        let story = in_step(in_step(Story::new(), 1, 5, "one"), 2, 5, "one");
+        told(active(active(story, 1, "two", "one"), 2, "two", "one"), 1, "two")
+    }
+
+    #[test]
+    fn a_change_is_kept_and_followed() {
+        let story = in_step(in_step(changed_in_view_5(), 1, 6, "two"), 3, 6, "two");
+        good(LedgerKept::default(), in_step(active(story, 3, "three", "two"), 3, 7, "three"));
+    }
+
+    #[test]
+    fn a_view_may_begin_late_on_a_node_that_was_slow() {
+        good(LedgerKept::default(), in_step(changed_in_view_5(), 3, 5, "one"));
+    }
+
+    #[test]
+    fn an_acknowledged_change_is_lost() {
+        bad(LedgerKept::default(), in_step(changed_in_view_5(), 3, 6, "one"), "lost");
+    }
+
+    #[test]
+    fn two_versions_follow_one() {
+        bad(LedgerKept::default(), active(changed_in_view_5(), 3, "other", "one"), "both follow");
+    }
+
+    #[test]
+    fn members_in_step_differ() {
+        let story = in_step(changed_in_view_5(), 1, 6, "two");
+        bad(LedgerKept::default(), in_step(story, 2, 6, "one"), "go by");
+    }
+}
