@@ -1,21 +1,49 @@
 # Phalanx: `make help` says what there is.
 CARGO ?= cargo
+# Where `make install` puts things; DESTDIR goes in front of every path.
+PREFIX  ?= /usr/local
+DESTDIR ?=
+# What is installed, and what the demo needs besides.
+PROGRAMS = -p phalanx -p phalanxd -p phalanx-deadman -p phalanx-shop
 # What `make test` simulates.
 SEEDS ?= 2000
 FROM  ?= 0
 SIM   = $(CARGO) run --quiet --release -p phalanx-sim --
 
-.PHONY: help test check unit simulate planted bench clean
+.PHONY: help demo build install uninstall test check unit package simulate planted bench clean
 
 help:
+	@echo "make demo      three hosts on this machine, and what happens when they fail; needs root"
+	@echo "               RUNS=10: so many crashes; TIMING=fast|auto|relaxed; KEEP=1: leaves the cluster up"
+	@echo "make build     the programs, as they are installed"
+	@echo "make install   PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
+	@echo "make uninstall keeps the node's state; PURGE=1 removes that too"
 	@echo "make test      all that CI runs"
 	@echo "make check     format, lints and the repository's own rules"
 	@echo "make unit      unit tests, stories and property tests"
+	@echo "make package   what is installed and removed, and whether every message is explained"
 	@echo "make simulate  SEEDS=$(SEEDS) FROM=$(FROM) through the simulator, every check on"
 	@echo "make planted   plants each known bug in the core; the oracle must find it"
 	@echo "make bench     figures, one JSON object a line"
 
-test: check unit simulate planted
+# What the demo lacks it says before anything is built. RUNS, TIMING and KEEP reach it through the environment.
+demo:
+	@testing/lab/preflight.sh
+	$(CARGO) build --release $(PROGRAMS) -p phalanx-lab
+	@target/release/phalanx-lab demo
+
+build:
+	$(CARGO) build --release $(PROGRAMS)
+
+# Root often has no cargo: then what was built before is installed.
+install:
+	@if command -v $(CARGO) > /dev/null; then $(CARGO) build --release $(PROGRAMS); fi
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install.sh install
+
+uninstall:
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' PURGE='$(PURGE)' packaging/install.sh uninstall
+
+test: check unit package simulate planted
 
 check:
 	$(CARGO) fmt --check
@@ -25,6 +53,10 @@ check:
 unit:
 	$(CARGO) nextest run --workspace
 	$(CARGO) test --workspace --doc --quiet
+
+package:
+	@CARGO='$(CARGO)' packaging/test-install.sh
+	@packaging/test-messages.sh
 
 simulate:
 	$(SIM) --seeds $(SEEDS) --from $(FROM) --timing auto --json

@@ -3,13 +3,12 @@
 use phalanx_lab::{demo, host, preflight, stage};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: phalanx-lab preflight | demo";
+const USAGE: &str = "usage: phalanx-lab demo";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["preflight"] => check(),
         ["demo"] => run_demo(),
         ["init", name, cgroup] => end(host::init(name, cgroup)),
         ["within", cgroup, program, rest @ ..] => {
@@ -19,21 +18,6 @@ fn main() -> ExitCode {
         [] | [_, ..] => {
             eprintln!("{USAGE}");
             ExitCode::from(2)
-        }
-    }
-}
-
-fn check() -> ExitCode {
-    if let Some(obstacle) = preflight::obstacle() {
-        eprintln!("{obstacle}");
-        return ExitCode::FAILURE;
-    }
-    let missing = preflight::missing_packages();
-    match if missing.is_empty() { Ok(()) } else { preflight::install(&missing) } {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("{why}");
-            ExitCode::FAILURE
         }
     }
 }
