@@ -66,10 +66,11 @@ impl Client {
         found
     }
 
-    /// The longest wait between two good answers from `from` on.
+    /// The longest wait between two good answers, from the last one before `from` on.
     pub fn longest_gap(&self, from: Instant) -> Duration {
         let answers = self.answers();
-        let recent: Vec<_> = answers.iter().filter(|answer| answer.came >= from).collect();
+        let first = answers.partition_point(|answer| answer.came < from).saturating_sub(1);
+        let recent = &answers[first.min(answers.len())..];
         recent.windows(2).map(|pair| pair[1].came - pair[0].came).max().unwrap_or_default()
     }
 
