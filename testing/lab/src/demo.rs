@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::host::Net;
 use crate::outage::{Kind, Outages};
+use crate::parts::Parts;
 use crate::report;
 use crate::sampler::{Sampler, Target};
 use crate::site::{GROUP, NAMES, Site};
@@ -11,7 +12,7 @@ use rustix::process::Signal;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Where the service answers.
 const SERVICE: &str = "10.11.0.100:80";
@@ -188,10 +189,11 @@ impl Story<'_> {
 
     fn crash(&mut self, run: u32) -> Outcome<()> {
         say(&format!("the owner's host crashes: disk severed, cables gone, not a word (run {run})"));
-        let began = Instant::now();
+        let (began, wall) = (Instant::now(), SystemTime::now());
         self.site.crash(ADA)?;
         self.watch();
         self.measured(Kind::Crash, began, "taken over")?;
+        self.tell_parts(wall);
         self.site.boot(ADA)?;
         self.site.start_daemon(ADA)?;
         self.watch();
@@ -211,11 +213,12 @@ impl Story<'_> {
 
     fn isolation(&mut self) -> Outcome<()> {
         say("both networks of the owner are cut: it lets go before another takes over");
-        let began = Instant::now();
+        let (began, wall) = (Instant::now(), SystemTime::now());
         for net in Net::ALL {
             self.site.machine(ADA)?.host.set_cable(net, false)?;
         }
         self.measured(Kind::Isolation, began, "taken over")?;
+        self.tell_parts(wall);
         for net in Net::ALL {
             self.site.machine(ADA)?.host.set_cable(net, true)?;
         }
@@ -320,6 +323,14 @@ impl Story<'_> {
         self.outages.add(kind, lasted);
         tell(&format!("{how} by {node}: {} ms without an answer", lasted.as_millis()));
         Ok(())
+    }
+
+    /// What the outage that began at `wall` consisted of, by the log of the node that answers now.
+    fn tell_parts(&self, wall: SystemTime) {
+        let taker = self.client.answers().last().map(|answer| answer.node.clone()).unwrap_or_default();
+        if let Some(parts) = Parts::read(&self.work.join(taker).join("phalanxd.log"), wall) {
+            tell(&parts.to_string());
+        }
     }
 
     fn owned_by(&self, node: &str) -> Outcome<()> {

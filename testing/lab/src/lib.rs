@@ -9,6 +9,7 @@ pub mod demo;
 pub mod disk;
 pub mod host;
 pub mod outage;
+pub mod parts;
 pub mod preflight;
 pub mod report;
 pub mod sampler;
