@@ -17,7 +17,7 @@ use phalanx_groups::{Group, Membership, Notice};
 use phalanx_ledger::Ledger;
 use phalanx_membership::Standing;
 use phalanx_model::{Cluster, Group as ModelGroup};
-use phalanx_plan::{GroupsState, Holding};
+use phalanx_plan::{GroupsState, Holding, RestartTimes};
 use phalanx_types::{
     BootId, GroupName, Incarnation, Operation, OperationId, OperationResult, RequestId, ResourceName, Span,
     Tick, Timings, ViewId,
@@ -43,6 +43,8 @@ pub struct Manager {
     pub(crate) sealed: Cell<bool>,
     /// What this node last reported of each group in this view.
     pub(crate) reported: BTreeMap<GroupName, Holding>,
+    /// The restarts that this node last reported of each group in this view.
+    pub(crate) counted: BTreeMap<GroupName, RestartTimes>,
     /// Whether the members of the view use one configuration.
     pub(crate) talk: ConfigTalk,
     pub(crate) planning: Planning,
@@ -178,6 +180,7 @@ impl Manager {
             standing: Standing::none(ViewId::NONE, Span::ZERO),
             sealed: Cell::new(false),
             reported: BTreeMap::new(),
+            counted: BTreeMap::new(),
             talk: ConfigTalk::default(),
             planning: Planning::default(),
             requests: Requests::default(),
@@ -226,7 +229,9 @@ impl Manager {
         self.tell_config(turn);
         self.clear_agents(turn);
         self.drive_agents(turn);
+        self.recall(turn);
         self.report(turn);
+        self.report_restarts(turn);
         self.follow_requests(turn);
         self.follow_change(turn);
         self.explain(turn);
