@@ -274,6 +274,12 @@ impl Agent {
         self.drive(desk);
     }
 
+    /// The deadman is gone. What an earlier life left running was watched by it and by no lease of this life: it goes now.
+    pub fn unwatched(&mut self, desk: &mut Desk<'_>) {
+        self.unleased_until = self.unleased_until.min(desk.now);
+        self.drive(desk);
+    }
+
     /// Restarts in place that count, of each application that had any.
     pub fn restarts(&self) -> RestartTimes {
         match &self.phase {

@@ -78,6 +78,8 @@ pub enum ManagerInput {
     Notice(Notice),
     /// `Group::standing` changed.
     StandingChanged,
+    /// The deadman is gone: what an earlier life left running is watched by nobody until there is a lease.
+    Unwatched,
     /// An operation ended.
     Operated {
         /// Which.
@@ -210,6 +212,7 @@ impl Manager {
         self.drive_agents(&mut turn);
         match input {
             ManagerInput::Wake | ManagerInput::StandingChanged => {}
+            ManagerInput::Unwatched => self.each_agent(&mut turn, |agent, desk| agent.unwatched(desk)),
             ManagerInput::Notice(notice) => self.hear(&mut turn, notice),
             ManagerInput::Operated { id, result } => self.operated(&mut turn, id, &result),
             ManagerInput::Ended { group, resource, how } => {

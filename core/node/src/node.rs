@@ -166,7 +166,10 @@ impl Node {
                 membership.receive(now, path, from, &bytes, words);
             }),
             Input::Fed { until } => self.below(|membership, _| membership.fed(now, until)),
-            Input::Unfed => self.below(|membership, _| membership.unfed()),
+            Input::Unfed => {
+                self.below(|membership, _| membership.unfed());
+                self.manage(now, ManagerInput::Unwatched, out);
+            }
             Input::StoreDone(token) => match self.images.remove(&token) {
                 Some(number) => self.manage(now, ManagerInput::Stored { number }, out),
                 None => self.stored(token),
