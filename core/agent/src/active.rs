@@ -10,6 +10,7 @@ use crate::watch::{Watch, application};
 use phalanx_events::ManagerNote;
 use phalanx_membership::Clearance;
 use phalanx_model::{Exhausted, Group, Resource, RestartPolicy};
+use phalanx_plan::RestartTimes;
 use phalanx_types::limits::{PERMIT_WAIT, START_PROBES_MAX};
 use phalanx_types::{OperationId, OperationResult, OwnershipEpoch, Permit, ResourceName, Tick, Verb, ViewId};
 
@@ -76,6 +77,23 @@ impl Active {
             asked: now,
             stale: None,
             waiting: None,
+        }
+    }
+
+    /// Restarts in place so far, of each application that had any.
+    pub fn restarts(&self, group: &Group) -> RestartTimes {
+        let all = group.resources.iter().zip(&self.restarts);
+        all.filter(|(_, times)| !times.is_empty())
+            .map(|(resource, times)| (resource.name.clone(), times.clone()))
+            .collect()
+    }
+
+    /// Counts restarts of an earlier life, too.
+    pub fn recall(&mut self, group: &Group, restarts: &RestartTimes) {
+        for (resource, times) in group.resources.iter().zip(&mut self.restarts) {
+            times.extend(restarts.get(&resource.name).into_iter().flatten());
+            times.sort_unstable();
+            times.dedup();
         }
     }
 

@@ -10,7 +10,7 @@ use crate::teardown::{Descent, Teardown};
 use phalanx_events::ManagerNote;
 use phalanx_membership::Clearance;
 use phalanx_model::{Group, differ_in_policies_only};
-use phalanx_plan::Holding;
+use phalanx_plan::{Holding, RestartTimes};
 use phalanx_types::limits::{BOOT_PROBES_MAX, STUCK_RETRY_INTERVAL};
 use phalanx_types::{OperationId, OperationResult, OwnershipEpoch, ResourceName, Span, Tick};
 use std::mem;
@@ -28,6 +28,8 @@ pub struct Agent {
     epoch: OwnershipEpoch,
     /// The one before it: what an acquisition that began nothing is forgotten for.
     before: OwnershipEpoch,
+    /// It was adopted from an earlier life, whose restarts are still to be heard of.
+    forgetful: bool,
     /// When the lease known last ends.
     leased_until: Tick,
     /// Until when resources of an earlier life may be kept without an own lease; that life's deadman watches them.
@@ -91,7 +93,7 @@ impl Agent {
         let sweep = Sweep::begin(desk, &group, OwnershipEpoch::NONE);
         let phase = Phase::Probing { sweep, tries: 0 };
         let (epoch, before) = (OwnershipEpoch::NONE, OwnershipEpoch::NONE);
-        Agent { group, phase, epoch, before, leased_until: Tick::ZERO, unleased_until }
+        Agent { group, phase, epoch, before, forgetful: false, leased_until: Tick::ZERO, unleased_until }
     }
 
     /// What this node has to do with the group, truly.
@@ -152,7 +154,7 @@ impl Agent {
     pub fn acquire(&mut self, desk: &mut Desk<'_>, epoch: OwnershipEpoch, cause: &str) {
         let newer = epoch > self.epoch;
         if newer {
-            (self.before, self.epoch) = (self.epoch, epoch);
+            (self.before, self.epoch, self.forgetful) = (self.epoch, epoch, false);
         }
         if newer && self.is_idle() {
             let active = Active::fresh(&self.group, desk.now);
@@ -270,6 +272,40 @@ impl Agent {
             Err(why) => drop(self.fail(desk, why)),
         }
         self.drive(desk);
+    }
+
+    /// The deadman is gone. What an earlier life left running was watched by it and by no lease of this life: it goes now.
+    pub fn unwatched(&mut self, desk: &mut Desk<'_>) {
+        self.unleased_until = self.unleased_until.min(desk.now);
+        self.drive(desk);
+    }
+
+    /// Restarts in place that count, of each application that had any.
+    pub fn restarts(&self) -> RestartTimes {
+        match &self.phase {
+            Phase::Starting(active) | Phase::Running(active) if !self.forgetful => {
+                active.restarts(&self.group)
+            }
+            Phase::Starting(_)
+            | Phase::Running(_)
+            | Phase::Probing { .. }
+            | Phase::Idle { .. }
+            | Phase::Stopping { .. }
+            | Phase::Stuck { .. } => RestartTimes::new(),
+        }
+    }
+
+    /// Whether this life took over what runs and does not know yet how often it was restarted.
+    pub fn is_forgetful(&self) -> bool {
+        self.forgetful
+    }
+
+    /// Restarts of an earlier life that the cluster remembers.
+    pub fn recall(&mut self, restarts: &RestartTimes) {
+        self.forgetful = false;
+        if let Phase::Starting(active) | Phase::Running(active) = &mut self.phase {
+            active.recall(&self.group, restarts);
+        }
     }
 
     /// Time passed or the standing changed.
@@ -509,7 +545,7 @@ impl Agent {
     }
 
     fn adopt(&mut self, desk: &mut Desk<'_>, epoch: OwnershipEpoch, up: &[bool], stage: Stage) -> bool {
-        self.epoch = epoch;
+        (self.epoch, self.forgetful) = (epoch, true);
         desk.note(ManagerNote::Readopted { group: self.group.name.clone(), epoch });
         let active = Active::adopted(&self.group, up, desk.now);
         let phase = match stage {

@@ -9,7 +9,7 @@ use phalanx_agent::{Agent, AgentEffect, Desk};
 use phalanx_events::ManagerNote;
 use phalanx_ledger::Version;
 use phalanx_model::Cluster;
-use phalanx_plan::{Holding, Motion, render};
+use phalanx_plan::{Holding, Motion, RestartTimes, Restarts, render};
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
 use phalanx_types::{GroupName, OperationId, OperationResult};
 use std::sync::Arc;
@@ -128,6 +128,44 @@ impl Manager {
                     self.retry_at = turn.now + PLAN_RETRY_PAUSE;
                     return;
                 }
+            }
+        }
+    }
+
+    /// Tells agents that took over from an earlier life what the cluster remembers of its restarts.
+    pub(crate) fn recall(&mut self, turn: &mut Turn<'_>) {
+        if self.in_step().is_none() {
+            return;
+        }
+        let forgetful = self.agents.iter().filter(|(_, agent)| agent.is_forgetful());
+        let memories: Vec<_> = forgetful.map(|(name, _)| (name.clone(), self.restarts_of(name))).collect();
+        for (name, memory) in memories {
+            self.with_agent(turn, &name, |agent, _| agent.recall(&memory));
+        }
+    }
+
+    /// What the cluster remembers of restarts in the acquisition that this node has of a group.
+    fn restarts_of(&self, name: &GroupName) -> RestartTimes {
+        let epoch = self.agents.get(name).map(|agent| agent.holding().epoch());
+        let known = self.state.groups.get(name).and_then(|record| record.restarts.as_ref());
+        let mine = known.filter(|known| known.boot == self.boot && Some(known.epoch) == epoch);
+        mine.map(|known| known.times.clone()).unwrap_or_default()
+    }
+
+    /// Tells restarts that the replicated state does not count yet.
+    pub(crate) fn report_restarts(&mut self, turn: &mut Turn<'_>) {
+        let Some(view) = self.in_step().map(|membership| membership.view.id) else { return };
+        let counted: Vec<_> = (self.agents.iter())
+            .map(|(name, agent)| (name.clone(), agent.holding().epoch(), agent.restarts()))
+            .filter(|(name, _, times)| !times.is_empty() && *times != self.restarts_of(name))
+            .filter(|(name, _, times)| self.counted.get(name) != Some(times))
+            .collect();
+        for (group, epoch, times) in counted {
+            let restarts = Restarts { boot: self.boot, epoch, times: times.clone() };
+            let word = Word::Restarts { group: group.clone(), restarts };
+            match turn.group.broadcast(encode(&Envelope { view, word })) {
+                Ok(()) => drop(self.counted.insert(group, times)),
+                Err(_) => self.retry_at = turn.now + PLAN_RETRY_PAUSE,
             }
         }
     }

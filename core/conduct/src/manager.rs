@@ -18,7 +18,7 @@ use phalanx_groups::{Group, Membership, Notice};
 use phalanx_ledger::Ledger;
 use phalanx_membership::Standing;
 use phalanx_model::{Cluster, Group as ModelGroup};
-use phalanx_plan::{GroupsState, Holding};
+use phalanx_plan::{GroupsState, Holding, RestartTimes};
 use phalanx_types::{
     BootId, GroupName, Incarnation, Operation, OperationId, OperationResult, RequestId, ResourceName, Span,
     Tick, Timings, ViewId,
@@ -44,6 +44,8 @@ pub struct Manager {
     pub(crate) sealed: Cell<bool>,
     /// What this node last reported of each group in this view.
     pub(crate) reported: BTreeMap<GroupName, Holding>,
+    /// The restarts that this node last reported of each group in this view.
+    pub(crate) counted: BTreeMap<GroupName, RestartTimes>,
     /// Whether the members of the view use one configuration.
     pub(crate) talk: ConfigTalk,
     pub(crate) planning: Planning,
@@ -78,6 +80,8 @@ pub enum ManagerInput {
     Notice(Notice),
     /// `Group::standing` changed.
     StandingChanged,
+    /// The deadman is gone: what an earlier life left running is watched by nobody until there is a lease.
+    Unwatched,
     /// An operation ended.
     Operated {
         /// Which.
@@ -182,6 +186,7 @@ impl Manager {
             standing: Standing::none(ViewId::NONE, Span::ZERO),
             sealed: Cell::new(false),
             reported: BTreeMap::new(),
+            counted: BTreeMap::new(),
             talk: ConfigTalk::default(),
             planning: Planning::default(),
             requests: Requests::default(),
@@ -212,6 +217,7 @@ impl Manager {
         self.drive_agents(&mut turn);
         match input {
             ManagerInput::Wake | ManagerInput::StandingChanged => {}
+            ManagerInput::Unwatched => self.each_agent(&mut turn, |agent, desk| agent.unwatched(desk)),
             ManagerInput::Notice(notice) => self.hear(&mut turn, notice),
             ManagerInput::Operated { id, result } => self.operated(&mut turn, id, &result),
             ManagerInput::Ended { group, resource, how } => {
@@ -232,8 +238,10 @@ impl Manager {
         self.tell_config(turn);
         self.clear_agents(turn);
         self.drive_agents(turn);
+        self.recall(turn);
         self.report(turn);
         self.tell_guard(turn);
+        self.report_restarts(turn);
         self.follow_requests(turn);
         self.follow_change(turn);
         self.explain(turn);

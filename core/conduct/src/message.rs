@@ -6,7 +6,7 @@
 use minicbor::{Decode, Encode};
 use phalanx_ledger::{Stamp, Version};
 use phalanx_plan::transition::Claims;
-use phalanx_plan::{GroupsState, Holding, Order};
+use phalanx_plan::{GroupsState, Holding, Order, Restarts};
 use phalanx_types::{Digest, GroupName, ViewId};
 use std::collections::BTreeSet;
 
@@ -44,11 +44,19 @@ pub(crate) enum Word {
     #[n(2)]
     Leaving,
     /// The sender lost its deadman, or has one again.
-    #[n(4)]
+    #[n(5)]
     Guarded(#[n(0)] bool),
     /// Members came with different versions of the configuration: the newest of them.
     #[n(3)]
     Config(#[n(0)] Version),
+    /// Applications of a group that the sender restarted in place.
+    #[n(4)]
+    Restarts {
+        #[n(0)]
+        group: GroupName,
+        #[n(1)]
+        restarts: Restarts,
+    },
 }
 
 /// A proposal.

@@ -63,6 +63,7 @@ impl Manager {
 
     fn change_view(&mut self, turn: &mut Turn<'_>, membership: Membership) {
         self.sealed.set(false);
+        self.counted.clear();
         self.talk = ConfigTalk::Settled;
         self.reported.clear();
         self.planning.reset();
@@ -152,6 +153,7 @@ impl Manager {
             Word::Order { request, order } => self.take_order(turn, from, RequestId(request), &order),
             Word::Leaving => self.state.leave(life),
             Word::Guarded(guarded) => self.state.guard(life, guarded),
+            Word::Restarts { group, restarts } => self.state.count(life, &group, restarts),
             Word::Config(version) => self.take_config(turn, version),
         }
     }

@@ -175,6 +175,7 @@ impl Node {
             Input::Unfed => {
                 self.below(|membership, _| membership.unfed());
                 self.guarded(now, false, out);
+                self.manage(now, ManagerInput::Unwatched, out);
             }
             Input::StoreDone(token) => match self.images.remove(&token) {
                 Some(number) => self.manage(now, ManagerInput::Stored { number }, out),

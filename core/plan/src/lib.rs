@@ -15,5 +15,8 @@ pub mod transition;
 pub use order::{Objection, Order};
 pub use place::{Standstill, Verdict, verdict};
 pub use plan::{PLANNER_LEVEL, Plan, inputs, plan};
-pub use state::{Acquire, GroupRecord, GroupsState, Holding, Intent, Motion, NodeRecord, Reason, Urge};
+pub use state::{
+    Acquire, GroupRecord, GroupsState, Holding, Intent, Motion, NodeRecord, Reason, RestartTimes, Restarts,
+    Urge,
+};
 pub use step::{Step, StepId, StepKind};

@@ -4,7 +4,7 @@
 //! canonical: equal states have equal bytes and so equal digests.
 
 use minicbor::{Decode, Encode};
-use phalanx_types::{Digest, GroupName, Incarnation, NodeId, OwnershipEpoch};
+use phalanx_types::{BootId, Digest, GroupName, Incarnation, NodeId, OwnershipEpoch, ResourceName, Tick};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,6 +62,26 @@ pub struct GroupRecord {
     /// The highest epoch under which anything may have been started: nobody goes on under a lower one.
     #[n(9)]
     pub begun: OwnershipEpoch,
+    /// Restarts in place where it runs, so that a new life of that daemon goes on counting.
+    #[n(10)]
+    pub restarts: Option<Restarts>,
+}
+
+/// When each application was restarted in place, on the clock of its host's boot.
+pub type RestartTimes = BTreeMap<ResourceName, Vec<Tick>>;
+
+/// The restarts in place during one acquisition.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Restarts {
+    /// The boot whose clock it is.
+    #[n(0)]
+    pub boot: BootId,
+    /// The acquisition.
+    #[n(1)]
+    pub epoch: OwnershipEpoch,
+    /// The restarts.
+    #[n(2)]
+    pub times: RestartTimes,
 }
 
 /// What the operator wants of a group.

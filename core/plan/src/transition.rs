@@ -6,7 +6,7 @@
 //! at any point.
 
 use crate::plan::Plan;
-use crate::state::{GroupRecord, GroupsState, Holding, NodeRecord, Urge};
+use crate::state::{GroupRecord, GroupsState, Holding, NodeRecord, Restarts, Urge};
 use phalanx_model::Cluster;
 use phalanx_types::{Digest, GroupName, Incarnation, NodeId, OwnershipEpoch, View};
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,6 +71,14 @@ impl GroupsState {
         record.finish_motion();
     }
 
+    /// A member restarted applications of a group in place.
+    pub fn count(&mut self, life: Incarnation, group: &GroupName, restarts: Restarts) {
+        let Some(record) = self.groups.get_mut(group) else { return };
+        if record.holding(life.node).claims() && record.holding(life.node).epoch() == restarts.epoch {
+            record.restarts = Some(restarts);
+        }
+    }
+
     /// A member shuts down.
     pub fn leave(&mut self, life: Incarnation) {
         self.leaving.insert(life);
@@ -113,7 +121,9 @@ impl GroupsState {
 impl GroupRecord {
     /// Failures so far no longer keep the group off `node`.
     pub fn forgive(&mut self, node: NodeId) {
-        let epoch = self.holding(node).epoch();
+        let holding = self.holding(node);
+        // What it has now may still fail, and that will not have been forgiven.
+        let epoch = OwnershipEpoch(holding.epoch().0.saturating_sub(u64::from(holding.claims())));
         self.forgiven.insert(node, epoch);
     }
 
