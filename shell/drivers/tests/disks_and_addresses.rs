@@ -116,7 +116,13 @@ fn with_a_start_that_hangs(story: impl FnOnce(&Host)) {
 fn a_start_under_way_counts_as_active_and_a_kill_ends_it() {
     with_a_start_that_hangs(|host| {
         let start = host.begin("data", permitted(), Span::from_secs(600));
-        assert_eq!(host.run("data", Verb::Probe), OperationResult::Active { epoch: Some(EPOCH) });
+        assert!(
+            matches!(host.run("data", Verb::Probe), OperationResult::Active { .. }),
+            "from the first moment on"
+        );
+        eventually("the start has written its epoch", || {
+            host.run("data", Verb::Probe) == OperationResult::Active { epoch: Some(EPOCH) }
+        });
         eventually("the start is ended", || {
             assert_eq!(host.run("data", Verb::Kill), OperationResult::Done);
             host.run("data", Verb::Probe) == OperationResult::Inactive
