@@ -1,0 +1,354 @@
+//! One agent at its desk: what it begins, what it believes, and what it says it holds, phase by phase.
+#![allow(clippy::unwrap_used)]
+
+use phalanx_agent::{Agent, AgentEffect, Desk, OperationIds};
+use phalanx_membership::{Clearance, Standing};
+use phalanx_model::{Cluster, Group, parse};
+use phalanx_plan::Holding;
+use phalanx_types::limits::{PERMIT_WAIT, START_PROBES_MAX, STUCK_RETRY_INTERVAL};
+use phalanx_types::{
+    NodeId, Operation, OperationResult, OwnershipEpoch, ProofClass, Span, Tick, Verb, ViewId,
+};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+const FILE: &str = r#"
+    schema = 1
+    cluster = { name = "demo" }
+    [node]
+    ada = { address = { lan = "10.1.0.1" } }
+    bob = { address = { lan = "10.1.0.2" } }
+    cyd = { address = { lan = "10.1.0.3" } }
+    [network]
+    lan = { subnet = "10.1.0.0/24" }
+    [group.shop]
+    nodes = ["ada", "bob"]
+    [group.shop.resource.data]
+    type = "file-system"
+    device = "/dev/shop"
+    mount = "/srv/shop"
+    format = "ext4"
+    [group.shop.resource.web]
+    type = "application"
+    start = ["shop"]
+    after = ["data"]
+    restart = { count = 1, within = "60s", then = "fallover" }
+    [group.shop.resource.web.monitor]
+    alive = { type = "process" }
+"#;
+
+const STOP_BUDGET: Span = Span::from_millis(100);
+
+/// An agent with its means; operations wait until they are answered.
+struct Bench {
+    agent: Agent,
+    now: Tick,
+    lease_until: Tick,
+    view: ViewId,
+    ids: OperationIds,
+    asked: VecDeque<Operation>,
+}
+
+fn group() -> Arc<Group> {
+    let Cluster { groups, .. } = parse("test", FILE).unwrap().cluster;
+    Arc::new(groups.into_values().next().unwrap())
+}
+
+fn epoch(number: u64) -> OwnershipEpoch {
+    OwnershipEpoch(number)
+}
+
+fn free(number: u64) -> Holding {
+    Holding::Free { epoch: epoch(number), failed: None }
+}
+
+impl Bench {
+    /// A daemon that has just started, with an hour of lease.
+    fn new() -> Bench {
+        let now = Tick(1_000_000_000);
+        let (mut ids, mut out) = (OperationIds::default(), Vec::new());
+        let standing = Standing::none(ViewId::NONE, STOP_BUDGET);
+        let mut desk = Desk { now, standing, ids: &mut ids, out: &mut out };
+        let agent = Agent::new(&mut desk, group(), now + Span::from_millis(300));
+        let view = ViewId { counter: 1, coordinator: NodeId(1) };
+        let lease_until = now + Span::from_secs(3_600);
+        let mut bench = Bench { agent, now, lease_until, view, ids, asked: VecDeque::new() };
+        bench.collect(out);
+        bench
+    }
+
+    /// The same, and nothing was found.
+    fn idle() -> Bench {
+        let mut bench = Bench::new();
+        bench.answer_all(|_| OperationResult::Inactive);
+        bench
+    }
+
+    /// The same with everything started.
+    fn running() -> Bench {
+        let mut bench = Bench::cleared();
+        bench.answer_all(well);
+        assert_eq!(bench.agent.holding(), Holding::Online { epoch: epoch(7) });
+        bench
+    }
+
+    /// The same with an acquisition that may begin.
+    fn cleared() -> Bench {
+        let mut bench = Bench::idle();
+        bench.act(|agent, desk| agent.acquire(desk, epoch(7), "a plan"));
+        let name = group().name.clone();
+        let clearance = Clearance::check(&name, NodeId(1), ProofClass::Process, [NodeId(1)], vec![]).unwrap();
+        bench.act(|agent, desk| agent.clear(desk, clearance));
+        bench
+    }
+
+    fn act(&mut self, act: impl FnOnce(&mut Agent, &mut Desk<'_>)) {
+        let mut out = Vec::new();
+        let standing = Standing {
+            view: self.view,
+            primary: true,
+            confirmed: true,
+            lease_until: self.lease_until,
+            stop_budget: STOP_BUDGET,
+        };
+        act(&mut self.agent, &mut Desk { now: self.now, standing, ids: &mut self.ids, out: &mut out });
+        self.collect(out);
+    }
+
+    fn collect(&mut self, out: Vec<AgentEffect>) {
+        self.asked.extend(out.into_iter().filter_map(|effect| match effect {
+            AgentEffect::Operate(operation) => Some(operation),
+            AgentEffect::Note(_) => None,
+        }));
+    }
+
+    fn later(&mut self, span: Span) {
+        self.now = self.now + span;
+        self.act(|agent, desk| agent.drive(desk));
+    }
+
+    /// What is asked of drivers, in order, as `start web`.
+    fn asks(&self) -> Vec<String> {
+        self.asked.iter().map(words).collect()
+    }
+
+    /// Answers the first operation.
+    fn answer(&mut self, result: OperationResult) {
+        let operation = self.asked.pop_front().unwrap();
+        self.act(|agent, desk| assert!(agent.operated(desk, operation.id, &result)));
+    }
+
+    /// Answers until nothing is asked any more.
+    fn answer_all(&mut self, answer: impl Fn(&Operation) -> OperationResult) {
+        while let Some(operation) = self.asked.front() {
+            let result = answer(operation);
+            self.answer(result);
+        }
+    }
+}
+
+fn words(operation: &Operation) -> String {
+    let verb = match operation.verb {
+        Verb::Start(_) => "start",
+        Verb::Stop => "stop",
+        Verb::Kill => "kill",
+        Verb::Probe => "probe",
+        Verb::Monitor => "monitor",
+    };
+    format!("{verb} {}", operation.resource)
+}
+
+/// A driver that does what it is asked while the group comes up.
+fn well(operation: &Operation) -> OperationResult {
+    match operation.verb {
+        Verb::Probe => OperationResult::Active { epoch: Some(operation.epoch) },
+        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Monitor => OperationResult::Done,
+    }
+}
+
+/// The same while it goes down.
+fn ends_well(operation: &Operation) -> OperationResult {
+    match operation.verb {
+        Verb::Probe => OperationResult::Inactive,
+        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Monitor => OperationResult::Done,
+    }
+}
+
+#[test]
+fn what_the_first_probes_find_decides() {
+    let active = |number| OperationResult::Active { epoch: Some(epoch(number)) };
+    let check = |data: OperationResult, web: OperationResult, holding: Holding| {
+        let mut bench = Bench::new();
+        assert_eq!(bench.agent.holding(), Holding::Unknown);
+        assert_eq!(bench.asks(), ["probe data", "probe web"]);
+        bench.answer(data);
+        bench.answer(web);
+        assert_eq!(bench.agent.holding(), holding);
+    };
+    let none = || OperationResult::Active { epoch: None };
+    check(OperationResult::Inactive, OperationResult::Inactive, free(0));
+    check(none(), active(5), Holding::Online { epoch: epoch(5) });
+    check(active(5), OperationResult::Inactive, Holding::Acquiring { epoch: epoch(5) });
+    check(none(), OperationResult::Inactive, Holding::Releasing { epoch: epoch(0) });
+    check(active(4), active(5), Holding::Releasing { epoch: epoch(0) });
+}
+
+#[test]
+fn an_acquisition_begins_nothing_before_it_is_cleared_and_goes_in_order() {
+    let mut bench = Bench::idle();
+    bench.act(|agent, desk| agent.acquire(desk, epoch(7), "a plan"));
+    assert_eq!((bench.asks().len(), bench.agent.wants_clearance()), (0, true));
+    let mut bench = Bench::cleared();
+    assert_eq!(bench.asks(), ["start data"]);
+    bench.answer(OperationResult::Done);
+    assert_eq!(bench.asks(), ["probe data", "start web"], "what comes after does not wait for the probe");
+    bench.answer_all(well);
+    assert_eq!(bench.agent.holding(), Holding::Online { epoch: epoch(7) });
+}
+
+#[test]
+fn a_start_that_lies_is_a_start_that_failed() {
+    let mut bench = Bench::cleared();
+    bench.answer(OperationResult::Done);
+    bench.answer(OperationResult::Inactive);
+    assert_eq!(bench.agent.holding(), Holding::Releasing { epoch: epoch(7) });
+    bench.answer_all(ends_well);
+    let Holding::Free { failed: Some(why), .. } = bench.agent.holding() else { panic!("it is free") };
+    assert!(why.contains("data did not start: it said that it is done"), "{why}");
+}
+
+#[test]
+fn a_start_that_cannot_be_probed_is_probed_again_but_not_for_ever() {
+    let mut bench = Bench::cleared();
+    bench.answer(OperationResult::Done);
+    bench.asked.retain(|operation| operation.verb == Verb::Probe);
+    for _ in 1..START_PROBES_MAX {
+        bench.answer(OperationResult::Failed("busy".into()));
+        assert_eq!(bench.asks(), ["probe data"]);
+    }
+    bench.answer(OperationResult::TimedOut);
+    assert_eq!(bench.agent.holding(), Holding::Releasing { epoch: epoch(7) });
+}
+
+#[test]
+fn an_acquisition_that_began_nothing_ends_with_its_view_and_one_that_began_goes_on() {
+    let mut bench = Bench::idle();
+    bench.act(|agent, desk| agent.acquire(desk, epoch(7), "a plan"));
+    assert_eq!(
+        (bench.agent.holding(), bench.agent.claim()),
+        (Holding::Acquiring { epoch: epoch(7) }, free(0))
+    );
+    bench.act(Agent::seal);
+    assert_eq!(bench.agent.holding(), free(0));
+    let mut bench = Bench::cleared();
+    bench.act(Agent::revoke);
+    assert_eq!(bench.agent.claim(), Holding::Acquiring { epoch: epoch(7) });
+    assert!(!bench.agent.wants_clearance() || bench.asks() == ["start data"]);
+}
+
+#[test]
+fn an_acquisition_that_began_nothing_ends_with_the_lease() {
+    let mut bench = Bench::idle();
+    bench.act(|agent, desk| agent.acquire(desk, epoch(7), "a plan"));
+    bench.now = bench.lease_until;
+    bench.lease_until = bench.now + Span::from_secs(5);
+    bench.act(|agent, desk| agent.drive(desk));
+    assert_eq!(bench.agent.holding(), free(7));
+}
+
+#[test]
+fn a_stale_permit_is_not_used_twice() {
+    let mut bench = Bench::cleared();
+    bench.answer(OperationResult::Stale);
+    assert_eq!(bench.asks().len(), 0, "the same permit would be as stale");
+    bench.lease_until = bench.lease_until + Span::from_secs(1);
+    bench.act(|agent, desk| agent.drive(desk));
+    assert_eq!(bench.asks(), ["start data"]);
+    bench.answer(OperationResult::Stale);
+    bench.later(PERMIT_WAIT);
+    assert_eq!(bench.agent.holding(), Holding::Releasing { epoch: epoch(7) }, "not for ever");
+}
+
+#[test]
+fn a_dead_application_is_restarted_in_place_as_often_as_its_policy_says() {
+    let mut bench = Bench::running();
+    let web = "web".parse().unwrap();
+    bench.act(|agent, desk| agent.ended(desk, &web, "signal 9"));
+    assert_eq!(bench.asks(), ["kill web"]);
+    bench.answer_all(well);
+    assert_eq!(bench.agent.holding(), Holding::Online { epoch: epoch(7) });
+    assert_eq!(bench.agent.restarts()[&web], [bench.now]);
+    bench.act(|agent, desk| agent.ended(desk, &web, "signal 9"));
+    assert_eq!(bench.agent.holding(), Holding::Releasing { epoch: epoch(7) });
+}
+
+#[test]
+fn a_new_life_goes_on_counting_restarts() {
+    let mut bench = Bench::new();
+    bench.answer_all(|_| OperationResult::Active { epoch: Some(epoch(7)) });
+    assert!(bench.agent.is_forgetful());
+    let web: phalanx_types::ResourceName = "web".parse().unwrap();
+    bench.agent.recall(&[(web.clone(), vec![bench.now])].into());
+    bench.act(|agent, desk| agent.ended(desk, &web, "signal 9"));
+    assert_eq!(bench.agent.holding(), Holding::Releasing { epoch: epoch(7) });
+}
+
+#[test]
+fn a_release_stops_in_reverse_and_only_a_probe_makes_it_free() {
+    let mut bench = Bench::running();
+    bench.act(|agent, desk| agent.release(desk, "a plan"));
+    assert_eq!(bench.asks(), ["stop web"]);
+    bench.answer(OperationResult::Failed("busy".into()));
+    assert_eq!(bench.asks(), ["kill web"]);
+    bench.answer(OperationResult::Done);
+    assert_eq!(bench.asks(), ["stop data"]);
+    bench.answer(OperationResult::Done);
+    assert_eq!(bench.agent.holding(), Holding::Releasing { epoch: epoch(7) });
+    assert_eq!(bench.asks(), ["probe data", "probe web"]);
+    bench.answer_all(ends_well);
+    assert_eq!(bench.agent.holding(), free(7));
+}
+
+#[test]
+fn what_cannot_be_stopped_is_stuck_and_tried_again() {
+    let mut bench = Bench::running();
+    bench.act(|agent, desk| agent.release(desk, "a plan"));
+    bench.answer_all(|operation| match operation.verb {
+        Verb::Probe => OperationResult::Active { epoch: None },
+        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Monitor => OperationResult::Failed("busy".into()),
+    });
+    assert!(matches!(bench.agent.holding(), Holding::Stuck { .. }), "{:?}", bench.agent.holding());
+    bench.later(STUCK_RETRY_INTERVAL);
+    bench.answer_all(ends_well);
+    assert_eq!(bench.agent.holding(), free(7));
+}
+
+#[test]
+fn the_end_of_the_lease_needs_nobody_and_gets_rougher() {
+    let mut bench = Bench::running();
+    let left = bench.now.until(bench.lease_until.before(STOP_BUDGET));
+    bench.later(left);
+    assert_eq!(bench.asks(), ["stop web"]);
+    bench.later(Span(STOP_BUDGET.0 / 2));
+    assert_eq!(bench.asks(), ["stop web", "kill web", "kill data"], "half of the budget is gone");
+}
+
+#[test]
+fn what_nobody_watches_any_more_goes_at_once() {
+    let mut bench = Bench::new();
+    bench.lease_until = Tick::ZERO;
+    bench.answer_all(|_| OperationResult::Active { epoch: Some(epoch(7)) });
+    assert_eq!(bench.agent.holding(), Holding::Online { epoch: epoch(7) });
+    bench.act(Agent::unwatched);
+    assert_eq!(bench.agent.holding(), Holding::Releasing { epoch: epoch(7) });
+}
+
+#[test]
+fn an_operation_without_an_answer_has_an_end() {
+    let mut bench = Bench::cleared();
+    let wake = bench.agent.wake_at(bench.lease_until);
+    assert!(wake < bench.lease_until);
+    let wait = bench.now.until(wake);
+    bench.later(wait);
+    assert_eq!(bench.agent.holding(), Holding::Releasing { epoch: epoch(7) });
+}
