@@ -44,7 +44,8 @@ impl Lease {
             return None;
         }
         let end = self.earned(now)? + timings.lease();
-        if end <= now || end < self.asked + timings.beat() / 2 {
+        // Every other beat is enough: each asking wakes two processes.
+        if end <= now || end < self.asked + timings.beat() * 3 / 2 {
             return None;
         }
         self.asked = end;

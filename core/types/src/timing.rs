@@ -160,7 +160,7 @@ impl Timings {
 
     /// The longest stall of an owner's daemon that costs nothing, if its next grant then comes at once.
     pub fn pause_covered(&self) -> Span {
-        self.lease - self.stop_budget - self.beat * 2
+        self.lease - self.stop_budget - self.beat * 3
     }
 }
 
