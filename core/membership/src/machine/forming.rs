@@ -4,6 +4,7 @@ use super::{Above, Installed, Membership, Output, Phase, Round, Upcall};
 use crate::ending;
 use crate::message::{self, Control, Flush, Install};
 use crate::order::{Order, Pending};
+use crate::proof::Expiry;
 use phalanx_events::{MembershipNote, MessageId};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
 use phalanx_types::{Bug, Incarnation, NodeId, NodeSet, Span, Tick, View, ViewId};
@@ -161,7 +162,12 @@ impl Membership {
         self.counter_seen = self.counter_seen.max(id.counter);
         self.accepted_id = id;
         self.early.clear();
-        self.accepted = members.iter().map(|life| (life.node, *life)).collect();
+        let stay = |life: &Incarnation| members.contains(life);
+        self.grantees = self.grantees().filter(stay).map(|life| (life.node, life)).collect();
+        self.admit_at = Tick::NEVER;
+        if self.setup.plot.has(Bug::GrantOnAcceptance) {
+            self.grantees = members.iter().map(|life| (life.node, *life)).collect();
+        }
         let nodes = members.iter().map(|life| life.node).collect();
         self.note(MembershipNote::ViewAccepted { id, members: nodes });
         if self.counter_seen + VIEW_COUNTERS_RESERVED / 2 > self.counter_reserved {
@@ -323,6 +329,7 @@ impl Membership {
             transitional: transitional.collect(),
         });
         let expiries = self.promises.expiries(lost, &self.setup.timings, self.setup.class);
+        self.admit_at = expiries.values().map(Expiry::until).max().unwrap_or(Tick::ZERO);
         self.phase =
             Phase::Installed { order: Order::new(me, view.clone(), self.setup.plot), confirmed: false };
         self.unseen_installs += 1;

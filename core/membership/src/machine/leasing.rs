@@ -42,12 +42,18 @@ impl Membership {
         newest.map_or(Tick::ZERO, |(sent, _)| sent)
     }
 
-    /// The lives that may be granted leases: those of the view accepted last.
-    fn grantees(&self) -> impl Iterator<Item = Incarnation> {
+    /// The lives that may be granted leases now.
+    ///
+    /// A member that was left out by some view may have been counted on to lose its lease: whoever was in that view may
+    /// take over from it when its last promise ends. So it is granted nothing again until the view that has it back is
+    /// installed here, which takes the others' flushes, and until those outside that view can hold nothing any more.
+    pub(super) fn grantees(&self) -> impl Iterator<Item = Incarnation> {
         let anybody = self.setup.plot.has(Bug::GrantAfterAcceptance);
         let known = self.topology.peers().filter_map(|node| self.topology.life(node));
         let known = known.map(|(life, _)| life).filter(move |_| anybody);
-        self.accepted.values().copied().chain(known)
+        let admitted = self.now >= self.admit_at;
+        let members = self.order().view.members.values().map(|member| member.incarnation);
+        self.grantees.values().copied().chain(members.filter(move |_| admitted)).chain(known)
     }
 
     /// Writes the promises that the beats about to be sent will make.

@@ -159,8 +159,11 @@ pub struct Membership {
     phase: Phase,
     lease: Lease,
     promises: Promises,
-    /// The lives in the view accepted last: only they are granted leases.
-    accepted: BTreeMap<NodeId, Incarnation>,
+    /// The lives that have been granted leases ever since: those that every view accepted meanwhile had in it.
+    grantees: BTreeMap<NodeId, Incarnation>,
+    /// When the other members of the view installed may be granted leases too: when nobody outside it can act any more
+    /// on the end of a lease that they had.
+    admit_at: Tick,
     accepted_id: ViewId,
     /// When the promises of earlier lives have run out; afterwards this node counts.
     quarantine_until: Tick,
@@ -209,7 +212,8 @@ impl Membership {
             links: Links::default(),
             lease: Lease::new(setup.quorum, setup.plot),
             promises: Promises::new(now, others, lease_max, setup.plot),
-            accepted: BTreeMap::new(),
+            grantees: BTreeMap::new(),
+            admit_at: Tick::NEVER,
             accepted_id: ViewId::NONE,
             quarantine_until: now + lease_max.stretched() + setup.timings.takeover_margin(),
             ready: setup.plot.has(Bug::GrantAfterRestart),
