@@ -135,7 +135,9 @@ impl Bench {
     /// Answers the first operation.
     fn answer(&mut self, result: OperationResult) {
         let operation = self.asked.pop_front().unwrap();
-        self.act(|agent, desk| assert!(agent.operated(desk, operation.id, &result)));
+        self.act(|agent, desk| {
+            agent.operated(desk, operation.id, &result);
+        });
     }
 
     /// Answers until nothing is asked any more.
