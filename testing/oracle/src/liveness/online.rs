@@ -1,13 +1,18 @@
-//! L7: in time every group that has an eligible healthy node is all active on exactly one, or is excused.
+//! L7: in time every group that has an eligible healthy node is all active on exactly one, or is excused, or the cluster
+//! says in words that it failed on every node there is (ERROR is never silent).
 
 use super::Deadline;
 use crate::checker::{Checker, Terms, demand};
 use crate::event::{Event, GlobalTime, What};
+use phalanx_events::{ManagerNote, Note};
 use phalanx_types::{GroupName, NodeId, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Beyond a settled view and a takeover's wait: planning, starting, and one try elsewhere.
 const STARTS: Span = Span::from_secs(5);
+
+/// How the cluster says that a group is in ERROR.
+const ERROR: &str = "failed on every node that is there";
 
 /// Where each group is all active.
 pub(crate) struct Online {
@@ -15,13 +20,21 @@ pub(crate) struct Online {
     eligible: BTreeMap<GroupName, Vec<NodeId>>,
     up: BTreeSet<(GroupName, NodeId)>,
     excused: BTreeSet<GroupName>,
+    /// Groups of which the last word was that they are in ERROR.
+    in_error: BTreeSet<GroupName>,
 }
 
 impl Online {
     /// Within the time that this cluster may take.
     pub fn new(terms: &Terms) -> Online {
         let deadline = Deadline::after(terms.settle() + terms.timings.takeover_wait() + STARTS);
-        Online { deadline, eligible: terms.groups.clone(), up: BTreeSet::new(), excused: BTreeSet::new() }
+        Online {
+            deadline,
+            eligible: terms.groups.clone(),
+            up: BTreeSet::new(),
+            excused: BTreeSet::new(),
+            in_error: BTreeSet::new(),
+        }
     }
 
     fn judge(&mut self, at: GlobalTime) -> Result<(), String> {
@@ -31,7 +44,10 @@ impl Online {
         });
         wanted.into_iter().try_for_each(|(group, _)| {
             let places: Vec<_> = self.up.iter().filter(|(up, _)| up == group).map(|(_, node)| node).collect();
-            demand(places.len() == 1, || format!("{group} should be online once; it is online on {places:?}"))
+            let explained = places.is_empty() && self.in_error.contains(group);
+            demand(explained || places.len() == 1, || {
+                format!("{group} should be online once; it is online on {places:?}")
+            })
         })
     }
 }
@@ -50,6 +66,12 @@ impl Checker for Online {
         }
         if let What::GroupDown { group } = &event.what {
             self.up.remove(&(group.clone(), node));
+        }
+        if let What::Note(Note::Manager(ManagerNote::StandingStill { group, reason })) = &event.what {
+            match reason.ends_with(ERROR) {
+                true => self.in_error.insert(group.clone()),
+                false => self.in_error.remove(group),
+            };
         }
         if let What::Excused { group } = &event.what {
             self.excused.insert(group.clone());
@@ -91,6 +113,26 @@ mod tests {
     fn a_group_is_nowhere() {
         bad(checker(), story().later(LONG), "mail should be online");
         bad(checker(), story().up(1, "mail").down(1, "shop").later(LONG), "shop should be online");
+    }
+
+    fn stands_still(reason: &str) -> What {
+        What::Note(Note::Manager(ManagerNote::StandingStill {
+            group: group("mail"),
+            reason: reason.to_owned(),
+        }))
+    }
+
+    #[test]
+    fn an_error_is_told_and_is_the_last_word() {
+        let error = || stands_still("mail failed on every node that is there");
+        good(checker(), story().tell(1, error()).later(LONG));
+        let later = stands_still("a plan for mail is under way");
+        bad(checker(), story().tell(1, error()).tell(1, later).later(LONG), "mail should be online");
+        bad(
+            checker(),
+            story().tell(1, error()).up(1, "mail").up(2, "mail").later(LONG),
+            "[NodeId(1), NodeId(2)]",
+        );
     }
 
     #[test]
