@@ -145,7 +145,8 @@ impl Manager {
         ballot: &PlanBallot,
         outcome: Outcome,
     ) {
-        let voted = self.planning.voted.take().filter(|voted| voted.proposal == proposal);
+        // The end of another proposal, such as one of this node that collided, leaves the vote as it is.
+        let voted = self.planning.voted.take_if(|voted| voted.proposal == proposal);
         if self.planning.proposed == Some(proposal) {
             self.planning.proposed = None;
         }
