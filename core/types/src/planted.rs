@@ -14,8 +14,6 @@ pub enum Bug {
     TakeoverOnSuspicion,
     /// Members go on granting to a node after they accepted a view without it.
     GrantAfterAcceptance,
-    /// Members grant a node again as soon as they accept a view that has it back.
-    GrantOnAcceptance,
     /// Only a coordinator's own promises are minded, not those that the flushes carry.
     ForgottenPromises,
     /// A lease is used before the deadman has accepted it.
@@ -43,12 +41,11 @@ pub struct Plot {
 
 impl Bug {
     /// Every bug, with its name.
-    pub const ALL: [(&'static str, Bug); 13] = [
+    pub const ALL: [(&'static str, Bug); 12] = [
         ("lease-from-receipt", Bug::LeaseFromReceipt),
         ("grant-after-restart", Bug::GrantAfterRestart),
         ("takeover-on-suspicion", Bug::TakeoverOnSuspicion),
         ("grant-after-acceptance", Bug::GrantAfterAcceptance),
-        ("grant-on-acceptance", Bug::GrantOnAcceptance),
         ("forgotten-promises", Bug::ForgottenPromises),
         ("lease-before-deadman", Bug::LeaseBeforeDeadman),
         ("half-is-quorum", Bug::HalfIsQuorum),

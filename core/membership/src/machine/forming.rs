@@ -165,9 +165,6 @@ impl Membership {
         let stay = |life: &Incarnation| members.contains(life);
         self.grantees = self.grantees().filter(stay).map(|life| (life.node, life)).collect();
         self.admit_at = Tick::NEVER;
-        if self.setup.plot.has(Bug::GrantOnAcceptance) {
-            self.grantees = members.iter().map(|life| (life.node, *life)).collect();
-        }
         let nodes = members.iter().map(|life| life.node).collect();
         self.note(MembershipNote::ViewAccepted { id, members: nodes });
         if self.counter_seen + VIEW_COUNTERS_RESERVED / 2 > self.counter_reserved {
