@@ -245,11 +245,6 @@ impl Topology {
         self.peers.get(&node)?.route(tries, now, self.resumed, &self.timings)
     }
 
-    /// Silence of a peer so far.
-    pub fn silence(&self, now: Tick, node: NodeId) -> Span {
-        self.peers.get(&node).map_or(Span(u64::MAX), |peer| peer.silence(now))
-    }
-
     /// Every configured peer.
     pub fn peers(&self) -> impl Iterator<Item = NodeId> {
         self.peers.keys().copied()

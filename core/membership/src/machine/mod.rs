@@ -320,16 +320,6 @@ impl Membership {
         &self.order().view
     }
 
-    /// Whether this node's own quarantine is over, or how long it lasts.
-    pub fn quarantine(&self, now: Tick) -> Option<Span> {
-        (!self.ready).then(|| now.until(self.quarantine_until))
-    }
-
-    /// The nodes heard now, this one included.
-    pub fn hears(&self) -> NodeSet {
-        self.topology.hears()
-    }
-
     /// When to call [`Membership::wake`] at the latest.
     pub fn wake_at(&self) -> Tick {
         if self.stirred { self.now } else { self.expected }
