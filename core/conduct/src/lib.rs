@@ -5,8 +5,10 @@
 
 mod acting;
 mod apply;
+mod charter;
 mod clearing;
 mod config;
+mod form;
 mod guard;
 pub mod manager;
 mod message;

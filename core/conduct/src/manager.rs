@@ -4,7 +4,9 @@
 //! node is decided by the difference between that state, the agents' own truth and the lease.
 
 use crate::apply::Changes;
+use crate::charter::Closing;
 use crate::config::Config;
+use crate::form::Forming;
 use crate::guard::Guard;
 use crate::message::{Papers, Transfer, encode};
 use crate::ordered::ConfigTalk;
@@ -53,6 +55,8 @@ pub struct Manager {
     pub(crate) changes: Changes,
     pub(crate) shutdown: Shutdown,
     pub(crate) guard: Guard,
+    pub(crate) closing: Closing,
+    pub(crate) forming: Option<Forming>,
     /// Why each group stands still, as last told.
     pub(crate) told: BTreeMap<GroupName, String>,
     /// When something that the group would not take is tried again.
@@ -193,6 +197,8 @@ impl Manager {
             changes: Changes::default(),
             shutdown: Shutdown::No,
             guard: Guard::default(),
+            closing: Closing::default(),
+            forming: None,
             told: BTreeMap::new(),
             retry_at: Tick::NEVER,
         }
@@ -244,6 +250,8 @@ impl Manager {
         self.report_restarts(turn);
         self.follow_requests(turn);
         self.follow_change(turn);
+        self.follow_charter(turn);
+        self.follow_forming(turn);
         self.explain(turn);
         self.propose(turn);
         self.follow_shutdown(turn);
@@ -257,6 +265,7 @@ impl Manager {
         agents
             .chain([unlisted, self.retry_at, self.proofs_at(), self.planning.wake_at()])
             .chain([self.requests.wake_at(), self.changes.wake_at(), self.shutdown.wake_at(self.now)])
+            .chain([self.charter_at(), self.forming.map_or(Tick::NEVER, Forming::wake_at)])
             .min()
             .unwrap_or(Tick::NEVER)
     }

@@ -68,6 +68,7 @@ impl Manager {
         self.reported.clear();
         self.planning.reset();
         self.each_agent(turn, |agent, desk| agent.revoke(desk));
+        self.charter_meets_view(turn, membership.charter);
         let membership = Box::new(membership);
         if !membership.view.primary {
             self.phase = Phase::Apart(membership);
@@ -155,6 +156,7 @@ impl Manager {
             Word::Guarded(guarded) => self.state.guard(life, guarded),
             Word::Restarts { group, restarts } => self.state.count(life, &group, restarts),
             Word::Config(version) => self.take_config(turn, version),
+            Word::Closing(generation) => self.take_closing(from, generation),
         }
     }
 

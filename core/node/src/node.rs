@@ -12,7 +12,9 @@ use phalanx_ledger::Ledger;
 use phalanx_membership::{Above, Installed, Membership, Output, Setup, Standing, Upcall};
 use phalanx_model::{Cluster, Fault};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
-use phalanx_types::{Bug, Incarnation, NodeId, PathId, ProofClass, Span, Tick, Timings, View, ViewId};
+use phalanx_types::{
+    Bug, Charter, Incarnation, NodeId, NodeSet, PathId, ProofClass, Span, Tick, Timings, View, ViewId,
+};
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,6 +69,10 @@ impl Above for Words<'_> {
     fn is_blank(&self) -> bool {
         self.manager.is_blank()
     }
+
+    fn charter(&self) -> Charter {
+        self.manager.charter()
+    }
 }
 
 /// The group before there is one.
@@ -82,6 +88,10 @@ impl Group for NoGroup {
 
     fn standing(&self) -> Standing {
         self.standing
+    }
+
+    fn heard_lately(&self) -> NodeSet {
+        NodeSet::EMPTY
     }
 
     fn broadcast(&mut self, _: Vec<u8>) -> Result<(), Refusal> {
