@@ -65,7 +65,8 @@ impl Manager {
     /// Does what is next with a charter of few.
     pub(crate) fn follow_charter(&mut self, turn: &mut Turn<'_>) {
         let charter = self.config.charter();
-        let settled = self.in_step().is_some() && self.config_agreed() && !self.sealed.get();
+        let stored = charter == self.config.ledger.charter();
+        let settled = stored && self.in_step().is_some() && self.config_agreed() && !self.sealed.get();
         match charter.stage {
             CharterStage::Few(few) if settled && self.majority_is_there() => {
                 self.when_steady(turn, charter.at(CharterStage::Closing(few)));
@@ -77,8 +78,7 @@ impl Manager {
                     false => self.closing.since = None,
                 }
             }
-            CharterStage::Few(_) | CharterStage::Closing(_) => self.closing.since = None,
-            CharterStage::All => {}
+            CharterStage::Few(_) | CharterStage::Closing(_) | CharterStage::All => self.closing.since = None,
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Class {
     All,
     /// A whole host stands still, deadman included; only in its own mode.
     Freeze,
+    /// All but a few hosts crash, and an honest operator forms the cluster of the few; only in its own mode.
+    Form,
 }
 
 /// One fault.
@@ -81,6 +83,8 @@ pub enum Fault {
     Freeze,
     /// A host is frozen; its clock stands too.
     FreezeWithClock,
+    /// An operator forms the cluster of the few that are left.
+    Form,
 }
 
 /// When what strikes, and for how long.
@@ -105,6 +109,8 @@ pub enum Mode {
     Swarm,
     /// Whole hosts are frozen too, which class `process` does not cover: two owners are counted, not judged.
     Freeze,
+    /// Once in each seed most hosts are lost for long, and an operator forms the cluster without them.
+    Form,
 }
 
 const SWARM: [Class; 15] = [
@@ -153,6 +159,7 @@ impl Class {
             Class::Operator => "operator",
             Class::All => "all-at-once",
             Class::Freeze => "freeze",
+            Class::Form => "form",
         }
     }
 }
@@ -186,6 +193,10 @@ impl<'a> Planner<'a> {
         if self.random.below(20) == 0 {
             let at = self.random.between(from, to);
             self.strike(Class::All, at, &mut strikes);
+        }
+        if mode == Mode::Form {
+            let at = self.random.between(from, from + (to - from) / 2);
+            self.strike(Class::Form, at, &mut strikes);
         }
         strikes.retain(|strike| strike.at <= to);
         strikes.sort_by_key(|strike| strike.at);
@@ -238,6 +249,7 @@ impl<'a> Planner<'a> {
             Class::All => Fault::AllDaemons,
             Class::Freeze if self.random.coin() => Fault::Freeze,
             Class::Freeze => Fault::FreezeWithClock,
+            Class::Form => Fault::Form,
         }
     }
 
@@ -252,7 +264,7 @@ impl<'a> Planner<'a> {
             Class::Adapter | Class::Noise | Class::Operations => (detect, detect * 25),
             Class::Flap => (detect / 8, detect * 2),
             Class::Disk | Class::Deadman => (detect, detect * 12),
-            Class::Application | Class::Operator => (Span::ZERO, Span::ZERO),
+            Class::Application | Class::Operator | Class::Form => (Span::ZERO, Span::ZERO),
         };
         self.random.span_by_magnitude(low, high)
     }

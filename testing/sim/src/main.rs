@@ -13,11 +13,12 @@ use std::time::Instant;
 
 const USAGE: &str = "\
 usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 2-7] [--networks 1-3]
-                   [--mode swarm|freeze] [--safety] [--jobs J] [--json] [--trace FILE] [--planted]
+                   [--mode swarm|freeze|form] [--safety] [--jobs J] [--json] [--trace FILE] [--planted]
 
   --seeds N    how many seeds (100)             --from S    the first of them (0)
   --mode       swarm: all that proofs of class `process` cover (the default)
                freeze: whole hosts stand still too; two owners are counted, not judged
+               form: most hosts are lost for long, and an honest operator forms the cluster without them
   --safety     do not ask that all is well in the end
   --jobs J     threads (all cores); the result does not depend on it
   --json       one line for programs
@@ -85,7 +86,8 @@ fn mode(word: Option<&str>) -> Result<Mode, String> {
     match word {
         Some("swarm") => Ok(Mode::Swarm),
         Some("freeze") => Ok(Mode::Freeze),
-        other => Err(format!("--mode is swarm or freeze, not {other:?}")),
+        Some("form") => Ok(Mode::Form),
+        other => Err(format!("--mode is swarm, freeze or form, not {other:?}")),
     }
 }
 
@@ -141,7 +143,11 @@ fn options(arguments: &Arguments) -> String {
     let option = |name: &str, value: Option<usize>| {
         value.map(|value| format!(" --{name} {value}")).unwrap_or_default()
     };
-    let mode = if arguments.course.mode == Mode::Freeze { " --mode freeze" } else { "" };
+    let mode = match arguments.course.mode {
+        Mode::Swarm => "",
+        Mode::Freeze => " --mode freeze",
+        Mode::Form => " --mode form",
+    };
     let judge = if arguments.course.judge == Judge::Safety { " --safety" } else { "" };
     format!("--timing {timing}{}{}{mode}{judge}", option("nodes", nodes), option("networks", networks))
 }
