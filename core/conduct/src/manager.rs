@@ -59,6 +59,8 @@ pub struct Manager {
     pub(crate) forming: Option<Forming>,
     /// Why each group stands still, as last told.
     pub(crate) told: BTreeMap<GroupName, String>,
+    /// When each group was let go here because the lease ran out, since this node was last in step.
+    pub(crate) let_go: BTreeMap<GroupName, Tick>,
     /// When something that the group would not take is tried again.
     pub(crate) retry_at: Tick,
 }
@@ -200,6 +202,7 @@ impl Manager {
             closing: Closing::default(),
             forming: None,
             told: BTreeMap::new(),
+            let_go: BTreeMap::new(),
             retry_at: Tick::NEVER,
         }
     }
@@ -333,6 +336,11 @@ impl Manager {
         let mut effects = Vec::new();
         let mut desk = Desk { now: turn.now, standing: self.standing, ids: &mut self.ids, out: &mut effects };
         let answer = self.agents.get_mut(name).map(|agent| act(agent, &mut desk));
+        let lets_go =
+            |effect: &AgentEffect| matches!(effect, AgentEffect::Note(ManagerNote::LettingGo { .. }));
+        if effects.iter().any(lets_go) {
+            self.let_go.insert(name.clone(), turn.now);
+        }
         turn.out.extend(effects.into_iter().map(ManagerEffect::from));
         answer
     }

@@ -110,6 +110,7 @@ impl Manager {
                 turn.note(ManagerNote::PlanVoided { group: group.clone(), cause });
             }
         }
+        self.let_go.clear();
         self.state.install(&membership.view, &claims(&membership));
         self.phase = Phase::InStep(membership);
         self.planning.touch();

@@ -182,7 +182,7 @@ impl Manager {
     ) -> GroupStatus {
         let (state, node, reason) = match self.in_step() {
             Some(membership) => self.known(cluster, name, record, membership),
-            None => self.guessed(name),
+            None => self.guessed(name, now),
         };
         let nodes = record.nodes.iter().map(|(node, said)| (self.name(*node), said.holding.clone()));
         GroupStatus {
@@ -223,7 +223,7 @@ impl Manager {
     }
 
     /// Without quorum: only what this node itself does.
-    fn guessed(&self, name: &GroupName) -> (GroupWord, Option<NodeId>, String) {
+    fn guessed(&self, name: &GroupName, now: Tick) -> (GroupWord, Option<NodeId>, String) {
         let me = Some(self.me.node);
         let quorum = self.quorum();
         match self.agents.get(name).map(|agent| agent.holding()) {
@@ -232,9 +232,19 @@ impl Manager {
             Some(Holding::Releasing { .. }) => (GroupWord::Releasing, me, quorum),
             Some(Holding::Stuck { why, .. }) => (GroupWord::Error, me, why),
             Some(Holding::Free { .. } | Holding::Unknown | Holding::Lost { .. }) | None => {
-                (GroupWord::Unknown, None, quorum)
+                (GroupWord::Unknown, None, self.let_go_words(name, now) + &quorum)
             }
         }
+    }
+}
+
+impl Manager {
+    /// What was stopped here for want of a quorum, when and why.
+    fn let_go_words(&self, name: &GroupName, now: Tick) -> String {
+        let since = self.let_go.get(name).map(|at| now.since(*at).as_millis() / 1_000);
+        since.map_or_else(String::new, |since| {
+            format!("stopped here {since} s ago, before its lease was over; ")
+        })
     }
 }
 

@@ -1,15 +1,22 @@
 //! `phalanx-lab`: the demo, and the small programs that its hosts are made of.
 
-use phalanx_lab::{demo, host, preflight, stage};
+use phalanx_lab::{demo, host, preflight, stage, visit};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: phalanx-lab demo";
+const USAGE: &str = "\
+usage: phalanx-lab demo
+       of a cluster that KEEP=1 left up, at another terminal:
+       phalanx-lab on HOST COMMAND…   phalanx-lab shell HOST
+       phalanx-lab crash HOST   boot HOST   cut HOST   plug HOST";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["demo"] => run_demo(),
+        ["on", name, command @ ..] if !command.is_empty() => end(Err(visit::on(name, command))),
+        ["shell", name] => end(Err(visit::shell(name))),
+        [verb @ ("crash" | "boot" | "cut" | "plug"), name] => end(visit::order(verb, name)),
         ["init", name, cgroup] => end(host::init(name, cgroup)),
         ["within", cgroup, program, rest @ ..] => {
             let rest: Vec<String> = rest.iter().map(|word| (*word).to_owned()).collect();
