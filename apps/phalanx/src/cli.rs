@@ -189,11 +189,12 @@ pub enum GroupVerb {
         waiting: Waiting,
     },
     /// Move a group to a node, where it stays until it is restored
+    #[command(group(clap::ArgGroup::new("where").args(["to", "restore"]).required(true)))]
     Move {
         /// The group
         group: GroupName,
         /// The node
-        #[arg(long, value_name = "NODE", required_unless_present = "restore", conflicts_with = "restore")]
+        #[arg(long, value_name = "NODE")]
         to: Option<NodeName>,
         /// Let its policies decide again where it runs
         #[arg(long)]

@@ -54,12 +54,13 @@ pub fn warning(status: &StatusView) -> String {
     format!(
         "{}\n\
          \n\
-         Your word takes the place of a quorum: {away} is OFF, and nothing of it reaches the shared data.\n\
-         If that is wrong, groups run twice at once and their data is lost.\n\
+         Your word takes the place of a quorum. You vouch that these are OFF, or cut from the shared data: {away}.\n\
+         If one of them runs, groups run twice at once, and their data is destroyed.\n\
          \n\
-         - {here} and who is with it start the groups at once, and are needed until a majority is back.\n\
-         - Switch {away} on again only with the networks to {here} plugged in. What it holds then, it lets go.\n\
-         - Changes of the configuration that {away} agreed on without {here} are lost.\n\
+         - The groups start here at once. {here} is needed until a majority of the nodes is back.\n\
+         - Switch the others on only while {here} runs and its networks are plugged in: they learn from it that it went\n\
+         \u{20} on. A majority of them that never hears of it would start the groups a second time.\n\
+         - What they changed in the configuration without {here} is lost, and said to be.\n\
          - Who gave the word, when and why stands in the events of {here}.\n",
         status.quorum
     )

@@ -194,7 +194,7 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         N::ChangeAcknowledged { config } => format!("configuration {} is active everywhere", short(config)),
         N::PlanVoided { group, cause } => format!("{group}: plan ended before its goal: {cause}"),
         N::PlanFinished { group, outcome } => format!("{group}: plan finished: {outcome}"),
-        N::StandingStill { group, reason } => format!("{group}: nothing is done: {reason}"),
+        N::StandingStill { reason, .. } => reason.clone(),
         N::Cleared { group, epoch, proofs, waited } => {
             let proofs: Vec<_> =
                 proofs.iter().map(|(node, proof)| format!("{}: {proof}", names.node(*node))).collect();

@@ -23,11 +23,12 @@ pub fn invitation() -> Outcome<String> {
          lab={lab}\n\
          $lab on ada phalanx status          # or: events --follow, explain, group move shop --to bob …\n\
          $lab shell ada                      # a shell on ada, with phalanx on its path\n\
+         $lab crash bob                      # a host dies; nothing moves\n\
+         $lab crash cyd                      # a second one: ada lets go before its lease is over\n\
+         $lab on ada phalanx status          # no quorum: 1 of 3; what was stopped, why, and the override\n\
+         $lab on ada phalanx cluster form --alone\n\
+         $lab boot bob; $lab boot cyd        # they come back, and a majority decides again\n\
          $lab crash ada                      # the owner's host dies: bob takes over\n\
-         $lab crash bob                      # a second one: nobody has a quorum\n\
-         $lab on cyd phalanx status          # no quorum: 1 of 3; what was stopped, why, and the override\n\
-         $lab on cyd phalanx cluster form --alone\n\
-         $lab boot ada; $lab boot bob        # they come back, and a majority decides again\n\
          $lab cut ada; $lab plug ada         # both networks of a host\n"
     ))
 }
