@@ -7,7 +7,7 @@ const USAGE: &str = "\
 usage: phalanx-lab demo
        of a cluster that KEEP=1 left up, at another terminal:
        phalanx-lab on HOST COMMAND…   phalanx-lab shell HOST
-       phalanx-lab crash HOST   boot HOST   cut HOST   plug HOST";
+       phalanx-lab crash HOST   boot HOST   cut HOST   plug HOST   end";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -16,7 +16,8 @@ fn main() -> ExitCode {
         ["demo"] => run_demo(),
         ["on", name, command @ ..] if !command.is_empty() => end(Err(visit::on(name, command))),
         ["shell", name] => end(Err(visit::shell(name))),
-        [verb @ ("crash" | "boot" | "cut" | "plug"), name] => end(visit::order(verb, name)),
+        [verb @ ("crash" | "boot" | "cut" | "plug"), name] => end(visit::order(&format!("{verb} {name}"))),
+        ["end"] => end(visit::order("end")),
         ["init", name, cgroup] => end(host::init(name, cgroup)),
         ["within", cgroup, program, rest @ ..] => {
             let rest: Vec<String> = rest.iter().map(|word| (*word).to_owned()).collect();
