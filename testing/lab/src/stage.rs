@@ -1,6 +1,6 @@
 //! The stage: namespaces of the program's own, entered by running itself once more inside them.
 
-use crate::tool::{Outcome, Trouble, While, run, this_program};
+use crate::tool::{Outcome, Trouble, While, this_program};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -33,14 +33,8 @@ pub fn enter() -> Outcome<ExitStatus> {
     status.during("unshare")
 }
 
-/// Puts away what namespaces do not hold: loop devices, control groups, the work directory.
+/// Puts away what namespaces do not hold: control groups and the work directory. Loop devices go by themselves.
 pub fn clear(work: &Path) {
-    let listed =
-        run("losetup", &["--noheadings", "--list", "--output", "NAME,BACK-FILE"]).unwrap_or_default();
-    let ours = listed.lines().filter(|line| line.contains(&*work.to_string_lossy()));
-    for device in ours.filter_map(|line| line.split_whitespace().next()) {
-        let _ = run("losetup", &["--detach", device]);
-    }
     let _ = cgroup(work).map(|folder| remove_groups(&folder));
     let _ = fs::remove_dir_all(work);
 }
