@@ -86,6 +86,6 @@ fn a_planted_double_mount_is_seen() {
             assert!(sampler.seen().dual[0].contains("ada holds mount; bob holds mount"));
             disks.iter_mut().for_each(DiskPath::sever);
             hosts.into_iter().for_each(Host::crash);
-            });
+        });
     });
 }
