@@ -103,7 +103,7 @@ fn manager_level(note: &ManagerNote) -> Level {
         | N::StateAdopted { .. }
         | N::Activated { .. }
         | N::ChangeAcknowledged { .. }
-        | N::ShutdownBegun => Level::Info,
+        | N::ShutdownBegun { .. } => Level::Info,
         N::StepFailed { .. }
         | N::MonitorFailed { .. }
         | N::RestartedInPlace { .. }
@@ -224,7 +224,7 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         }
         N::StateAdopted { from, .. } => format!("state taken over from {}", names.node(*from)),
         N::Activated { version, .. } => format!("configuration version {version} is active"),
-        N::ShutdownBegun => "shutting down: groups go elsewhere first".into(),
+        N::ShutdownBegun { cause } => format!("leaving ({cause}): groups go elsewhere first"),
     }
 }
 

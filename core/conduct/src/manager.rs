@@ -13,7 +13,7 @@ use crate::request::{Reply, Request};
 use crate::requests::Requests;
 use crate::shutdown::Shutdown;
 use phalanx_agent::{Agent, AgentEffect, Desk, OperationIds, Phase as AgentPhase};
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, ShutdownCause};
 use phalanx_groups::{Group, Membership, Notice};
 use phalanx_ledger::Ledger;
 use phalanx_membership::Standing;
@@ -113,7 +113,7 @@ pub enum ManagerInput {
     /// The deadman accepts lease ends, or no longer does.
     Guarded(bool),
     /// Leave cleanly: groups go elsewhere first.
-    Shutdown,
+    Shutdown(ShutdownCause),
 }
 
 /// What a manager wants done.
@@ -226,7 +226,7 @@ impl Manager {
             ManagerInput::Asked { id, request } => self.asked(&mut turn, id, request),
             ManagerInput::Stored { number } => self.stored(&mut turn, number),
             ManagerInput::Guarded(guarded) => self.guard.armed = guarded,
-            ManagerInput::Shutdown => self.begin_shutdown(&mut turn),
+            ManagerInput::Shutdown(cause) => self.begin_shutdown(&mut turn, cause),
         }
         self.settle(&mut turn);
     }

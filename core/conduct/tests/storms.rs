@@ -9,6 +9,7 @@ mod tell;
 mod world;
 
 use phalanx_conduct::{ManagerInput, Request};
+use phalanx_events::ShutdownCause;
 use phalanx_types::{NodeId, RequestId, Span};
 use std::collections::BTreeSet;
 use world::World;
@@ -98,7 +99,7 @@ fn fault(world: &mut World, dice: &mut Dice, id: RequestId) {
             world.run(Span::from_millis(dice.roll(370)));
             world.thaw(node);
         }
-        13 => world.step(node, ManagerInput::Shutdown),
+        13 => world.step(node, ManagerInput::Shutdown(ShutdownCause::Asked)),
         _ => {}
     }
 }

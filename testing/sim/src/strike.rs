@@ -46,6 +46,10 @@ impl<F: Factory> World<F> {
             Fault::Disk(health) => self.hosts[host].journal.set_health(health),
             Fault::Deadman => self.deadman_dies(host),
             Fault::Operator => self.operator(host),
+            Fault::Change => {
+                let request = self.change_of_policy();
+                self.ask(host, request);
+            }
             Fault::AllDaemons => self.all_daemons_crash(strike.span),
             Fault::AllHosts => self.all_hosts_crash(strike.span),
             Fault::Freeze => self.freeze(host, strike.span, false),
@@ -84,6 +88,7 @@ impl<F: Factory> World<F> {
             | Fault::Restart
             | Fault::Application
             | Fault::Operator
+            | Fault::Change
             | Fault::AllDaemons
             | Fault::AllHosts
             | Fault::Freeze
@@ -296,7 +301,7 @@ fn can_strike<N>(host: &Host<N>, fault: Fault) -> bool {
         Fault::Operations(_) => host.up && guarded,
         Fault::Deadman => runs && guarded && !host.resources.ails(),
         Fault::Application => runs && host.resources.holding(),
-        Fault::Operator => runs,
+        Fault::Operator | Fault::Change => runs,
         Fault::Net(_) | Fault::Adapter(_) | Fault::Disk(_) => true,
     }
 }
