@@ -168,6 +168,10 @@ impl Node {
             Input::Frame { path, from, bytes } => self.below(|membership, words| {
                 membership.receive(now, path, from, &bytes, words);
             }),
+            Input::Beats(frames) => self.below(|membership, words| {
+                let frames = frames.iter().map(|frame| (frame.path, frame.from, &frame.bytes[..]));
+                membership.receive_beats(now, frames, words);
+            }),
             Input::Fed { until } => {
                 self.below(|membership, _| membership.fed(now, until));
                 self.guarded(now, true, out);
@@ -264,6 +268,9 @@ impl Node {
         match output {
             Output::Send { to, path, stream, bytes } => {
                 out.push(Effect::Send { to, path, lane: lane(stream), bytes });
+            }
+            Output::Beat { to, path, bytes } => {
+                out.push(Effect::Send { to, path, lane: Lane::Routine, bytes })
             }
             Output::Feed(until) => out.push(Effect::Feed { until }),
             Output::Note(note) => out.push(Effect::Note(note.into())),

@@ -6,7 +6,7 @@ use crate::disk::Journal;
 use crate::resource::Resources;
 use crate::world::Happening;
 use phalanx_conduct::Request;
-use phalanx_node::Input;
+use phalanx_node::{Frame, Input};
 use phalanx_types::{BootId, Incarnation, NodeId, Operation, RequestId, Span, Tick, ViewId};
 use std::collections::BTreeMap;
 
@@ -71,6 +71,8 @@ pub struct Daemon<N> {
     pub wake: Tick,
     /// When it will be, on the global clock.
     pub wake_due: u64,
+    /// What has arrived that need not wake it.
+    pub unread: Vec<Frame>,
     /// What waits for it while it is stopped.
     pub stopped: Option<Stopped>,
     /// Operators' requests it has not answered.

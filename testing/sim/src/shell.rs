@@ -7,7 +7,7 @@ use crate::session::Standing;
 use crate::world::{Flight, Happening, World};
 use phalanx_conduct::Reply;
 use phalanx_events::{MembershipNote, Note};
-use phalanx_node::{Effect, Input, Record, StoreToken};
+use phalanx_node::{Effect, Frame, Input, Lane, Record, StoreToken};
 use phalanx_oracle::{GlobalTime, What};
 use phalanx_types::{Incarnation, NetworkId, NodeId, PathId, RequestId, Span, Tick};
 
@@ -19,7 +19,9 @@ impl<F: Factory> World<F> {
         let Some(start) = self.hosts[host].daemon.as_ref().map(|daemon| daemon.life.start) else { return };
         let index = host as u8;
         match effect {
-            Effect::Send { to, path, lane: _, bytes } => self.send(host, start, to, path, bytes),
+            Effect::Send { to, path, lane, bytes } => {
+                self.send(host, start, (to, path), lane == Lane::Routine, bytes);
+            }
             Effect::Feed { until } => self.feed(host, start, until),
             Effect::Store { token, record } => self.store(host, start, token, record),
             Effect::Operate(operation) => {
@@ -65,7 +67,8 @@ impl<F: Factory> World<F> {
         }
     }
 
-    fn send(&mut self, host: usize, start: u64, to: NodeId, path: PathId, bytes: Vec<u8>) {
+    fn send(&mut self, host: usize, start: u64, to: (NodeId, PathId), routine: bool, bytes: Vec<u8>) {
+        let (to, path) = to;
         let (peer, network) = (to.0 as usize - 1, path.network.0 as usize);
         assert!(
             peer < self.hosts.len() && network < self.setting.networks,
@@ -74,13 +77,20 @@ impl<F: Factory> World<F> {
         let Some(receiver) = self.hosts[peer].daemon.as_ref().map(|daemon| daemon.life.start) else { return };
         let (from, to) = ((host, start), (peer, receiver));
         match self.sessions.standing(from, to, self.now) {
-            Standing::Ready => self.launch(from, to, network, bytes),
+            Standing::Ready => self.launch(from, to, network, routine, bytes),
             Standing::Greeting => (),
             Standing::Strangers => self.greet(from, to, network),
         }
     }
 
-    fn launch(&mut self, from: (usize, u64), to: (usize, u64), network: usize, bytes: Vec<u8>) {
+    fn launch(
+        &mut self,
+        from: (usize, u64),
+        to: (usize, u64),
+        network: usize,
+        routine: bool,
+        bytes: Vec<u8>,
+    ) {
         let fate = self.net.fate(network, from.0, to.0, self.now);
         let now = self.now;
         self.trace.remark(|| {
@@ -96,10 +106,13 @@ impl<F: Factory> World<F> {
         });
         let (from, to, network) = ((from.0 as u8, from.1), (to.0 as u8, to.1), network as u8);
         if let Some(second) = fate.second {
-            self.queue.push(second, Happening::Arrives(Flight { from, to, network, bytes: bytes.clone() }));
+            self.queue.push(
+                second,
+                Happening::Arrives(Flight { from, to, network, routine, bytes: bytes.clone() }),
+            );
         }
         if let Some(first) = fate.first {
-            self.queue.push(first, Happening::Arrives(Flight { from, to, network, bytes }));
+            self.queue.push(first, Happening::Arrives(Flight { from, to, network, routine, bytes }));
         }
     }
 
@@ -116,7 +129,7 @@ impl<F: Factory> World<F> {
     }
 
     pub(crate) fn arrives(&mut self, flight: Flight) {
-        let Flight { from, to, network, bytes } = flight;
+        let Flight { from, to, network, routine, bytes } = flight;
         let lives = ((from.0 as usize, from.1), (to.0 as usize, to.1));
         let superseded = self.sessions.standing(lives.0, lives.1, self.now) != Standing::Ready;
         if superseded || self.hosts[lives.1.0].living(to.1).is_none() {
@@ -125,7 +138,18 @@ impl<F: Factory> World<F> {
         self.trace.frame(self.now, lives.0.0, lives.1.0, &bytes);
         let path = PathId { network: NetworkId(network), index: 0 };
         let sender = Incarnation { node: NodeId(u16::from(from.0) + 1), start: from.1 };
-        self.hears(lives.1.0, to.1, Input::Frame { path, from: sender, bytes });
+        match routine {
+            true => self.leaves_unread(lives.1.0, to.1, Frame { path, from: sender, bytes }),
+            false => self.hears(lives.1.0, to.1, Input::Frame { path, from: sender, bytes }),
+        }
+    }
+
+    /// A frame that need not wake its receiver; a full socket drops what comes.
+    fn leaves_unread(&mut self, host: usize, start: u64, frame: Frame) {
+        let daemon = self.hosts[host].living(start);
+        if let Some(daemon) = daemon.filter(|daemon| daemon.unread.len() < INBOX_MAX) {
+            daemon.unread.push(frame);
+        }
     }
 
     fn feed(&mut self, host: usize, start: u64, until: Tick) {

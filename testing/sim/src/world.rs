@@ -32,6 +32,8 @@ pub struct Flight {
     pub to: (u8, u64),
     /// The network.
     pub network: u8,
+    /// Whether it waits until its receiver is awake anyway.
+    pub routine: bool,
     /// What is in it.
     pub bytes: Vec<u8>,
 }
@@ -378,8 +380,15 @@ impl<F: Factory> World<F> {
             daemon.wake_due = u64::MAX;
         }
         match daemon.core.wake_at() <= local {
-            true => self.step(host, Input::Wake),
+            true => self.wake_up(host),
             false => self.set_alarm(host),
         }
+    }
+
+    /// A daemon whose time has come reads first what did not wake it.
+    pub(crate) fn wake_up(&mut self, host: usize) {
+        let Some(daemon) = &mut self.hosts[host].daemon else { return };
+        let unread = std::mem::take(&mut daemon.unread);
+        self.step(host, if unread.is_empty() { Input::Wake } else { Input::Beats(unread) });
     }
 }
