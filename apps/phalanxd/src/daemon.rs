@@ -22,10 +22,10 @@ use phalanx_exec::Permits;
 use phalanx_host::now;
 use phalanx_ledger::Ledger;
 use phalanx_model::Cluster;
-use phalanx_node::{Effect, Input, Lane, Node, Record};
+use phalanx_node::{Effect, Frame, Input, Lane, Node, Record};
 use phalanx_realtime::{Signal, Signals, lock_memory, make_realtime};
 use phalanx_types::{RequestId, Span, Tick, ViewId};
-use phalanx_udp::{Carrier, Dropped, Paths, Seal};
+use phalanx_udp::{Arrival, Carrier, Dropped, Paths, Seal};
 use std::collections::BTreeMap;
 use std::io;
 use std::mem;
@@ -121,22 +121,33 @@ impl Daemon {
         while self.over.is_none() {
             self.wait.arm(self.node.wake_at().min(self.chores_at))?;
             self.wait.wait(&mut woken)?;
-            // What is due goes first: a node that stood still looks at its lease before it hears anything.
-            self.step(Input::Wake);
+            self.keep_time(&mut arrivals);
             for woken in woken.drain(..) {
                 match woken {
-                    Woken::Path(path) => drop(self.carrier.receive(path, &mut arrivals)),
+                    Woken::Path(path) => self.carrier.receive(path, &mut arrivals),
                     Woken::Inbox => self.hear(),
                     Woken::Signal => self.heed_signals(),
                     Woken::Timer => {}
                 }
             }
-            for phalanx_udp::Arrival { path, from, bytes } in arrivals.drain(..) {
+            for Arrival { path, from, bytes } in arrivals.drain(..) {
                 self.step(Input::Frame { path, from, bytes });
             }
             self.do_chores()?;
         }
         self.end()
+    }
+
+    /// What is due goes first. When it is time to speak, what is routine is heard before: so a node answers at each beat
+    /// of its own all beats that have come since the last, and they need not wake it.
+    fn keep_time(&mut self, arrivals: &mut Vec<Arrival>) {
+        if self.node.wake_at() > now() {
+            return;
+        }
+        self.carrier.receive_routine(arrivals);
+        let beats =
+            arrivals.drain(..).map(|Arrival { path, from, bytes }| Frame { path, from, bytes }).collect();
+        self.step(Input::Beats(beats));
     }
 
     fn step(&mut self, input: Input) {
@@ -388,5 +399,6 @@ fn urgency(lane: Lane) -> u8 {
         Lane::Beat => 0,
         Lane::Vote => 1,
         Lane::Data => 2,
+        Lane::Routine => phalanx_udp::ROUTINE,
     }
 }
