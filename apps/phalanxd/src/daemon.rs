@@ -5,7 +5,7 @@
 use crate::birth::{Cradle, unborn};
 use crate::door;
 use crate::error::StartError;
-use crate::guard::Guard;
+use crate::guard::{Feeder, Guard};
 use crate::hands::{self, Hands};
 use crate::inbox::{Inbox, Word, inbox};
 use crate::keeper::Keeper;
@@ -21,6 +21,7 @@ use phalanx_events::{ManagerNote, Note};
 use phalanx_exec::Permits;
 use phalanx_host::now;
 use phalanx_ledger::Ledger;
+use phalanx_lifeline::Slate;
 use phalanx_model::Cluster;
 use phalanx_node::{Effect, Frame, Input, Lane, Node, Record};
 use phalanx_realtime::{Signal, Signals, lock_memory, make_realtime};
@@ -46,6 +47,7 @@ pub struct Daemon {
     permits: Arc<Permits>,
     hands: Hands,
     guard: Guard,
+    feeder: Feeder,
     keeper: Keeper,
     scribe: Scribe,
     told: Told,
@@ -95,6 +97,7 @@ impl Daemon {
             signals,
             permits,
             hands,
+            feeder: Feeder::new(guard.clone()),
             guard,
             keeper,
             scribe,
@@ -147,7 +150,8 @@ impl Daemon {
         self.carrier.receive_routine(arrivals);
         let beats =
             arrivals.drain(..).map(|Arrival { path, from, bytes }| Frame { path, from, bytes }).collect();
-        self.step(Input::Beats(beats));
+        let fed = self.feeder.news();
+        self.step(Input::Due { fed, beats });
     }
 
     fn step(&mut self, input: Input) {
@@ -173,7 +177,7 @@ impl Daemon {
                 let view = self.node.view().map_or(ViewId::NONE, |view| view.id);
                 self.carrier.send(to, path, urgency(lane), view, &bytes);
             }
-            Effect::Feed { until } => self.guard.feed(until, self.node.standing().stop_budget),
+            Effect::Feed { until } => self.feeder.feed(until, self.node.standing().stop_budget),
             Effect::Store { token, record } => {
                 self.note_config(&record);
                 self.keeper.keep(token, record);
@@ -225,13 +229,15 @@ impl Daemon {
         }
     }
 
-    fn guarded(&mut self, standing: Result<(), String>) {
+    fn guarded(&mut self, standing: Result<Option<Slate>, String>) {
         match standing {
-            Ok(()) => {
+            Ok(slate) => {
+                self.feeder.take(slate);
                 self.status.deadman = "guarded".into();
                 self.scribe.remark(Remark::Guarded);
             }
             Err(why) => {
+                self.feeder.take(None);
                 self.status.deadman.clone_from(&why);
                 self.scribe.remark(Remark::Unguarded { why });
                 self.step(Input::Unfed);

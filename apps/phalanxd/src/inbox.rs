@@ -1,6 +1,7 @@
 //! Where the other threads leave what the real-time thread shall hear. Neither side waits for the other.
 
 use phalanx_api::Asked;
+use phalanx_lifeline::Slate;
 use phalanx_node::Input;
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
@@ -14,8 +15,8 @@ pub enum Word {
     Input(Input),
     /// A client asks.
     Asked(Asked),
-    /// Whether the deadman guards this node, in words.
-    Guarded(Result<(), String>),
+    /// Whether the deadman guards this node: the slate it gave, or in words why not.
+    Guarded(Result<Option<Slate>, String>),
 }
 
 /// The real-time thread's end.

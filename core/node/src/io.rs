@@ -108,8 +108,13 @@ pub enum Input {
         /// What was sent.
         bytes: Vec<u8>,
     },
-    /// What came on [`Lane::Routine`] since this node was awake last. Anything but a beat is dropped there.
-    Beats(Vec<Frame>),
+    /// Time has passed, and what need not wake this node has come meanwhile.
+    Due {
+        /// The lease end that the deadman accepted, if that is news.
+        fed: Option<Tick>,
+        /// What came on [`Lane::Routine`]. Anything but a beat is dropped there.
+        beats: Vec<Frame>,
+    },
     /// An adapter on a network lost or found its carrier.
     Carrier {
         /// The network.

@@ -389,6 +389,6 @@ impl<F: Factory> World<F> {
     pub(crate) fn wake_up(&mut self, host: usize) {
         let Some(daemon) = &mut self.hosts[host].daemon else { return };
         let unread = std::mem::take(&mut daemon.unread);
-        self.step(host, if unread.is_empty() { Input::Wake } else { Input::Beats(unread) });
+        self.step(host, Input::Due { fed: None, beats: unread });
     }
 }
