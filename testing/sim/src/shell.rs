@@ -1,7 +1,7 @@
 //! The shell of every node: carries out what a core asks for, and brings it what comes of that.
 
 use crate::disk::Written;
-use crate::host::INBOX_MAX;
+use crate::host::{INBOX_MAX, Slate};
 use crate::node::Factory;
 use crate::session::Standing;
 use crate::world::{Flight, Happening, World};
@@ -152,33 +152,46 @@ impl<F: Factory> World<F> {
         }
     }
 
+    /// The daemon writes a lease end down. The deadman is told of the first of each life; for the others it comes to look,
+    /// as often as the stop budget is long.
     fn feed(&mut self, host: usize, start: u64, until: Tick) {
-        let due = self.now + self.local_way().0;
-        let last = &mut self.hosts[host].socket.0;
-        *last = due.max(*last + 1);
-        self.queue.push(*last, Happening::Feeds { host: host as u8, start, until });
+        let before = self.hosts[host].slate.filter(|slate| slate.start == start);
+        self.hosts[host].slate = Some(Slate { start, until, awaited: true });
+        let after = match before {
+            Some(slate) if slate.awaited => return,
+            Some(_) => self.workload.span(LOCAL.0, self.timings.stop_budget()),
+            None => self.local_way(),
+        };
+        self.later(after, Happening::Looks { host: host as u8, start });
     }
 
-    /// What the deadman answers comes in the order of what it was told.
-    fn deadman_answers(&mut self, host: usize, start: u64, input: Input) {
-        let due = self.now + self.local_way().0;
-        let last = &mut self.hosts[host].socket.1;
-        *last = due.max(*last + 1);
-        self.queue.push(*last, Happening::Hears { host: host as u8, start, input: Box::new(input) });
+    /// The deadman comes to look, if nothing else had it look before.
+    pub(crate) fn looks_at_slate(&mut self, host: usize, start: u64) {
+        let is_awaited = |slate: &Slate| slate.start == start && slate.awaited;
+        if self.hosts[host].slate.as_ref().is_some_and(is_awaited) && !self.accepts(host) {
+            self.answer(host, start, Input::Unfed);
+        }
     }
 
-    /// The deadman takes a lease end, or is not there to take it.
-    pub(crate) fn feeds(&mut self, host: usize, start: u64, until: Tick) {
-        if !self.hosts[host].up {
-            return;
+    /// The deadman takes the lease end that is written down; `false` if it is not there to take it. The daemon sees that when
+    /// it is awake next.
+    pub(crate) fn accepts(&mut self, host: usize) -> bool {
+        let target = &mut self.hosts[host];
+        let Some(slate) = target.slate.as_mut().filter(|slate| target.up && slate.awaited) else {
+            return true;
+        };
+        slate.awaited = false;
+        let Slate { start, until, .. } = *slate;
+        if !target.deadman.feed(until) {
+            return false;
         }
-        let accepted = self.hosts[host].deadman.feed(until);
-        if accepted {
-            let until_global = GlobalTime(self.hosts[host].clock.global(until));
-            self.tell(host, What::Fed { until, until_global });
-            self.set_deadman(host);
+        let until_global = GlobalTime(target.clock.global(until));
+        if let Some(daemon) = target.living(start) {
+            daemon.fed = Some(until);
         }
-        self.deadman_answers(host, start, if accepted { Input::Fed { until } } else { Input::Unfed });
+        self.tell(host, What::Fed { until, until_global });
+        self.set_deadman(host);
+        true
     }
 
     fn store(&mut self, host: usize, start: u64, token: StoreToken, record: Record) {
