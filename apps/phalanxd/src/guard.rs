@@ -114,13 +114,14 @@ impl Feeder {
         (self.slate, self.accepted) = (slate, Tick::ZERO);
     }
 
-    /// Tells the deadman a lease end. The first after each hello goes by the lifeline as well: its answer need not be
-    /// waited for until the deadman looks at the slate next.
+    /// Tells the deadman a lease end. One that cannot wait until the deadman looks at the slate next, a stop budget from
+    /// now at the latest, goes by the lifeline as well: the first after each hello, and the first after a stall.
     pub fn feed(&self, until: Tick, stop_budget: Span) {
         if let Some(slate) = &self.slate {
             slate.write(until, stop_budget);
         }
-        if self.slate.as_ref().is_none_or(|slate| slate.accepted() == Tick::ZERO) {
+        let let_go_at = |slate: &Slate| slate.accepted().before(stop_budget);
+        if self.slate.as_ref().is_none_or(|slate| let_go_at(slate) <= now() + stop_budget) {
             self.guard.order(Order::Feed { until, stop_budget });
         }
     }

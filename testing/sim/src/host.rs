@@ -56,6 +56,8 @@ pub struct Slate {
     pub start: u64,
     /// The lease end.
     pub until: Tick,
+    /// The lease end that the deadman accepted last.
+    pub accepted: Tick,
     /// Whether a look is to come.
     pub awaited: bool,
 }

@@ -152,15 +152,17 @@ impl<F: Factory> World<F> {
         }
     }
 
-    /// The daemon writes a lease end down. The deadman is told of the first of each life; for the others it comes to look,
-    /// as often as the stop budget is long.
+    /// The daemon writes a lease end down. The deadman comes to look as often as the stop budget is long; of an end that
+    /// cannot wait for that it is told.
     fn feed(&mut self, host: usize, start: u64, until: Tick) {
         let before = self.hosts[host].slate.filter(|slate| slate.start == start);
-        self.hosts[host].slate = Some(Slate { start, until, awaited: true });
-        let after = match before {
-            Some(slate) if slate.awaited => return,
-            Some(_) => self.workload.span(LOCAL.0, self.timings.stop_budget()),
-            None => self.local_way(),
+        let accepted = before.map_or(Tick::ZERO, |slate| slate.accepted);
+        self.hosts[host].slate = Some(Slate { start, until, accepted, awaited: true });
+        let (now, budget) = (self.hosts[host].clock.local(self.now), self.timings.stop_budget());
+        let after = match accepted.before(budget) <= now + budget {
+            true => self.local_way(),
+            false if before.is_some_and(|slate| slate.awaited) => return,
+            false => self.workload.span(LOCAL.0, budget),
         };
         self.later(after, Happening::Looks { host: host as u8, start });
     }
@@ -185,6 +187,7 @@ impl<F: Factory> World<F> {
         if !target.deadman.feed(until) {
             return false;
         }
+        slate.accepted = until;
         let until_global = GlobalTime(target.clock.global(until));
         if let Some(daemon) = target.living(start) {
             daemon.fed = Some(until);
