@@ -113,13 +113,14 @@ impl Trial {
     fn line(&self, setup: &Setup, began: Instant, logs: &[Log], gap: Duration, machine_ms: u64) -> Value {
         let moves = moves(&self.client.answers(), began);
         let exclusions: BTreeSet<String> = logs.iter().flat_map(Log::exclusions).collect();
+        let causes: BTreeSet<String> = logs.iter().flat_map(Log::causes).collect();
         let resets = logs.iter().map(Log::resets).sum::<usize>().max(self.resets);
         let goal = (setup.timing != "fast").then_some(0);
         json!({
             "figure": "false_fallovers", "value": moves, "unit": format!("in {} min", setup.minutes),
             "goal": goal, "met": goal.is_none() || moves == 0,
             "timing": setup.timing, "seed": setup.seed, "stops": self.stops.len(), "stop_ms": STOP.as_millis() as u64,
-            "exclusions": exclusions.len(), "deadman_resets": resets, "longest_gap_ms": gap.as_millis() as u64,
+            "causes": causes, "exclusions": exclusions.len(), "deadman_resets": resets, "longest_gap_ms": gap.as_millis() as u64,
             "unordered_stalls_ms": self.unordered_stalls(logs), "machine_stall_ms": machine_ms,
         })
     }

@@ -40,6 +40,11 @@ impl Log {
         self.daemon_lines().lines().filter_map(stall).collect()
     }
 
+    /// Why the group stopped being online here, each time.
+    pub fn causes(&self) -> Vec<String> {
+        self.daemon_lines().lines().filter_map(cause).collect()
+    }
+
     /// How often the deadman took the host down.
     pub fn resets(&self) -> usize {
         let text = fs::read_to_string(&self.deadman).unwrap_or_default();
@@ -59,6 +64,13 @@ fn smaller_view(line: &str) -> Option<String> {
     let members = after.split_once(": ")?.1.split(", ").count();
     let name = before.rsplit_once("view ")?.1;
     (members < NAMES.len()).then(|| name.to_owned())
+}
+
+/// `… shop: online -> releasing, epoch 7: the lease runs out`
+fn cause(line: &str) -> Option<String> {
+    let (at, what) = line.split_once(": online -> ")?;
+    let time = at.split_whitespace().next()?;
+    Some(format!("{time} {}", what.split_once(": ")?.1))
 }
 
 /// `… this node itself stood still for 312 ms: …`
@@ -81,6 +93,13 @@ mod tests {
         check("2026-11-22T19:56:20.000Z info  view 7.1 installed, primary: ada, bob", Some("7.1"));
         check("2026-11-22T19:56:20.000Z info  view 8.1 installed, primary: ada, bob, cyd", None);
         check("2026-11-22T19:56:20.000Z info  view 8.1 confirmed by a quorum", None);
+    }
+
+    #[test]
+    fn what_ends_a_group_is_told_with_its_time() {
+        let line = "2026-11-22T19:56:20.000Z info  shop: online -> releasing, epoch 7: the lease runs out";
+        assert_eq!(cause(line).as_deref(), Some("2026-11-22T19:56:20.000Z the lease runs out"));
+        assert_eq!(cause("2026-11-22T19:56:20.000Z info  shop: acquiring -> online, epoch 7: done"), None);
     }
 
     #[test]
