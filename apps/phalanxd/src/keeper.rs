@@ -3,6 +3,7 @@
 use crate::inbox::Post;
 use phalanx_journal::{Limits, StateDir, StateError};
 use phalanx_node::{Input, Record, StoreToken};
+use phalanx_realtime::make_helper;
 use std::io;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -19,6 +20,8 @@ impl Keeper {
     pub fn begin(dir: StateDir, post: Post) -> io::Result<Keeper> {
         let (records, asked) = mpsc::channel();
         let work = move || {
+            // If it is refused the main thread's own attempt tells why.
+            let _ = make_helper();
             for (token, record) in asked {
                 post.input(match write(&dir, &record) {
                     Ok(()) => Input::StoreDone(token),

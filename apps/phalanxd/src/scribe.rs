@@ -6,6 +6,7 @@ use phalanx_api::{Event, Level, SCHEMA, Told};
 use phalanx_events::Note;
 use phalanx_journal::event_log::last_lines;
 use phalanx_journal::{EventLog, stamp::Stamp};
+use phalanx_realtime::make_helper;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +49,11 @@ impl Scribe {
         let log = EventLog::open(directory)?;
         let desk = Desk { log, told, names, level, number, complained: false };
         let (sayings, heard) = mpsc::sync_channel(WAITING_MAX);
-        let work = move || desk.work(&heard);
+        let work = move || {
+            // If it is refused the main thread's own attempt tells why.
+            let _ = make_helper();
+            desk.work(&heard);
+        };
         let thread = thread::Builder::new().name("scribe".into()).stack_size(STACK_BYTES).spawn(work)?;
         Ok(Scribe { sayings: Some(sayings), thread: Some(thread), lost: 0 })
     }

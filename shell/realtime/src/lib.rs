@@ -5,5 +5,5 @@
 pub mod priority;
 pub mod signals;
 
-pub use priority::{lock_memory, make_realtime};
+pub use priority::{lock_memory, make_helper, make_realtime};
 pub use signals::{Signal, Signals};
