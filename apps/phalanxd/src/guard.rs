@@ -9,6 +9,7 @@ use crate::inbox::{Post, Word};
 use phalanx_host::now;
 use phalanx_lifeline::{Hold, Lifeline, LifelineError, Slate};
 use phalanx_node::Input;
+use phalanx_realtime::{Giver, Taker, make_realtime, queue};
 use phalanx_types::{GroupName, Span, Tick};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use std::collections::BTreeMap;
@@ -16,9 +17,10 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::thread;
 
+/// Orders that may wait.
+const ORDERS_MAX: usize = 4_096;
 const STACK_BYTES: usize = 256 * 1024;
 /// Between two attempts to reach a deadman that is not there.
 const RETRY: Span = Span::from_millis(500);
@@ -38,7 +40,7 @@ pub type Then = Box<dyn FnOnce(Result<(), String>) + Send>;
 /// Where orders are handed in.
 #[derive(Clone)]
 pub struct Guard {
-    orders: Sender<Order>,
+    orders: Giver<Order>,
     bell: Arc<OwnedFd>,
 }
 
@@ -66,7 +68,7 @@ struct Desk {
 impl Guard {
     /// Begins to guard with the deadman that listens at `socket`.
     pub fn begin(socket: PathBuf, post: Post) -> io::Result<Guard> {
-        let (orders, heard) = mpsc::channel();
+        let (orders, heard) = queue(ORDERS_MAX);
         let bell = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
         let desk = Desk {
             socket,
@@ -79,7 +81,7 @@ impl Guard {
         };
         let work = move || {
             // If it is refused the main thread's own attempt tells why.
-            let _ = phalanx_realtime::make_realtime();
+            let _ = make_realtime();
             desk.work(&heard);
         };
         thread::Builder::new().name("guard".into()).stack_size(STACK_BYTES).spawn(work)?;
@@ -97,8 +99,8 @@ impl Guard {
     }
 
     fn order(&self, order: Order) {
-        let alive = self.orders.send(order).is_ok();
-        assert!(alive, "the guard ends with the daemon");
+        let taken = self.orders.give(order).is_ok();
+        assert!(taken, "the guard ends with the daemon, and waits for no answer long enough to be flooded");
         let _ = rustix::io::write(&*self.bell, &1u64.to_ne_bytes());
     }
 }
@@ -135,19 +137,18 @@ impl Feeder {
 }
 
 impl Desk {
-    fn work(mut self, heard: &Receiver<Order>) {
+    fn work(mut self, heard: &Taker<Order>) {
         loop {
             if self.lifeline.is_none() && now() >= self.tried + RETRY {
                 self.reach();
             }
             self.wait();
             let _ = rustix::io::read(&*self.bell, &mut [0; 8]);
-            loop {
-                match heard.try_recv() {
-                    Ok(order) => self.obey(order),
-                    Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => return,
-                }
+            while let Some(order) = heard.take() {
+                self.obey(order);
+            }
+            if heard.is_over() {
+                return;
             }
         }
     }
