@@ -71,7 +71,7 @@ impl Lab {
         let host = self.hosts.get_mut(&node).expect("it runs");
         while let Some(output) = host.membership.poll() {
             match output {
-                Output::Send { to, bytes, .. } => {
+                Output::Send { to, bytes, .. } | Output::Beat { to, bytes, .. } => {
                     self.sent += 1;
                     let from = Incarnation { node, start: 1 };
                     self.frames.insert((self.now + HOP, self.sent), (from, to, bytes));
