@@ -7,9 +7,9 @@ use phalanx_model::{Cluster, Group, parse};
 use phalanx_plan::Holding;
 use phalanx_types::limits::{PERMIT_WAIT, START_PROBES_MAX, STUCK_RETRY_INTERVAL};
 use phalanx_types::{
-    NodeId, Operation, OperationResult, OwnershipEpoch, ProofClass, Span, Tick, Verb, ViewId,
+    NetworkId, NodeId, Operation, OperationResult, OwnershipEpoch, ProofClass, Span, Tick, Verb, ViewId,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 const FILE: &str = r#"
@@ -46,6 +46,7 @@ struct Bench {
     lease_until: Tick,
     view: ViewId,
     ids: OperationIds,
+    unplugged: BTreeSet<NetworkId>,
     asked: VecDeque<Operation>,
 }
 
@@ -68,11 +69,12 @@ impl Bench {
         let now = Tick(1_000_000_000);
         let (mut ids, mut out) = (OperationIds::default(), Vec::new());
         let standing = Standing::none(ViewId::NONE, STOP_BUDGET);
-        let mut desk = Desk { now, standing, ids: &mut ids, out: &mut out };
+        let unplugged = BTreeSet::new();
+        let mut desk = Desk { now, standing, unplugged: &unplugged, ids: &mut ids, out: &mut out };
         let agent = Agent::new(&mut desk, group(), now + Span::from_millis(300));
         let view = ViewId { counter: 1, coordinator: NodeId(1) };
         let lease_until = now + Span::from_secs(3_600);
-        let mut bench = Bench { agent, now, lease_until, view, ids, asked: VecDeque::new() };
+        let mut bench = Bench { agent, now, lease_until, view, ids, unplugged, asked: VecDeque::new() };
         bench.collect(out);
         bench
     }
@@ -111,7 +113,8 @@ impl Bench {
             lease_until: self.lease_until,
             stop_budget: STOP_BUDGET,
         };
-        act(&mut self.agent, &mut Desk { now: self.now, standing, ids: &mut self.ids, out: &mut out });
+        let (now, unplugged, ids) = (self.now, &self.unplugged, &mut self.ids);
+        act(&mut self.agent, &mut Desk { now, standing, unplugged, ids, out: &mut out });
         self.collect(out);
     }
 
@@ -155,6 +158,7 @@ fn words(operation: &Operation) -> String {
         Verb::Stop => "stop",
         Verb::Kill => "kill",
         Verb::Probe => "probe",
+        Verb::Scout => "scout",
         Verb::Monitor => "monitor",
     };
     format!("{verb} {}", operation.resource)
@@ -164,7 +168,7 @@ fn words(operation: &Operation) -> String {
 fn well(operation: &Operation) -> OperationResult {
     match operation.verb {
         Verb::Probe => OperationResult::Active { epoch: Some(operation.epoch) },
-        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Monitor => OperationResult::Done,
+        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Scout | Verb::Monitor => OperationResult::Done,
     }
 }
 
@@ -172,7 +176,7 @@ fn well(operation: &Operation) -> OperationResult {
 fn ends_well(operation: &Operation) -> OperationResult {
     match operation.verb {
         Verb::Probe => OperationResult::Inactive,
-        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Monitor => OperationResult::Done,
+        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Scout | Verb::Monitor => OperationResult::Done,
     }
 }
 
@@ -317,7 +321,9 @@ fn what_cannot_be_stopped_is_stuck_and_tried_again() {
     bench.act(|agent, desk| agent.release(desk, "a plan"));
     bench.answer_all(|operation| match operation.verb {
         Verb::Probe => OperationResult::Active { epoch: None },
-        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Monitor => OperationResult::Failed("busy".into()),
+        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Scout | Verb::Monitor => {
+            OperationResult::Failed("busy".into())
+        }
     });
     assert!(matches!(bench.agent.holding(), Holding::Stuck { .. }), "{:?}", bench.agent.holding());
     bench.later(STUCK_RETRY_INTERVAL);

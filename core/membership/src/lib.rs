@@ -18,4 +18,5 @@ pub mod testing;
 
 pub use machine::{Above, Installed, Membership, Output, SendError, Setup, Upcall};
 pub use proof::{Clearance, Expiry, Finding, Missing, Proof, ProofKind};
+pub use phalanx_topology::Hearing;
 pub use standing::Standing;
