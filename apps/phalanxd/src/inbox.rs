@@ -1,5 +1,6 @@
 //! Where the other threads leave what the real-time thread shall hear. Neither side waits for the other.
 
+use crate::remark::Remark;
 use phalanx_api::Asked;
 use phalanx_node::Input;
 use rustix::event::{EventfdFlags, eventfd};
@@ -12,6 +13,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 pub enum Word {
     /// Something for the core.
     Input(Input),
+    /// Something that is only to be told.
+    Remark(Remark),
     /// A client asks.
     Asked(Asked),
     /// Whether the deadman guards this node, in words.
