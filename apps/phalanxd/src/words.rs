@@ -105,7 +105,7 @@ fn manager_level(note: &ManagerNote) -> Level {
         | N::ChangeAcknowledged { .. }
         | N::AdapterUp { .. }
         | N::NetworkUp { .. }
-        | N::ShutdownBegun => Level::Info,
+        | N::ShutdownBegun { .. } => Level::Info,
         N::StepFailed { .. }
         | N::MonitorFailed { .. }
         | N::RestartedInPlace { .. }
@@ -254,7 +254,7 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         }
         N::StateAdopted { from, .. } => format!("state taken over from {}", names.node(*from)),
         N::Activated { version, .. } => format!("configuration version {version} is active"),
-        N::ShutdownBegun => "shutting down: groups go elsewhere first".into(),
+        N::ShutdownBegun { cause } => format!("leaving ({cause}): groups go elsewhere first"),
     }
 }
 

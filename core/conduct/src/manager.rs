@@ -14,7 +14,7 @@ use crate::request::{Reply, Request};
 use crate::requests::Requests;
 use crate::shutdown::Shutdown;
 use phalanx_agent::{Agent, AgentEffect, Desk, OperationIds, Phase as AgentPhase};
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, ShutdownCause};
 use phalanx_groups::{Group, Membership, Notice};
 use phalanx_ledger::Ledger;
 use phalanx_membership::{Hearing, Standing};
@@ -124,7 +124,7 @@ pub enum ManagerInput {
     /// Whom this node reaches on each network.
     Hearing(BTreeMap<NetworkId, Hearing>),
     /// Leave cleanly: groups go elsewhere first.
-    Shutdown,
+    Shutdown(ShutdownCause),
 }
 
 /// What a manager wants done.
@@ -240,7 +240,7 @@ impl Manager {
             ManagerInput::Guarded(guarded) => self.guard.armed = guarded,
             ManagerInput::Carrier { network, up } => self.carrier(&mut turn, network, up),
             ManagerInput::Hearing(hearing) => self.hearing(&turn, hearing),
-            ManagerInput::Shutdown => self.begin_shutdown(&mut turn),
+            ManagerInput::Shutdown(cause) => self.begin_shutdown(&mut turn, cause),
         }
         self.settle(&mut turn);
     }

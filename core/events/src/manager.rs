@@ -5,6 +5,7 @@ use phalanx_types::{
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// A note from the cluster manager. Notes on plans are given by every member alike; those on steps and on this
 /// node's own changes by the node concerned.
@@ -281,5 +282,26 @@ pub enum ManagerNote {
         config: Digest,
     },
     /// This node shuts down: its groups go elsewhere first.
-    ShutdownBegun,
+    ShutdownBegun {
+        /// Why.
+        cause: ShutdownCause,
+    },
+}
+
+/// Why a node leaves in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ShutdownCause {
+    /// Somebody asked for it.
+    Asked,
+    /// What it must remember cannot be made durable: it may promise nothing more.
+    NotDurable,
+}
+
+impl fmt::Display for ShutdownCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ShutdownCause::Asked => "shut down",
+            ShutdownCause::NotDurable => "the state directory cannot be written",
+        })
+    }
 }

@@ -6,13 +6,15 @@
 
 use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken, Unborn};
 use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
-use phalanx_events::Service;
+use phalanx_events::{Service, ShutdownCause};
 use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
 use phalanx_ledger::Ledger;
 use phalanx_membership::{Above, Hearing, Installed, Membership, Output, Setup, Standing, Upcall};
 use phalanx_model::{Cluster, Fault};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
-use phalanx_types::{Bug, Incarnation, NetworkId, NodeId, PathId, ProofClass, Span, Tick, Timings, View, ViewId};
+use phalanx_types::{
+    Bug, Incarnation, NetworkId, NodeId, PathId, ProofClass, Span, Tick, Timings, View, ViewId,
+};
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -183,17 +185,15 @@ impl Node {
                 Some(number) => self.manage(now, ManagerInput::Stored { number }, out),
                 None => self.stored(token),
             },
-            Input::StoreFailed(token) => {
-                let why = format!("the state directory cannot be written (record {})", token.0);
-                self.halt(why, out);
-            }
+            // The groups go first: if the deadman is gone too, nobody would end them after this node.
+            Input::StoreFailed(_) => self.manage(now, ManagerInput::Shutdown(ShutdownCause::NotDurable), out),
             Input::Carrier { network, up } => self.manage(now, ManagerInput::Carrier { network, up }, out),
             Input::Operated { id, result } => self.manage(now, ManagerInput::Operated { id, result }, out),
             Input::Ended { group, resource, how } => {
                 self.manage(now, ManagerInput::Ended { group, resource, how }, out);
             }
             Input::Asked { id, request } => self.manage(now, ManagerInput::Asked { id, request }, out),
-            Input::Shutdown => self.manage(now, ManagerInput::Shutdown, out),
+            Input::Shutdown => self.manage(now, ManagerInput::Shutdown(ShutdownCause::Asked), out),
         }
     }
 

@@ -187,8 +187,10 @@ fn adapters_are_told_when_something_is_lost_or_found_and_not_for_what_comes() {
         "#;
         let cluster = phalanx_model::parse("test", file).unwrap().cluster;
         let (sender, told) = mpsc::channel();
-        let adapters =
-            Adapters::begin(&cluster, move |network, up| drop(sender.send((network, up)))).unwrap();
+        let adapters = Adapters::begin(&cluster, move |network, up| {
+            let _ = sender.send((network, up));
+        })
+        .unwrap();
         let (client, spare) = (NetworkId(0), NetworkId(1));
         let next = || told.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
         assert_eq!(next(), (spare, false), "the one without an adapter is told at once");

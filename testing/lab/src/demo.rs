@@ -160,7 +160,9 @@ impl Story<'_> {
         let began = Instant::now();
         self.site.signal_daemon(ADA, Signal::KILL)?;
         self.measured(Kind::DaemonKill, began, "taken over")?;
-        self.site.start_daemon(ADA)?;
+        if self.is_up()? {
+            self.site.start_daemon(ADA)?;
+        }
         self.fall_back()
     }
 
@@ -169,7 +171,9 @@ impl Story<'_> {
         let began = Instant::now();
         self.site.signal_daemon(ADA, Signal::STOP)?;
         self.measured(Kind::DaemonKill, began, "taken over")?;
-        self.site.signal_daemon(ADA, Signal::CONT)?;
+        if self.is_up()? {
+            self.site.signal_daemon(ADA, Signal::CONT)?;
+        }
         self.fall_back()
     }
 
@@ -219,10 +223,9 @@ impl Story<'_> {
         }
         self.measured(Kind::Isolation, began, "taken over")?;
         self.tell_parts(wall);
-        for net in Net::ALL {
-            self.site.machine(ADA)?.host.set_cable(net, true)?;
+        if self.is_up()? {
+            Net::ALL.into_iter().try_for_each(|net| self.site.machine(ADA)?.host.set_cable(net, true))?;
         }
-        self.revive()?;
         self.fall_back()
     }
 
@@ -343,6 +346,7 @@ impl Story<'_> {
 
     /// Ada is there again, and the group returns to it.
     fn fall_back(&mut self) -> Outcome<()> {
+        self.revive()?;
         let began = Instant::now();
         self.owned_by("ada")?;
         let gap = self.client.longest_gap(began);
@@ -351,9 +355,14 @@ impl Story<'_> {
         self.all_there()
     }
 
+    /// Whether ada is up: a deadman that cannot let go in time resets its host.
+    fn is_up(&self) -> Outcome<bool> {
+        Ok(self.site.machine(ADA)?.host.is_up())
+    }
+
     /// A host that its deadman reset is booted again.
     fn revive(&mut self) -> Outcome<()> {
-        if self.site.machine(ADA)?.host.is_up() {
+        if self.is_up()? {
             return Ok(());
         }
         tell("ada was reset by its deadman; it boots again");

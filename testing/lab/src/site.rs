@@ -42,7 +42,8 @@ impl Site {
     pub fn lay(work: &Path) -> Outcome<Site> {
         line("ip link set lo up")?;
         for net in Net::ALL {
-            line(&format!("ip link add {} type bridge", net.bridge()))?;
+            // A bridge without an address of its own changes it with each cable: the client would seem to be another host.
+            line(&format!("ip link add {} address {} type bridge", net.bridge(), net.bridge_mac()))?;
             line(&format!("ip link set {} up", net.bridge()))?;
         }
         line(&format!("ip address add 10.11.0.200/24 dev {}", Net::Client.bridge()))?;
@@ -177,7 +178,6 @@ impl Site {
             let _ = keeper.wait();
         }
         machine.host.crash();
-        machine.disk.free();
         Ok(())
     }
 
@@ -239,7 +239,6 @@ impl Site {
                 wait_until(UP_LIMIT, || machine.daemon.as_mut().is_none_or(ended));
                 machine.disk.sever();
                 machine.host.crash();
-                machine.disk.free();
             }
         }
     }

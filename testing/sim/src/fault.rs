@@ -82,6 +82,8 @@ pub enum Fault {
     Deadman,
     /// An operator wants something.
     Operator,
+    /// An operator applies another cluster file.
+    Change,
     /// All daemons crash.
     AllDaemons,
     /// All hosts crash.
@@ -112,6 +114,8 @@ pub struct Strike {
 pub enum Mode {
     /// All that proofs of class `process` cover.
     Swarm,
+    /// The same, and with each of them operators on two nodes apply changes.
+    Stress,
     /// Whole hosts are frozen too, which class `process` does not cover: two owners are counted, not judged.
     Freeze,
 }
@@ -197,6 +201,11 @@ impl<'a> Planner<'a> {
         if self.random.below(20) == 0 {
             let at = self.random.between(from, to);
             self.strike(Class::All, at, &mut strikes);
+        }
+        if mode == Mode::Stress {
+            let change = |strike: &Strike| Strike { fault: Fault::Change, counts: false, ..*strike };
+            let changes: Vec<_> = strikes.iter().flat_map(|strike| [change(strike); 2]).collect();
+            strikes.extend(changes);
         }
         strikes.retain(|strike| strike.at <= to);
         strikes.sort_by_key(|strike| strike.at);

@@ -51,6 +51,10 @@ impl<F: Factory> World<F> {
             Fault::Disk(health) => self.hosts[host].journal.set_health(health),
             Fault::Deadman => self.deadman_dies(host),
             Fault::Operator => self.operator(host),
+            Fault::Change => {
+                let request = self.change_of_policy();
+                self.ask(host, request);
+            }
             Fault::AllDaemons => self.all_daemons_crash(strike.span),
             Fault::AllHosts => self.all_hosts_crash(strike.span),
             Fault::Freeze => self.freeze(host, strike.span, false),
@@ -91,6 +95,7 @@ impl<F: Factory> World<F> {
             | Fault::Address
             | Fault::Application
             | Fault::Operator
+            | Fault::Change
             | Fault::AllDaemons
             | Fault::AllHosts
             | Fault::Freeze
@@ -338,7 +343,7 @@ fn can_strike<N>(host: &Host<N>, fault: Fault) -> bool {
         Fault::Deadman => runs && guarded && !host.resources.ails(),
         Fault::Address => host.up && !host.resources.addresses_up().is_empty(),
         Fault::Application => runs && host.resources.holding(),
-        Fault::Operator => runs,
+        Fault::Operator | Fault::Change => runs,
         Fault::Net(_) | Fault::Adapter { .. } | Fault::Disk(_) => true,
     }
 }

@@ -59,6 +59,7 @@ impl Display for Fault {
             Fault::Disk(DiskHealth::Slow) => f.write_str("the journal is slow"),
             Fault::Disk(DiskHealth::Failing) => f.write_str("the journal fails now and then"),
             Fault::Deadman => f.write_str("the deadman is gone"),
+            Fault::Change => f.write_str("an operator applies a change"),
             Fault::Operator => f.write_str("an operator wants something"),
             Fault::AllDaemons => f.write_str("all daemons crash, to be started again"),
             Fault::AllHosts => f.write_str("all hosts crash, to boot again"),

@@ -4,6 +4,7 @@ use crate::cluster::{self, node};
 use crate::tell::tell;
 use crate::world::World;
 use phalanx_conduct::{ManagerInput, Request};
+use phalanx_events::ShutdownCause;
 use phalanx_membership::Hearing;
 use phalanx_types::{GroupName, NodeId, RequestId, Span};
 use std::collections::BTreeSet;
@@ -127,7 +128,7 @@ fn act(world: &mut World, words: &[&str], id: RequestId) -> Span {
             apply(world, node(other), &[second], RequestId(id.0 + 1_000));
         }
         ["on", name, "apply", change @ ..] => apply(world, node(name), change, id),
-        ["shut", "down", name] => world.step(node(name), ManagerInput::Shutdown),
+        ["shut", "down", name] => world.step(node(name), ManagerInput::Shutdown(ShutdownCause::Asked)),
         ["on", name, request @ ..] => ask(world, node(name), request, id),
         other => panic!("no such command: {}", other.join(" ")),
     }

@@ -95,7 +95,7 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         | ManagerNote::InStep { .. }
         | ManagerNote::StateAdopted { .. }
         | ManagerNote::ChangeAcknowledged { .. }
-        | ManagerNote::ShutdownBegun => Vec::new(),
+        | ManagerNote::ShutdownBegun { .. } => Vec::new(),
     }
 }
 

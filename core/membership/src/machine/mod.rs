@@ -18,7 +18,8 @@ use crate::standing::Standing;
 use phalanx_events::MembershipNote;
 use phalanx_topology::{Hearing, Topology};
 use phalanx_types::{
-    BootId, Bug, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, ProofClass, Span, Tick, Timings, View, ViewId,
+    BootId, Bug, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, ProofClass, Span, Tick, Timings,
+    View, ViewId,
 };
 use phalanx_wire::{Frame, Stream};
 use std::collections::{BTreeMap, VecDeque};
