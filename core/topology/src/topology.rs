@@ -511,6 +511,23 @@ mod tests {
     }
 
     #[test]
+    fn a_network_where_nobody_hears_us_is_one_where_we_reach_nobody() {
+        let mut story = Story::new();
+        story.beats(0, 500, &[B, C], &NET);
+        let reached = |story: &Story| story.topology.hearing().values().copied().collect::<Vec<_>>();
+        assert_eq!(reached(&story), [Hearing::Somebody; 2]);
+        story.beats(500, 1_000, &[B, C], &NET[..1]);
+        assert_eq!(reached(&story), [Hearing::Somebody, Hearing::NobodyHere]);
+        for ms in (1_000..1_500).step_by(25) {
+            story.beat(ms, B, NET[0], &[1, 2, 3]);
+            story.beat(ms, B, NET[1], &[2, 3]);
+        }
+        assert_eq!(reached(&story), [Hearing::Somebody, Hearing::NobodyHere], "we hear, and are not heard");
+        story.topology.check(at(3_000), &mut story.notes);
+        assert_eq!(reached(&story), [Hearing::NobodyAnywhere; 2]);
+    }
+
+    #[test]
     fn a_peer_that_does_not_hear_us_is_not_wanted() {
         let mut story = Story::new();
         story.beats(0, 500, &[B, C], &NET);
