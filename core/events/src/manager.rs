@@ -1,7 +1,7 @@
 //! What the cluster manager has to say: plans, groups, resources, requests. Each note carries its cause.
 
 use phalanx_types::{
-    Digest, GroupName, NodeId, OwnershipEpoch, RequestId, ResourceName, Span, Tick, Verb, ViewId,
+    Digest, GroupName, NetworkId, NodeId, OwnershipEpoch, RequestId, ResourceName, Span, Tick, Verb, ViewId,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -174,6 +174,52 @@ pub enum ManagerNote {
         leaves: bool,
         /// What failed last.
         why: String,
+    },
+    /// This node's adapter on a network is down: it has no carrier, no address, or reaches nobody there.
+    AdapterDown {
+        /// The network.
+        network: NetworkId,
+        /// What was seen of it.
+        cause: String,
+    },
+    /// This node's adapter on a network is up again. Its node is as good a place as others once it has been up for a while.
+    AdapterUp {
+        /// The network.
+        network: NetworkId,
+        /// How long until it is relied on again.
+        settles_in: Span,
+    },
+    /// A network is down: at one node, or reached by nobody.
+    NetworkDown {
+        /// The network.
+        network: NetworkId,
+        /// Where; everywhere if no node is named.
+        node: Option<NodeId>,
+    },
+    /// A network is up again: at one node, or reached by somebody.
+    NetworkUp {
+        /// The network.
+        network: NetworkId,
+        /// Where; no longer down everywhere if no node is named.
+        node: Option<NodeId>,
+    },
+    /// A service address is not where it should be: this node puts it on a good adapter, with everything else running on.
+    SwapAdapter {
+        /// The group.
+        group: GroupName,
+        /// The address.
+        resource: ResourceName,
+        /// What was wrong where it was.
+        cause: String,
+    },
+    /// A service address is not where it should be, and this node has no good adapter for it now.
+    AddressAstray {
+        /// The group.
+        group: GroupName,
+        /// The address.
+        resource: ResourceName,
+        /// What was wrong where it was.
+        cause: String,
     },
     /// The lease runs out: the group is let go without asking anybody.
     LettingGo {

@@ -105,6 +105,7 @@ impl Story<'_> {
             self.crash(run)?;
         }
         self.back_network_cut()?;
+        self.adapter_lost()?;
         self.isolation()?;
         let paused = self.freeze()?;
         self.end(paused)
@@ -215,6 +216,16 @@ impl Story<'_> {
         self.site.machine(ADA)?.host.set_cable(Net::Back, true)
     }
 
+    fn adapter_lost(&mut self) -> Outcome<()> {
+        say("the adapter of the service address loses its cable: the node has no other, so the group moves");
+        let began = Instant::now();
+        self.site.machine(ADA)?.host.set_cable(Net::Client, false)?;
+        self.measured(Kind::Adapter, began, "moved in order")?;
+        self.site.machine(ADA)?.host.set_cable(Net::Client, true)?;
+        tell("the cable is back: ada is relied on again once it has been for a while");
+        self.fall_back()
+    }
+
     fn isolation(&mut self) -> Outcome<()> {
         say("both networks of the owner are cut: it lets go before another takes over");
         let (began, wall) = (Instant::now(), SystemTime::now());
@@ -321,7 +332,8 @@ impl Story<'_> {
             | Kind::DaemonKill
             | Kind::Crash
             | Kind::Fallback
-            | Kind::Isolation => self.answered_elsewhere(began)?,
+            | Kind::Isolation
+            | Kind::Adapter => self.answered_elsewhere(began)?,
         };
         self.outages.add(kind, lasted);
         tell(&format!("{how} by {node}: {} ms without an answer", lasted.as_millis()));

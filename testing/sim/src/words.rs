@@ -48,7 +48,11 @@ impl Display for Fault {
             Fault::Net([Some(there), None] | [None, Some(there)]) => write!(f, "{there}"),
             Fault::Net([Some(there), Some(back)]) => write!(f, "{there}; {back}"),
             Fault::Net([None, None]) => f.write_str("nothing"),
-            Fault::Adapter(network) => write!(f, "no carrier on network {network}"),
+            Fault::Adapter { network, silent: false } => write!(f, "no carrier on network {network}"),
+            Fault::Adapter { network, silent: true } => {
+                write!(f, "nothing passes on network {network}, which has a carrier")
+            }
+            Fault::Address => f.write_str("somebody takes a service address off"),
             Fault::Operations(ailment) => write!(f, "{ailment}"),
             Fault::Application => f.write_str("an application ends"),
             Fault::Disk(DiskHealth::Well) => f.write_str("nothing"),
