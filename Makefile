@@ -62,6 +62,7 @@ simulate:
 	$(SIM) --seeds $(SEEDS) --from $(FROM) --timing auto --json
 	$(SIM) --seeds 200 --from $(FROM) --timing fast --json
 	$(SIM) --seeds 200 --from $(FROM) --timing relaxed --json
+	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode stress --json
 
 # A target folder of its own: no product is ever built beside a planted bug.
 planted:

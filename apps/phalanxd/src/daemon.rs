@@ -2,6 +2,7 @@
 //!
 //! Nothing here waits, reads or writes a file, or talks to a terminal.
 
+use crate::adapters;
 use crate::birth::{Cradle, unborn};
 use crate::door;
 use crate::error::StartError;
@@ -23,6 +24,7 @@ use phalanx_host::now;
 use phalanx_ledger::Ledger;
 use phalanx_lifeline::Slate;
 use phalanx_model::Cluster;
+use phalanx_netlink::Adapters;
 use phalanx_node::{Effect, Frame, Input, Lane, Node, Record};
 use phalanx_realtime::{Signal, Signals, lock_memory, make_realtime};
 use phalanx_types::{RequestId, Span, Tick, ViewId};
@@ -46,6 +48,7 @@ pub struct Daemon {
     signals: Signals,
     permits: Arc<Permits>,
     hands: Hands,
+    adapters: Adapters,
     guard: Guard,
     feeder: Feeder,
     keeper: Keeper,
@@ -82,6 +85,7 @@ impl Daemon {
         let guard = Guard::begin(settings.deadman_socket(), post.clone())?;
         let name = cradle.identity.name.to_string();
         let hands = Hands::new(settings, cgroup, name, Arc::clone(&permits), guard.clone(), post.clone())?;
+        let adapters = adapters::watch(&cradle.cluster, post.clone())?;
         let keeper = Keeper::begin(cradle.dir, post)?;
         scribe.remark(Remark::Started { life: me, version: env!("CARGO_PKG_VERSION") });
         let realtime = become_realtime(&mut scribe);
@@ -98,6 +102,7 @@ impl Daemon {
             permits,
             hands,
             feeder: Feeder::new(guard.clone()),
+            adapters,
             guard,
             keeper,
             scribe,
@@ -204,6 +209,7 @@ impl Daemon {
         {
             text.clone_into(&mut self.config);
             self.cluster = Arc::new(parsed.cluster);
+            self.adapters.follow(&self.cluster);
         }
     }
 
@@ -223,6 +229,7 @@ impl Daemon {
         while let Some(word) = self.inbox.next() {
             match word {
                 Word::Input(input) => self.step(input),
+                Word::Remark(remark) => self.scribe.remark(remark),
                 Word::Asked(asked) => self.answer(asked),
                 Word::Guarded(standing) => self.guarded(standing),
             }

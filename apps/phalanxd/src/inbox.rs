@@ -1,5 +1,6 @@
 //! Where the other threads leave what the real-time thread shall hear. Neither side waits for the other.
 
+use crate::remark::Remark;
 use phalanx_api::Asked;
 use phalanx_lifeline::Slate;
 use phalanx_node::Input;
@@ -16,6 +17,8 @@ const WORDS_MAX: usize = 65_536;
 pub enum Word {
     /// Something for the core.
     Input(Input),
+    /// Something that is only to be told.
+    Remark(Remark),
     /// A client asks.
     Asked(Asked),
     /// Whether the deadman guards this node: the slate it gave, or in words why not.

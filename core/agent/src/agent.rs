@@ -12,7 +12,7 @@ use phalanx_membership::Clearance;
 use phalanx_model::{Group, differ_in_policies_only};
 use phalanx_plan::{Holding, RestartTimes};
 use phalanx_types::limits::{BOOT_PROBES_MAX, STUCK_RETRY_INTERVAL};
-use phalanx_types::{OperationId, OperationResult, OwnershipEpoch, ResourceName, Span, Tick};
+use phalanx_types::{NetworkId, OperationId, OperationResult, OwnershipEpoch, ResourceName, Span, Tick};
 use std::mem;
 use std::sync::Arc;
 
@@ -277,6 +277,15 @@ impl Agent {
     /// The deadman is gone. What an earlier life left running was watched by it and by no lease of this life: it goes now.
     pub fn unwatched(&mut self, desk: &mut Desk<'_>) {
         self.unleased_until = self.unleased_until.min(desk.now);
+        self.drive(desk);
+    }
+
+    /// Adapters changed on a network: an address there may be lost, or have a place again.
+    pub fn adapters_changed(&mut self, desk: &mut Desk<'_>, network: NetworkId) {
+        match &mut self.phase {
+            Phase::Starting(active) | Phase::Running(active) => active.stir(network),
+            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {}
+        }
         self.drive(desk);
     }
 

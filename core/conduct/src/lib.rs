@@ -4,12 +4,14 @@
 #![forbid(unsafe_code)]
 
 mod acting;
+mod adapter;
 mod apply;
 mod clearing;
 mod config;
 mod guard;
 pub mod manager;
 mod message;
+mod networks;
 mod ordered;
 mod planning;
 pub mod request;

@@ -89,6 +89,7 @@ impl Manager {
             Objection::NotThere(_)
             | Objection::IsLeaving(_)
             | Objection::IsUnguarded(_)
+            | Objection::NoNetwork(..)
             | Objection::IsOffline(_) => Reply::Refused { why },
         }
     }
@@ -195,6 +196,8 @@ impl Manager {
             (
                 Order::Move { .. } | Order::Restore { .. } | Order::Online { .. } | Order::Offline { .. },
                 Standstill::Online { .. }
+                | Standstill::Unreachable { .. }
+                | Standstill::NoNetwork { .. }
                 | Standstill::InMotion
                 | Standstill::ByOperator
                 | Standstill::LackOfNode

@@ -115,11 +115,12 @@ pub enum Input {
         /// What came on [`Lane::Routine`]. Anything but a beat is dropped there.
         beats: Vec<Frame>,
     },
-    /// An adapter on a network lost or found its carrier.
+    /// Something about this node's adapters on a network changed: a carrier, an interface, an address that is gone. Also
+    /// told at the start for each network without an adapter; until then there is said to be one.
     Carrier {
         /// The network.
         network: NetworkId,
-        /// Whether it has a carrier now.
+        /// Whether some interface with an address of this node's own on that network has a carrier.
         up: bool,
     },
     /// The deadman accepted a lease end.

@@ -6,13 +6,15 @@
 
 use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken, Unborn};
 use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
-use phalanx_events::Service;
+use phalanx_events::{Service, ShutdownCause};
 use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
 use phalanx_ledger::Ledger;
-use phalanx_membership::{Above, Installed, Membership, Output, Setup, Standing, Upcall};
+use phalanx_membership::{Above, Hearing, Installed, Membership, Output, Setup, Standing, Upcall};
 use phalanx_model::{Cluster, Fault};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
-use phalanx_types::{Bug, Incarnation, NodeId, PathId, ProofClass, Span, Tick, Timings, View, ViewId};
+use phalanx_types::{
+    Bug, Incarnation, NetworkId, NodeId, PathId, ProofClass, Span, Tick, Timings, View, ViewId,
+};
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ pub struct Node {
     manager_due: Tick,
     stage: Stage,
     told: Standing,
+    hearing: BTreeMap<NetworkId, Hearing>,
     /// Whether the deadman accepted the last lease end that it was asked to.
     guarded: bool,
     stores: u64,
@@ -111,6 +114,7 @@ impl Node {
             manager,
             stage,
             told,
+            hearing: BTreeMap::new(),
             guarded: true,
             stores: 0,
             images: BTreeMap::new(),
@@ -188,17 +192,15 @@ impl Node {
                 Some(number) => self.manage(now, ManagerInput::Stored { number }, out),
                 None => self.stored(token),
             },
-            Input::StoreFailed(token) => {
-                let why = format!("the state directory cannot be written (record {})", token.0);
-                self.halt(why, out);
-            }
-            Input::Carrier { .. } => {}
+            // The groups go first: if the deadman is gone too, nobody would end them after this node.
+            Input::StoreFailed(_) => self.manage(now, ManagerInput::Shutdown(ShutdownCause::NotDurable), out),
+            Input::Carrier { network, up } => self.manage(now, ManagerInput::Carrier { network, up }, out),
             Input::Operated { id, result } => self.manage(now, ManagerInput::Operated { id, result }, out),
             Input::Ended { group, resource, how } => {
                 self.manage(now, ManagerInput::Ended { group, resource, how }, out);
             }
             Input::Asked { id, request } => self.manage(now, ManagerInput::Asked { id, request }, out),
-            Input::Shutdown => self.manage(now, ManagerInput::Shutdown, out),
+            Input::Shutdown => self.manage(now, ManagerInput::Shutdown(ShutdownCause::Asked), out),
         }
     }
 
@@ -261,7 +263,7 @@ impl Node {
             let Stage::Beating(beating) = &mut self.stage else { return };
             match beating.membership.poll() {
                 Some(output) => self.pass(now, output, out),
-                None if self.tell_standing(now, out) => {}
+                None if self.tell_standing(now, out) || self.tell_hearing(now, out) => {}
                 None => match self.is_stirred() {
                     true => self.below(|membership, words| membership.wake(now, words)),
                     false => return,
@@ -351,6 +353,17 @@ impl Node {
         }
         self.told = standing;
         self.manage(now, ManagerInput::StandingChanged, out);
+        true
+    }
+
+    /// The manager hears whom this node reaches whenever that is another; true if it is.
+    fn tell_hearing(&mut self, now: Tick, out: &mut Vec<Effect>) -> bool {
+        let Stage::Beating(beating) = &self.stage else { return false };
+        if beating.membership.hearing() == &self.hearing {
+            return false;
+        }
+        self.hearing = beating.membership.hearing().clone();
+        self.manage(now, ManagerInput::Hearing(self.hearing.clone()), out);
         true
     }
 

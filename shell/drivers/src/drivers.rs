@@ -88,7 +88,7 @@ impl Drivers {
     fn clearance(&self, verb: Verb) -> Option<Clearance> {
         match verb {
             Verb::Start(permit) => Some(Clearance::new(&self.inner.host.permits, permit)),
-            Verb::Probe | Verb::Stop | Verb::Kill | Verb::Monitor => None,
+            Verb::Probe | Verb::Scout | Verb::Stop | Verb::Kill | Verb::Monitor => None,
         }
     }
 }
@@ -129,6 +129,7 @@ impl Inner {
             (Verb::Start(_), Some(clearance)) => self.start(&*driver, &task, clearance),
             (Verb::Start(_), None) => unreachable!("a start has a clearance from its beginning"),
             (Verb::Probe, _) => self.probe(&*driver, &task),
+            (Verb::Scout, _) => driver.scout(&task).map(|()| OperationResult::Done),
             (Verb::Stop, _) => self.end(&task, || driver.stop(&task)),
             (Verb::Kill, _) => self.end(&task, || driver.kill(&task)),
             (Verb::Monitor, _) => driver.monitor(&task).map(|()| OperationResult::Done),

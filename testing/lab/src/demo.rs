@@ -105,6 +105,7 @@ impl Story<'_> {
             self.crash(run)?;
         }
         self.back_network_cut()?;
+        self.adapter_lost()?;
         self.isolation()?;
         let paused = self.freeze()?;
         self.end(paused)
@@ -160,7 +161,9 @@ impl Story<'_> {
         let began = Instant::now();
         self.site.signal_daemon(ADA, Signal::KILL)?;
         self.measured(Kind::DaemonKill, began, "taken over")?;
-        self.site.start_daemon(ADA)?;
+        if self.is_up()? {
+            self.site.start_daemon(ADA)?;
+        }
         self.fall_back()
     }
 
@@ -169,7 +172,9 @@ impl Story<'_> {
         let began = Instant::now();
         self.site.signal_daemon(ADA, Signal::STOP)?;
         self.measured(Kind::DaemonKill, began, "taken over")?;
-        self.site.signal_daemon(ADA, Signal::CONT)?;
+        if self.is_up()? {
+            self.site.signal_daemon(ADA, Signal::CONT)?;
+        }
         self.fall_back()
     }
 
@@ -211,6 +216,16 @@ impl Story<'_> {
         self.site.machine(ADA)?.host.set_cable(Net::Back, true)
     }
 
+    fn adapter_lost(&mut self) -> Outcome<()> {
+        say("the adapter of the service address loses its cable: the node has no other, so the group moves");
+        let began = Instant::now();
+        self.site.machine(ADA)?.host.set_cable(Net::Client, false)?;
+        self.measured(Kind::Adapter, began, "moved in order")?;
+        self.site.machine(ADA)?.host.set_cable(Net::Client, true)?;
+        tell("the cable is back: ada is relied on again once it has been for a while");
+        self.fall_back()
+    }
+
     fn isolation(&mut self) -> Outcome<()> {
         say("both networks of the owner are cut: it lets go before another takes over");
         let (began, wall) = (Instant::now(), SystemTime::now());
@@ -219,10 +234,9 @@ impl Story<'_> {
         }
         self.measured(Kind::Isolation, began, "taken over")?;
         self.tell_parts(wall);
-        for net in Net::ALL {
-            self.site.machine(ADA)?.host.set_cable(net, true)?;
+        if self.is_up()? {
+            Net::ALL.into_iter().try_for_each(|net| self.site.machine(ADA)?.host.set_cable(net, true))?;
         }
-        self.revive()?;
         self.fall_back()
     }
 
@@ -318,7 +332,8 @@ impl Story<'_> {
             | Kind::DaemonKill
             | Kind::Crash
             | Kind::Fallback
-            | Kind::Isolation => self.answered_elsewhere(began)?,
+            | Kind::Isolation
+            | Kind::Adapter => self.answered_elsewhere(began)?,
         };
         self.outages.add(kind, lasted);
         tell(&format!("{how} by {node}: {} ms without an answer", lasted.as_millis()));
@@ -343,6 +358,7 @@ impl Story<'_> {
 
     /// Ada is there again, and the group returns to it.
     fn fall_back(&mut self) -> Outcome<()> {
+        self.revive()?;
         let began = Instant::now();
         self.owned_by("ada")?;
         let gap = self.client.longest_gap(began);
@@ -351,9 +367,14 @@ impl Story<'_> {
         self.all_there()
     }
 
+    /// Whether ada is up: a deadman that cannot let go in time resets its host.
+    fn is_up(&self) -> Outcome<bool> {
+        Ok(self.site.machine(ADA)?.host.is_up())
+    }
+
     /// A host that its deadman reset is booted again.
     fn revive(&mut self) -> Outcome<()> {
-        if self.site.machine(ADA)?.host.is_up() {
+        if self.is_up()? {
             return Ok(());
         }
         tell("ada was reset by its deadman; it boots again");

@@ -80,6 +80,7 @@ pub fn table(outages: &Outages) -> String {
         (Kind::Crash, "owner host crashed"),
         (Kind::Fallback, "fallback"),
         (Kind::Isolation, "owner isolated"),
+        (Kind::Adapter, "owner's adapter lost"),
     ];
     for (kind, name) in names {
         let each: Vec<String> = outages.of(kind).iter().map(u64::to_string).collect();

@@ -43,7 +43,8 @@ impl Site {
     pub fn lay(work: &Path) -> Outcome<Site> {
         line("ip link set lo up")?;
         for net in Net::ALL {
-            line(&format!("ip link add {} type bridge", net.bridge()))?;
+            // A bridge without an address of its own changes it with each cable: the client would seem to be another host.
+            line(&format!("ip link add {} address {} type bridge", net.bridge(), net.bridge_mac()))?;
             line(&format!("ip link set {} up", net.bridge()))?;
         }
         be_plain_switches();
@@ -179,7 +180,6 @@ impl Site {
             let _ = keeper.wait();
         }
         machine.host.crash();
-        machine.disk.free();
         Ok(())
     }
 
@@ -272,7 +272,6 @@ impl Site {
                 wait_until(UP_LIMIT, || machine.daemon.as_mut().is_none_or(ended));
                 machine.disk.sever();
                 machine.host.crash();
-                machine.disk.free();
             }
         }
     }

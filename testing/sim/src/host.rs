@@ -8,7 +8,7 @@ use crate::world::Happening;
 use phalanx_conduct::Request;
 use phalanx_node::{Frame, Input};
 use phalanx_types::{BootId, Incarnation, NodeId, Operation, RequestId, Span, Tick, ViewId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Frames that a stopped daemon's socket keeps.
 pub const INBOX_MAX: usize = 4_096;
@@ -41,6 +41,8 @@ pub struct Host<N> {
     pub slate: Option<Slate>,
     /// What is active here.
     pub resources: Resources,
+    /// Which faults keep adapters from having a carrier, each with its network.
+    pub unplugged: BTreeSet<(u32, u8)>,
     /// Its daemon, if it runs.
     pub daemon: Option<Daemon<N>>,
     /// How long a daemon that ends itself is away; drawn if not said.
@@ -106,6 +108,11 @@ pub struct Stopped {
 }
 
 impl<N> Host<N> {
+    /// Whether its adapter on a network has a carrier.
+    pub fn has_carrier(&self, network: u8) -> bool {
+        self.unplugged.iter().all(|(_, unplugged)| *unplugged != network)
+    }
+
     /// Its latest life.
     pub fn life(&self) -> Incarnation {
         Incarnation { node: self.id, start: self.starts }

@@ -84,8 +84,9 @@ fn timing(word: Option<&str>) -> Result<TimingProfile, String> {
 fn mode(word: Option<&str>) -> Result<Mode, String> {
     match word {
         Some("swarm") => Ok(Mode::Swarm),
+        Some("stress") => Ok(Mode::Stress),
         Some("freeze") => Ok(Mode::Freeze),
-        other => Err(format!("--mode is swarm or freeze, not {other:?}")),
+        other => Err(format!("--mode is swarm, stress or freeze, not {other:?}")),
     }
 }
 
@@ -141,7 +142,11 @@ fn options(arguments: &Arguments) -> String {
     let option = |name: &str, value: Option<usize>| {
         value.map(|value| format!(" --{name} {value}")).unwrap_or_default()
     };
-    let mode = if arguments.course.mode == Mode::Freeze { " --mode freeze" } else { "" };
+    let mode = match arguments.course.mode {
+        Mode::Swarm => "",
+        Mode::Stress => " --mode stress",
+        Mode::Freeze => " --mode freeze",
+    };
     let judge = if arguments.course.judge == Judge::Safety { " --safety" } else { "" };
     format!("--timing {timing}{}{}{mode}{judge}", option("nodes", nodes), option("networks", networks))
 }

@@ -12,7 +12,7 @@ use crate::world::{Happening, World};
 use phalanx_node::Birth;
 use phalanx_oracle::What;
 use phalanx_types::{BootId, NodeId, Plot, Span, Tick, Timings, ViewId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// From power to the daemon's start.
 const BOOT: (Span, Span) = (Span::from_millis(50), Span::from_millis(300));
@@ -43,6 +43,7 @@ pub(crate) fn new_host<N>(
         look: u64::MAX,
         slate: None,
         resources: Resources::new(seed, node, setting),
+        unplugged: BTreeSet::new(),
         daemon: None,
         away: None,
         ice: None,
@@ -98,6 +99,8 @@ impl<F: Factory> World<F> {
             open: BTreeMap::new(),
         });
         self.tell(host, What::Started { boot });
+        let unplugged: Vec<_> = self.hosts[host].unplugged.iter().map(|(_, network)| *network).collect();
+        unplugged.into_iter().for_each(|network| self.tell_carrier(host, network));
         self.carry_out_all(host);
         self.wake_up(host);
     }

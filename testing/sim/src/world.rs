@@ -180,7 +180,7 @@ impl<F: Factory> World<F> {
         let strikes = Planner::new(seed, &setting).draw(mode, phases.warm, phases.heal);
         let terms = setting.terms();
         let oracle = match mode {
-            Mode::Swarm => Oracle::safety(&terms),
+            Mode::Swarm | Mode::Stress => Oracle::safety(&terms),
             Mode::Freeze => Oracle::beyond_class(&terms),
         };
         let live = factory.is_live() && judge == Judge::All;

@@ -16,9 +16,10 @@ use crate::promise::Promises;
 use crate::proof::Expiry;
 use crate::standing::Standing;
 use phalanx_events::MembershipNote;
-use phalanx_topology::{Speech, Topology};
+use phalanx_topology::{Hearing, Speech, Topology};
 use phalanx_types::{
-    BootId, Bug, Incarnation, NodeId, NodeSet, PathId, Plot, ProofClass, Span, Tick, Timings, View, ViewId,
+    BootId, Bug, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, ProofClass, Span, Tick, Timings,
+    View, ViewId,
 };
 use phalanx_wire::{Frame, Stream};
 use std::collections::{BTreeMap, VecDeque};
@@ -343,6 +344,11 @@ impl Membership {
             Phase::Accepted { .. } | Phase::Coordinating { .. } => false,
         };
         Standing { view: view.id, primary: view.primary, confirmed: settled, lease_until, stop_budget }
+    }
+
+    /// Whether anybody is reached on each network.
+    pub fn hearing(&self) -> &BTreeMap<NetworkId, Hearing> {
+        self.topology.hearing()
     }
 
     /// The view installed last.
