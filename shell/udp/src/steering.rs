@@ -19,8 +19,8 @@ const ROUTINE_SOCKET: u32 = 1;
 
 /// A second socket on the address of `prompt`, which gets what is [`ROUTINE`].
 ///
-/// The first was bound alone, so nobody else has the address; that it can be shared is said only from then on, and
-/// whoever comes later is alone in not having said so when it binds first, as another daemon does, and is refused.
+/// The first was bound alone, so nobody else has the address. That the address can be shared is said only from then on, and
+/// another daemon, which binds its first socket alone as well, is refused.
 pub fn split(prompt: &UdpSocket, address: SocketAddr) -> io::Result<UdpSocket> {
     sockopt::set_socket_reuseport(prompt, true)?;
     let routine = bind_shared(address)?;
