@@ -6,7 +6,7 @@ use crate::adapters;
 use crate::birth::{Cradle, unborn};
 use crate::door;
 use crate::error::StartError;
-use crate::guard::Guard;
+use crate::guard::{Feeder, Guard};
 use crate::hands::{self, Hands};
 use crate::inbox::{Inbox, Word, inbox};
 use crate::keeper::Keeper;
@@ -22,12 +22,13 @@ use phalanx_events::{ManagerNote, Note};
 use phalanx_exec::Permits;
 use phalanx_host::now;
 use phalanx_ledger::Ledger;
+use phalanx_lifeline::Slate;
 use phalanx_model::Cluster;
 use phalanx_netlink::Adapters;
-use phalanx_node::{Effect, Input, Lane, Node, Record};
+use phalanx_node::{Effect, Frame, Input, Lane, Node, Record};
 use phalanx_realtime::{Signal, Signals, lock_memory, make_realtime};
 use phalanx_types::{RequestId, Span, Tick, ViewId};
-use phalanx_udp::{Carrier, Dropped, Paths, Seal};
+use phalanx_udp::{Arrival, Carrier, Dropped, Paths, Seal};
 use std::collections::BTreeMap;
 use std::io;
 use std::mem;
@@ -49,6 +50,7 @@ pub struct Daemon {
     hands: Hands,
     adapters: Adapters,
     guard: Guard,
+    feeder: Feeder,
     keeper: Keeper,
     scribe: Scribe,
     told: Told,
@@ -99,6 +101,7 @@ impl Daemon {
             signals,
             permits,
             hands,
+            feeder: Feeder::new(guard.clone()),
             adapters,
             guard,
             keeper,
@@ -126,22 +129,34 @@ impl Daemon {
         while self.over.is_none() {
             self.wait.arm(self.node.wake_at().min(self.chores_at))?;
             self.wait.wait(&mut woken)?;
-            // What is due goes first: a node that stood still looks at its lease before it hears anything.
-            self.step(Input::Wake);
+            self.keep_time(&mut arrivals);
             for woken in woken.drain(..) {
                 match woken {
-                    Woken::Path(path) => drop(self.carrier.receive(path, &mut arrivals)),
+                    Woken::Path(path) => self.carrier.receive(path, &mut arrivals),
                     Woken::Inbox => self.hear(),
                     Woken::Signal => self.heed_signals(),
                     Woken::Timer => {}
                 }
             }
-            for phalanx_udp::Arrival { path, from, bytes } in arrivals.drain(..) {
+            for Arrival { path, from, bytes } in arrivals.drain(..) {
                 self.step(Input::Frame { path, from, bytes });
             }
             self.do_chores()?;
         }
         self.end()
+    }
+
+    /// What is due goes first. When it is time to speak, what is routine is heard before: so a node answers at each beat
+    /// of its own all beats that have come since the last, and they need not wake it.
+    fn keep_time(&mut self, arrivals: &mut Vec<Arrival>) {
+        if self.node.wake_at() > now() {
+            return;
+        }
+        self.carrier.receive_routine(arrivals);
+        let beats =
+            arrivals.drain(..).map(|Arrival { path, from, bytes }| Frame { path, from, bytes }).collect();
+        let fed = self.feeder.news();
+        self.step(Input::Due { fed, beats });
     }
 
     fn step(&mut self, input: Input) {
@@ -167,7 +182,7 @@ impl Daemon {
                 let view = self.node.view().map_or(ViewId::NONE, |view| view.id);
                 self.carrier.send(to, path, urgency(lane), view, &bytes);
             }
-            Effect::Feed { until } => self.guard.feed(until, self.node.standing().stop_budget),
+            Effect::Feed { until } => self.feeder.feed(until, self.node.standing().stop_budget),
             Effect::Store { token, record } => {
                 self.note_config(&record);
                 self.keeper.keep(token, record);
@@ -221,13 +236,15 @@ impl Daemon {
         }
     }
 
-    fn guarded(&mut self, standing: Result<(), String>) {
+    fn guarded(&mut self, standing: Result<Option<Slate>, String>) {
         match standing {
-            Ok(()) => {
+            Ok(slate) => {
+                self.feeder.take(slate);
                 self.status.deadman = "guarded".into();
                 self.scribe.remark(Remark::Guarded);
             }
             Err(why) => {
+                self.feeder.take(None);
                 self.status.deadman.clone_from(&why);
                 self.scribe.remark(Remark::Unguarded { why });
                 self.step(Input::Unfed);
@@ -395,5 +412,6 @@ fn urgency(lane: Lane) -> u8 {
         Lane::Beat => 0,
         Lane::Vote => 1,
         Lane::Data => 2,
+        Lane::Routine => phalanx_udp::ROUTINE,
     }
 }

@@ -212,8 +212,8 @@ impl Manager {
 
     /// Applies one input; pushes onto `out` what is to be done, in order.
     ///
-    /// After a gap in this node's own time, a step with [`ManagerInput::Wake`] and the standing from before the gap
-    /// must come before anything that could renew the lease.
+    /// After a gap in this node's own time, a step with [`ManagerInput::Wake`] and the lease earned before the gap must
+    /// come before anything that could renew that.
     pub fn step(
         &mut self,
         now: Tick,

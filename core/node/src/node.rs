@@ -129,6 +129,7 @@ impl Node {
 
     /// Takes one input; pushes onto `out` what the shell must do, in order.
     pub fn step(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
+        self.take_acceptance(now, &input);
         self.wake(now, out);
         self.dispatch(now, input, out);
         self.settle(now, out);
@@ -172,10 +173,16 @@ impl Node {
             Input::Frame { path, from, bytes } => self.below(|membership, words| {
                 membership.receive(now, path, from, &bytes, words);
             }),
-            Input::Fed { until } => {
-                self.below(|membership, _| membership.fed(now, until));
-                self.guarded(now, true, out);
+            Input::Due { fed, beats } => {
+                self.below(|membership, words| {
+                    let beats = beats.iter().map(|beat| (beat.path, beat.from, &beat.bytes[..]));
+                    membership.receive_beats(now, beats, words);
+                });
+                if fed.is_some() {
+                    self.guarded(now, true, out);
+                }
             }
+            Input::Fed { .. } => self.guarded(now, true, out),
             Input::Unfed => {
                 self.below(|membership, _| membership.unfed());
                 self.guarded(now, false, out);
@@ -194,6 +201,14 @@ impl Node {
             }
             Input::Asked { id, request } => self.manage(now, ManagerInput::Asked { id, request }, out),
             Input::Shutdown => self.manage(now, ManagerInput::Shutdown(ShutdownCause::Asked), out),
+        }
+    }
+
+    /// Before the lease is looked at: an end that the deadman accepted was asked for in an earlier step, so it was earned
+    /// then, whatever time has passed since. Until it comes nobody takes over, and if it is past it saves nothing.
+    fn take_acceptance(&mut self, now: Tick, input: &Input) {
+        if let Input::Fed { until } | Input::Due { fed: Some(until), .. } = input {
+            self.below(|membership, _| membership.fed(now, *until));
         }
     }
 
@@ -266,6 +281,9 @@ impl Node {
         match output {
             Output::Send { to, path, stream, bytes } => {
                 out.push(Effect::Send { to, path, lane: lane(stream), bytes });
+            }
+            Output::Beat { to, path, bytes } => {
+                out.push(Effect::Send { to, path, lane: Lane::Routine, bytes })
             }
             Output::Feed(until) => out.push(Effect::Feed { until }),
             Output::Note(note) => out.push(Effect::Note(note.into())),

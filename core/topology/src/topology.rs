@@ -17,7 +17,7 @@ const SHUN_DETECTS: u64 = 4;
 const PAUSE_PART: u64 = 4;
 
 /// What membership wants said in this node's beats.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Speech {
     /// See [`BeatFlags`].
     pub flags: BeatFlags,

@@ -8,6 +8,7 @@ use crate::starts::Starts;
 use phalanx_exec::{Clearance, Permits};
 use phalanx_host::now;
 use phalanx_model::Cluster;
+use phalanx_realtime::make_helper;
 use phalanx_types::limits::OPERATION_GRACE;
 use phalanx_types::{GroupName, Operation, OperationId, OperationResult, Verb};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,7 +57,11 @@ impl Drivers {
             self.inner.starts.begin(id, &key, clearance);
         }
         let inner = Arc::clone(&self.inner);
-        let work = move || inner.work(&Work { operation, key, cluster, clearance, deadline });
+        let work = move || {
+            // Where it is refused so is the daemon's own attempt, which tells why.
+            let _ = make_helper();
+            inner.work(&Work { operation, key, cluster, clearance, deadline });
+        };
         let name = format!("operation-{}", id.0);
         if let Err(error) = thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(work) {
             self.inner.starts.end(id);

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Where the service answers.
-const SERVICE: &str = "10.11.0.100:80";
+pub(crate) const SERVICE: &str = "10.11.0.100:80";
 /// The longest that any act may take.
 const ACT_LIMIT: Duration = Duration::from_secs(30);
 /// How long the frozen owner stays frozen.
@@ -43,7 +43,7 @@ pub fn run(work: &Path) -> Outcome<()> {
     let options = Options::from_environment()?;
     say("three hosts, two networks, one shared disk");
     let mut site = Site::lay(work)?;
-    site.create_cluster(&cluster_file(work, &options)?)?;
+    site.create_cluster(&cluster_file(work, &options.timing)?)?;
     for number in 0..NAMES.len() {
         site.boot(number)?;
     }
@@ -71,11 +71,11 @@ impl Options {
 }
 
 /// The example, with the timing asked for and this build's shop.
-fn cluster_file(work: &Path, options: &Options) -> Outcome<std::path::PathBuf> {
+pub(crate) fn cluster_file(work: &Path, timing: &str) -> Outcome<std::path::PathBuf> {
     let text = include_str!("../../../examples/demo.toml");
     let this = this_program()?;
     let shop = this.with_file_name("phalanx-shop");
-    let text = text.replace("timing = \"auto\"", &format!("timing = \"{}\"", options.timing));
+    let text = text.replace("timing = \"auto\"", &format!("timing = \"{timing}\""));
     let text = text.replace("/usr/lib/phalanx/demo/shop", &shop.to_string_lossy());
     let path = work.join("demo.toml");
     fs::write(&path, text).during("writing the cluster file")?;
@@ -387,20 +387,9 @@ impl Story<'_> {
 
     /// Waits until all three nodes are members of one view.
     fn all_there(&self) -> Outcome<()> {
-        let members = || self.site.phalanx(&["status", "--json"]).map(|text| members(&text)).unwrap_or(0);
-        match wait_until(ACT_LIMIT, || members() == NAMES.len()) {
+        match wait_until(ACT_LIMIT, || self.site.members() == NAMES.len()) {
             true => Ok(()),
             false => Err(Trouble("the three nodes are not in one view".into())),
         }
     }
-}
-
-/// How many nodes a status says are members that count.
-fn members(status: &str) -> usize {
-    let value: serde_json::Value = serde_json::from_str(status).unwrap_or_default();
-    let is = |node: &serde_json::Value, key: &str| {
-        node.get(key).and_then(serde_json::Value::as_bool) == Some(true)
-    };
-    let nodes = value.get("nodes").and_then(serde_json::Value::as_object);
-    nodes.map_or(0, |nodes| nodes.values().filter(|node| is(node, "member") && is(node, "counts")).count())
 }

@@ -154,6 +154,9 @@ impl<F: Factory> World<F> {
         if target.look <= self.now {
             target.look = u64::MAX;
         }
+        // What was written down in time counts.
+        self.accepts(host);
+        let target = &mut self.hosts[host];
         let holding = target.resources.holding();
         match target.deadman.look(target.clock.local(self.now), holding) {
             Act::Rest => (),

@@ -154,6 +154,9 @@ impl<F: Factory> World<F> {
         self.hosts[host].deadman.set_gone(true);
         self.tell(host, What::DeadmanGone { gone: true });
         let start = self.hosts[host].starts;
+        if let Some(daemon) = self.hosts[host].living(start) {
+            daemon.fed = None;
+        }
         self.answer(host, start, Input::Unfed);
     }
 
