@@ -24,7 +24,7 @@ help:
 	@echo "make package   what is installed and removed, and whether every message is explained"
 	@echo "make simulate  SEEDS=$(SEEDS) FROM=$(FROM) through the simulator, every check on"
 	@echo "make planted   plants each known bug in the core; the oracle must find it"
-	@echo "make bench     figures, one JSON object a line"
+	@echo "make bench     figures, one JSON object a line; SUITE=fallover|idle|calm|simulator, SECONDS=60, MINUTES=10"
 
 # What the demo lacks it says before anything is built. RUNS, TIMING and KEEP reach it through the environment.
 demo:
@@ -62,6 +62,8 @@ simulate:
 	$(SIM) --seeds $(SEEDS) --from $(FROM) --timing auto --json
 	$(SIM) --seeds 200 --from $(FROM) --timing fast --json
 	$(SIM) --seeds 200 --from $(FROM) --timing relaxed --json
+	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode stress --json
+	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode form --json
 
 # A target folder of its own: no product is ever built beside a planted bug.
 planted:

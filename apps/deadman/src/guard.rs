@@ -8,8 +8,8 @@ use crate::signals::Signals;
 use crate::watchdog::Watchdog;
 use phalanx_host::now;
 use phalanx_lifeline::message::MESSAGE_BYTES_MAX;
-use phalanx_lifeline::{Connection, Listener, Received, Reply, Request};
-use phalanx_types::Tick;
+use phalanx_lifeline::{Connection, Hold, Listener, Received, Reply, Request, Slate};
+use phalanx_types::{Span, Tick};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
@@ -21,6 +21,8 @@ use std::os::fd::{AsFd, OwnedFd};
 const CONNECTIONS_MAX: usize = 4;
 /// Requests heard from one daemon before the others are.
 const REQUESTS_MAX: usize = 16;
+/// Between two looks at the slate, at least.
+const LOOK_PAUSE_MIN: Span = Span::from_millis(10);
 const NANOS_PER_SEC: u64 = 1_000_000_000;
 
 /// The whole state of this process.
@@ -32,6 +34,10 @@ pub struct Guard {
     connections: [Option<Connection>; CONNECTIONS_MAX],
     /// Which connection is the daemon's: the one that last said hello.
     daemon: Option<usize>,
+    /// Where that daemon writes its lease ends.
+    slate: Option<Slate>,
+    /// When it is looked at next, if nothing else wakes us before.
+    look_at: Tick,
     rules: Rules,
     release: Release,
     watchdog: Option<Watchdog>,
@@ -49,6 +55,8 @@ impl Guard {
             timer: timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?,
             connections: [const { None }; CONNECTIONS_MAX],
             daemon: None,
+            slate: None,
+            look_at: Tick::NEVER,
             rules: Rules::default(),
             release: Release::default(),
             watchdog,
@@ -122,12 +130,29 @@ impl Guard {
                 if self.rules.holds().is_empty() { "exiting" } else { "will exit when nothing is held" };
             say(&format!("asked to exit: {word}"));
         }
+        self.look();
         self.accept();
         for slot in 0..CONNECTIONS_MAX {
             self.hear_from(slot);
         }
         let daemon = if self.daemon.is_some() { Daemon::Connected } else { Daemon::Gone };
         self.rules.see(daemon);
+    }
+
+    /// Takes the lease end that stands on the slate. Looking as often as the stop budget is long leaves a lease that is
+    /// renewed with all of that budget and more; nothing but time wakes us for it.
+    fn look(&mut self) {
+        let written = self.slate.as_ref().and_then(Slate::read);
+        let (Some(slate), Some((until, stop_budget))) = (&self.slate, written) else { return };
+        let now = now();
+        if until != self.rules.until() {
+            // One that is refused is not accepted, and its daemon lets go in time.
+            let _ = self.rules.feed(now, until, stop_budget);
+        }
+        if until == self.rules.until() {
+            slate.accept(until);
+        }
+        self.look_at = now + stop_budget.max(LOOK_PAUSE_MIN);
     }
 
     fn accept(&mut self) {
@@ -156,40 +181,51 @@ impl Guard {
     fn close(&mut self, slot: usize, why: &str) {
         self.connections[slot] = None;
         if self.daemon == Some(slot) {
-            self.daemon = None;
+            // What it wrote last counts.
+            self.look();
+            (self.daemon, self.slate, self.look_at) = (None, None, Tick::NEVER);
             self.say_why(why);
         }
     }
 
     fn answer(&mut self, slot: usize, sequence: u32, request: Request) {
-        let is_hello = matches!(request, Request::Hello);
-        let reply = match is_hello || self.daemon == Some(slot) {
-            true => self.carry_out(slot, request),
-            false => refuse("say hello first; another daemon may have done so since"),
+        let reply = match request {
+            Request::Hello => return self.greet(slot, sequence),
+            Request::Feed { .. } | Request::Hold(_) | Request::Drop { .. } if self.daemon != Some(slot) => {
+                refuse("say hello first; another daemon may have done so since")
+            }
+            Request::Feed { until, stop_budget } => done(self.rules.feed(now(), until, stop_budget)),
+            Request::Drop { group } => {
+                self.rules.drop_group(&group);
+                Reply::Done
+            }
+            Request::Hold(hold) => self.guard(hold),
         };
         if let Some(connection) = &self.connections[slot] {
             connection.reply(sequence, reply, &mut self.buffer);
         }
     }
 
-    fn carry_out(&mut self, slot: usize, request: Request) -> Reply {
-        let done = match request {
-            Request::Hello => {
-                self.daemon = Some(slot);
-                let groups = self.rules.holds().iter().map(|hold| hold.group.clone()).collect();
-                return Reply::Standing { until: self.rules.until(), groups };
-            }
-            Request::Feed { until, stop_budget } => self.rules.feed(now(), until, stop_budget),
-            Request::Drop { group } => {
-                self.rules.drop_group(&group);
-                Ok(())
-            }
-            Request::Hold(hold) => match self.arm_watchdog() {
-                Ok(()) => self.rules.hold(now(), hold),
-                Err(error) => return refuse(&format!("the watchdog cannot be armed: {error}")),
-            },
-        };
-        done.map_or_else(refuse, |()| Reply::Done)
+    /// A new daemon, or one that was here before: what it wrote until now counts, and from now on a new slate does.
+    fn greet(&mut self, slot: usize, sequence: u32) {
+        self.look();
+        let made = Slate::make().inspect_err(|error| say(&format!("warning: no slate can be made: {error}")));
+        let (slate, file) = made.ok().unzip();
+        (self.daemon, self.slate, self.look_at) = (Some(slot), slate, Tick::NEVER);
+        let groups = self.rules.holds().iter().map(|hold| hold.group.clone()).collect();
+        let standing = Reply::Standing { until: self.rules.until(), groups };
+        let Some(connection) = &self.connections[slot] else { return };
+        match file {
+            Some(file) => connection.reply_with(sequence, standing, &file, &mut self.buffer),
+            None => connection.reply(sequence, standing, &mut self.buffer),
+        }
+    }
+
+    fn guard(&mut self, hold: Hold) -> Reply {
+        match self.arm_watchdog() {
+            Ok(()) => done(self.rules.hold(now(), hold)),
+            Err(error) => refuse(&format!("the watchdog cannot be armed: {error}")),
+        }
     }
 
     fn arm_watchdog(&mut self) -> io::Result<()> {
@@ -216,8 +252,8 @@ impl Guard {
     }
 
     fn sleep(&self) -> io::Result<()> {
-        let wake_at =
-            self.rules.wake_at(now()).min(self.watchdog.as_ref().map_or(Tick::NEVER, Watchdog::wake_at));
+        let watchdog = self.watchdog.as_ref().map_or(Tick::NEVER, Watchdog::wake_at);
+        let wake_at = self.rules.wake_at(now()).min(watchdog).min(self.look_at);
         set_timer(&self.timer, wake_at)?;
         let timer = self.timer.as_fd();
         let [a, b, c, d] = self.connections.each_ref().map(|slot| slot.as_ref().map_or(timer, AsFd::as_fd));
@@ -228,6 +264,10 @@ impl Guard {
             Err(errno) => Err(errno.into()),
         }
     }
+}
+
+fn done(outcome: Result<(), &'static str>) -> Reply {
+    outcome.map_or_else(refuse, |()| Reply::Done)
 }
 
 fn refuse(why: &str) -> Reply {

@@ -200,6 +200,41 @@ fn a_daemon_that_feeds_keeps_its_groups() {
 }
 
 #[test]
+fn a_lease_end_on_the_slate_is_accepted_unasked_and_only_then_relied_on() {
+    with_stage(|mut stage| {
+        let (mut process, slate) = (stage.run(OBEDIENT), stage.daemon.take_slate().unwrap());
+        let budget = Span::from_millis(1_000);
+        slate.write(soon(2_000), budget);
+        assert_eq!(slate.accepted(), Tick::ZERO, "nobody has looked");
+        stage.guard_for(2_000, 1_000);
+        let until = soon(4_000);
+        slate.write(until, budget);
+        eventually("the deadman looks of its own accord", || slate.accepted() == until);
+        slate.write(now().before(Span::from_secs(1)), budget);
+        eventually("the first lease is over", || now() > until.before(Span::from_millis(1_500)));
+        assert_eq!(slate.accepted(), until, "one that is past is not accepted");
+        assert!(process.wait(now()).is_none(), "its lease ran");
+        eventually("it was ended when that ran low", || process.wait(now()).is_some());
+        stage.check_stood_down();
+    });
+}
+
+#[test]
+fn a_slate_of_an_earlier_hello_is_looked_at_no_more() {
+    with_stage(|mut stage| {
+        let (slate, until) = (stage.daemon.take_slate().unwrap(), stage.guard_for(30_000, 100));
+        let mut newer = connect();
+        let next = newer.take_slate().unwrap();
+        slate.write(soon(60_000), Span::from_millis(100));
+        newer.feed(until, Span::from_millis(100)).unwrap();
+        next.write(soon(30_000), Span::from_millis(100));
+        newer.feed(next.read().unwrap().0, Span::from_millis(100)).unwrap();
+        assert_ne!(next.accepted(), Tick::ZERO);
+        assert_eq!(slate.accepted(), Tick::ZERO);
+    });
+}
+
+#[test]
 fn a_daemon_that_comes_back_in_time_is_told_what_is_held() {
     with_stage(|mut stage| {
         let mut process = stage.run(OBEDIENT);

@@ -2,10 +2,11 @@
 //!
 //! Nothing here waits, reads or writes a file, or talks to a terminal.
 
+use crate::adapters;
 use crate::birth::{Cradle, unborn};
 use crate::door;
 use crate::error::StartError;
-use crate::guard::Guard;
+use crate::guard::{Feeder, Guard};
 use crate::hands::{self, Hands};
 use crate::inbox::{Inbox, Word, inbox};
 use crate::keeper::Keeper;
@@ -21,11 +22,13 @@ use phalanx_events::{ManagerNote, Note};
 use phalanx_exec::Permits;
 use phalanx_host::now;
 use phalanx_ledger::Ledger;
+use phalanx_lifeline::Slate;
 use phalanx_model::Cluster;
-use phalanx_node::{Effect, Input, Lane, Node, Record};
+use phalanx_netlink::Adapters;
+use phalanx_node::{Effect, Frame, Input, Lane, Node, Record};
 use phalanx_realtime::{Signal, Signals, lock_memory, make_realtime};
 use phalanx_types::{RequestId, Span, Tick, ViewId};
-use phalanx_udp::{Carrier, Dropped, Paths, Seal};
+use phalanx_udp::{Arrival, Carrier, Dropped, Paths, Seal};
 use std::collections::BTreeMap;
 use std::io;
 use std::mem;
@@ -45,7 +48,9 @@ pub struct Daemon {
     signals: Signals,
     permits: Arc<Permits>,
     hands: Hands,
+    adapters: Adapters,
     guard: Guard,
+    feeder: Feeder,
     keeper: Keeper,
     scribe: Scribe,
     told: Told,
@@ -80,6 +85,7 @@ impl Daemon {
         let guard = Guard::begin(settings.deadman_socket(), post.clone())?;
         let name = cradle.identity.name.to_string();
         let hands = Hands::new(settings, cgroup, name, Arc::clone(&permits), guard.clone(), post.clone())?;
+        let adapters = adapters::watch(&cradle.cluster, post.clone())?;
         let keeper = Keeper::begin(cradle.dir, post)?;
         scribe.remark(Remark::Started { life: me, version: env!("CARGO_PKG_VERSION") });
         let realtime = become_realtime(&mut scribe);
@@ -95,6 +101,8 @@ impl Daemon {
             signals,
             permits,
             hands,
+            feeder: Feeder::new(guard.clone()),
+            adapters,
             guard,
             keeper,
             scribe,
@@ -121,22 +129,34 @@ impl Daemon {
         while self.over.is_none() {
             self.wait.arm(self.node.wake_at().min(self.chores_at))?;
             self.wait.wait(&mut woken)?;
-            // What is due goes first: a node that stood still looks at its lease before it hears anything.
-            self.step(Input::Wake);
+            self.keep_time(&mut arrivals);
             for woken in woken.drain(..) {
                 match woken {
-                    Woken::Path(path) => drop(self.carrier.receive(path, &mut arrivals)),
+                    Woken::Path(path) => self.carrier.receive(path, &mut arrivals),
                     Woken::Inbox => self.hear(),
                     Woken::Signal => self.heed_signals(),
                     Woken::Timer => {}
                 }
             }
-            for phalanx_udp::Arrival { path, from, bytes } in arrivals.drain(..) {
+            for Arrival { path, from, bytes } in arrivals.drain(..) {
                 self.step(Input::Frame { path, from, bytes });
             }
             self.do_chores()?;
         }
         self.end()
+    }
+
+    /// What is due goes first. When it is time to speak, what is routine is heard before: so a node answers at each beat
+    /// of its own all beats that have come since the last, and they need not wake it.
+    fn keep_time(&mut self, arrivals: &mut Vec<Arrival>) {
+        if self.node.wake_at() > now() {
+            return;
+        }
+        self.carrier.receive_routine(arrivals);
+        let beats =
+            arrivals.drain(..).map(|Arrival { path, from, bytes }| Frame { path, from, bytes }).collect();
+        let fed = self.feeder.news();
+        self.step(Input::Due { fed, beats });
     }
 
     fn step(&mut self, input: Input) {
@@ -162,7 +182,7 @@ impl Daemon {
                 let view = self.node.view().map_or(ViewId::NONE, |view| view.id);
                 self.carrier.send(to, path, urgency(lane), view, &bytes);
             }
-            Effect::Feed { until } => self.guard.feed(until, self.node.standing().stop_budget),
+            Effect::Feed { until } => self.feeder.feed(until, self.node.standing().stop_budget),
             Effect::Store { token, record } => {
                 self.note_config(&record);
                 self.keeper.keep(token, record);
@@ -189,6 +209,7 @@ impl Daemon {
         {
             text.clone_into(&mut self.config);
             self.cluster = Arc::new(parsed.cluster);
+            self.adapters.follow(&self.cluster);
         }
     }
 
@@ -208,19 +229,22 @@ impl Daemon {
         while let Some(word) = self.inbox.next() {
             match word {
                 Word::Input(input) => self.step(input),
+                Word::Remark(remark) => self.scribe.remark(remark),
                 Word::Asked(asked) => self.answer(asked),
                 Word::Guarded(standing) => self.guarded(standing),
             }
         }
     }
 
-    fn guarded(&mut self, standing: Result<(), String>) {
+    fn guarded(&mut self, standing: Result<Option<Slate>, String>) {
         match standing {
-            Ok(()) => {
+            Ok(slate) => {
+                self.feeder.take(slate);
                 self.status.deadman = "guarded".into();
                 self.scribe.remark(Remark::Guarded);
             }
             Err(why) => {
+                self.feeder.take(None);
                 self.status.deadman.clone_from(&why);
                 self.scribe.remark(Remark::Unguarded { why });
                 self.step(Input::Unfed);
@@ -393,5 +417,6 @@ fn urgency(lane: Lane) -> u8 {
         Lane::Beat => 0,
         Lane::Vote => 1,
         Lane::Data => 2,
+        Lane::Routine => phalanx_udp::ROUTINE,
     }
 }

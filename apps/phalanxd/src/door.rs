@@ -29,6 +29,8 @@ impl Daemon for Porter {
 /// Serves until the daemon's end of the server says so.
 pub fn open(mut server: Server, post: Post, events: PathBuf) -> io::Result<JoinHandle<()>> {
     let work = move || {
+        // If it is refused the main thread's own attempt tells why.
+        let _ = phalanx_realtime::make_helper();
         if let Err(error) = server.run(&mut Porter { post, events }) {
             eprintln!("phalanxd: the local socket is closed: {error}");
         }

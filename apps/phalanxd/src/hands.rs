@@ -4,7 +4,8 @@
 
 use crate::error::StartError;
 use crate::guard::Guard;
-use crate::inbox::Post;
+use crate::inbox::{Post, Word};
+use crate::remark::Remark;
 use crate::settings::Settings;
 use phalanx_drivers::{Drivers, Report, Settings as DriverSettings};
 use phalanx_exec::{Cgroup, Permits};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 /// Where a cgroup for resources is made unless one is named.
 const CGROUP: &str = "phalanx";
-/// How long an address is probed for before it is taken.
+/// How long the network is asked who else has an address, while proofs are awaited.
 const ADDRESS_PROBE: Span = Span::from_millis(20);
 
 /// What carries out operations.
@@ -50,7 +51,7 @@ impl Hands {
         post: Post,
     ) -> Result<Hands, StartError> {
         let told = post.clone();
-        let report = move |report| told.input(input(report));
+        let report = move |report| told.send(word(report));
         let run_dir = settings.run_dir.clone();
         let settings = DriverSettings { node, run_dir, cgroup: cgroup.clone(), address_probe: ADDRESS_PROBE };
         let drivers = Arc::new(Drivers::new(settings, permits, report)?);
@@ -61,7 +62,7 @@ impl Hands {
     pub fn run(&self, operation: Operation, cluster: &Arc<Cluster>) {
         match operation.verb {
             Verb::Start(_) => self.start(operation, cluster),
-            Verb::Probe | Verb::Stop | Verb::Kill | Verb::Monitor => {
+            Verb::Probe | Verb::Scout | Verb::Stop | Verb::Kill | Verb::Monitor => {
                 self.drivers.run(operation, Arc::clone(cluster));
             }
         }
@@ -117,9 +118,10 @@ fn held(file_system: &FileSystem) -> HeldFileSystem {
     HeldFileSystem { device: device.clone(), mount: mount.clone(), format: format.to_owned() }
 }
 
-fn input(report: Report) -> Input {
+fn word(report: Report) -> Word {
     match report {
-        Report::Operated { id, result } => Input::Operated { id, result },
-        Report::Ended { group, resource, how } => Input::Ended { group, resource, how },
+        Report::Operated { id, result } => Word::Input(Input::Operated { id, result }),
+        Report::Ended { group, resource, how } => Word::Input(Input::Ended { group, resource, how }),
+        Report::Contested { key, contest } => Word::Remark(Remark::contested(key, contest)),
     }
 }

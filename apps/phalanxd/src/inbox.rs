@@ -1,41 +1,48 @@
 //! Where the other threads leave what the real-time thread shall hear. Neither side waits for the other.
 
+use crate::remark::Remark;
 use phalanx_api::Asked;
+use phalanx_lifeline::Slate;
 use phalanx_node::Input;
+use phalanx_realtime::{Giver, Refused, Taker, queue};
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+
+/// Words that may wait: far more than operations and clients there can be.
+const WORDS_MAX: usize = 65_536;
 
 /// What another thread has to say.
 pub enum Word {
     /// Something for the core.
     Input(Input),
+    /// Something that is only to be told.
+    Remark(Remark),
     /// A client asks.
     Asked(Asked),
-    /// Whether the deadman guards this node, in words.
-    Guarded(Result<(), String>),
+    /// Whether the deadman guards this node: the slate it gave, or in words why not.
+    Guarded(Result<Option<Slate>, String>),
 }
 
 /// The real-time thread's end.
 pub struct Inbox {
-    words: Receiver<Word>,
+    words: Taker<Word>,
     bell: Arc<OwnedFd>,
 }
 
 /// The other threads' end.
 #[derive(Clone)]
 pub struct Post {
-    words: Sender<Word>,
+    words: Giver<Word>,
     bell: Arc<OwnedFd>,
 }
 
 /// Both ends.
 pub fn inbox() -> io::Result<(Inbox, Post)> {
-    let (sender, words) = mpsc::channel();
+    let (giver, words) = queue(WORDS_MAX);
     let bell = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
-    Ok((Inbox { words, bell: Arc::clone(&bell) }, Post { words: sender, bell }))
+    Ok((Inbox { words, bell: Arc::clone(&bell) }, Post { words: giver, bell }))
 }
 
 impl Inbox {
@@ -46,7 +53,7 @@ impl Inbox {
 
     /// The next word, if there is one.
     pub fn next(&self) -> Option<Word> {
-        self.words.try_recv().ok()
+        self.words.take()
     }
 }
 
@@ -59,8 +66,11 @@ impl AsFd for Inbox {
 impl Post {
     /// Leaves a word. If the daemon is ending nobody reads it any more.
     pub fn send(&self, word: Word) {
-        if self.words.send(word).is_ok() {
-            let _ = rustix::io::write(&*self.bell, &1u64.to_ne_bytes());
+        match self.words.give(word) {
+            Ok(()) => drop(rustix::io::write(&*self.bell, &1u64.to_ne_bytes())),
+            Err(Refused::Gone) => {}
+            // A daemon that hears nothing any more is worse than none.
+            Err(Refused::Full) => panic!("the daemon does not hear: {WORDS_MAX} words wait for it"),
         }
     }
 

@@ -4,6 +4,7 @@
 //! inbox. Nothing is decided here but how.
 #![forbid(unsafe_code)]
 
+mod adapters;
 mod birth;
 mod daemon;
 mod door;

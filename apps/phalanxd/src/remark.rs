@@ -1,10 +1,11 @@
 //! What the daemon itself has to say, beside the notes of its core.
 
 use phalanx_api::Level;
-use phalanx_types::Incarnation;
+use phalanx_drivers::{Contest, Key};
+use phalanx_types::{GroupName, Incarnation, ResourceName};
 use serde::Serialize;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A remark of the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,6 +45,34 @@ pub enum Remark {
         /// The address.
         address: SocketAddr,
     },
+    /// A host that is not of this cluster has a service address.
+    AddressConflict {
+        /// The group.
+        group: GroupName,
+        /// The address's name.
+        resource: ResourceName,
+        /// The address.
+        address: IpAddr,
+        /// Where it was heard.
+        interface: String,
+        /// Its hardware address.
+        mac: String,
+    },
+    /// A node that provably has no right to a service address any more still answers for it.
+    AddressContested {
+        /// The group.
+        group: GroupName,
+        /// The address's name.
+        resource: ResourceName,
+        /// The address.
+        address: IpAddr,
+        /// Where it was heard.
+        interface: String,
+        /// Its hardware address.
+        mac: String,
+        /// The node.
+        node: String,
+    },
     /// Two daemons have one identity.
     Twin {
         /// The peer that exists twice, or several of them.
@@ -74,6 +103,17 @@ pub enum Remark {
 }
 
 impl Remark {
+    /// Another host has a service address.
+    pub fn contested(key: Key, contest: Contest) -> Remark {
+        let Key { group, resource } = key;
+        let Contest { address, interface, mac, node } = contest;
+        let mac = mac.to_string();
+        match node {
+            Some(node) => Remark::AddressContested { group, resource, address, interface, mac, node },
+            None => Remark::AddressConflict { group, resource, address, interface, mac },
+        }
+    }
+
     /// How urgent it is.
     pub fn level(&self) -> Level {
         match self {
@@ -87,7 +127,10 @@ impl Remark {
             | Remark::NotLocked { .. }
             | Remark::AddressMissing { .. }
             | Remark::EventsLost { .. } => Level::Warn,
-            Remark::Unguarded { .. } | Remark::Twin { .. } => Level::Error,
+            Remark::Unguarded { .. }
+            | Remark::Twin { .. }
+            | Remark::AddressConflict { .. }
+            | Remark::AddressContested { .. } => Level::Error,
         }
     }
 }
@@ -106,6 +149,14 @@ impl fmt::Display for Remark {
             Remark::Guarded => write!(f, "the deadman guards this node"),
             Remark::AddressMissing { address } => write!(f, "own address {address} is not on this host yet"),
             Remark::AddressThere { address } => write!(f, "own address {address} is there now"),
+            Remark::AddressConflict { group, resource, address, interface, mac } => write!(
+                f,
+                "PHX-E005 {group}: {resource} ({address}) is in use on {interface} by {mac}, which is no node of this cluster: take it off there"
+            ),
+            Remark::AddressContested { group, resource, address, interface, mac, node } => write!(
+                f,
+                "PHX-E006 {group}: {resource} ({address}) is still held by {node} ({mac} on {interface}), whose time is over: taken over by announcing; switch {node} off"
+            ),
             Remark::Twin { count } => write!(
                 f,
                 "two daemons have one identity ({count} datagrams refused): find the copied state directory"

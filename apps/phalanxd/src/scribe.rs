@@ -6,10 +6,10 @@ use phalanx_api::{Event, Level, SCHEMA, Told};
 use phalanx_events::Note;
 use phalanx_journal::event_log::last_lines;
 use phalanx_journal::{EventLog, stamp::Stamp};
+use phalanx_realtime::{Giver, Taker, make_helper, queue};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, JoinHandle};
 
 /// Notes that wait to be written before more are counted as lost.
@@ -26,7 +26,7 @@ pub enum Saying {
 
 /// Where sayings are handed in; never waits.
 pub struct Scribe {
-    sayings: Option<SyncSender<(Stamp, Saying)>>,
+    sayings: Option<Giver<(Stamp, Saying)>>,
     thread: Option<JoinHandle<()>>,
     lost: u64,
 }
@@ -47,8 +47,12 @@ impl Scribe {
         let number = last_lines(directory, 1).iter().find_map(|line| number(line)).unwrap_or(0);
         let log = EventLog::open(directory)?;
         let desk = Desk { log, told, names, level, number, complained: false };
-        let (sayings, heard) = mpsc::sync_channel(WAITING_MAX);
-        let work = move || desk.work(&heard);
+        let (sayings, heard) = queue(WAITING_MAX);
+        let work = move || {
+            // If it is refused the main thread's own attempt tells why.
+            let _ = make_helper();
+            desk.work(&heard);
+        };
         let thread = thread::Builder::new().name("scribe".into()).stack_size(STACK_BYTES).spawn(work)?;
         Ok(Scribe { sayings: Some(sayings), thread: Some(thread), lost: 0 })
     }
@@ -69,11 +73,11 @@ impl Scribe {
         let Some(sayings) = &self.sayings else { return };
         if self.lost > 0 {
             let lost = Saying::Remark(Remark::EventsLost { count: self.lost });
-            if sayings.try_send((Stamp::now(), lost)).is_ok() {
+            if sayings.give((Stamp::now(), lost)).is_ok() {
                 self.lost = 0;
             }
         }
-        if sayings.try_send((Stamp::now(), saying)).is_err() {
+        if sayings.give((Stamp::now(), saying)).is_err() {
             self.lost += 1;
         }
     }
@@ -89,8 +93,8 @@ impl Scribe {
 }
 
 impl Desk {
-    fn work(mut self, heard: &Receiver<(Stamp, Saying)>) {
-        for (stamp, saying) in heard {
+    fn work(mut self, heard: &Taker<(Stamp, Saying)>) {
+        while let Some((stamp, saying)) = heard.wait() {
             let event = self.event(stamp, &saying);
             if event.level >= self.level {
                 let _ = writeln!(io::stderr(), "{} {:5} {}", event.time, event.level, event.text);

@@ -83,7 +83,7 @@ impl Wait {
         };
         woken.extend(events.iter().map(|event| meaning(event.data.u64())));
         if woken.contains(&Woken::Timer) {
-            let _ = rustix::io::read(&self.timer, &mut [0; 8]);
+            // It stays due until it is armed anew.
             self.armed = None;
         }
         Ok(())

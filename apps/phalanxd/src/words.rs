@@ -105,11 +105,17 @@ fn manager_level(note: &ManagerNote) -> Level {
         | N::StateAdopted { .. }
         | N::Activated { .. }
         | N::ChangeAcknowledged { .. }
-        | N::ShutdownBegun => Level::Info,
+        | N::AdapterUp { .. }
+        | N::NetworkUp { .. }
+        | N::ShutdownBegun { .. } => Level::Info,
         N::StepFailed { .. }
         | N::MonitorFailed { .. }
         | N::RestartedInPlace { .. }
         | N::RestartsExhausted { .. }
+        | N::AdapterDown { .. }
+        | N::NetworkDown { .. }
+        | N::SwapAdapter { .. }
+        | N::AddressAstray { .. }
         | N::LettingGo { .. } => Level::Warn,
         N::CharterChanged { .. } => Level::Info,
         N::Formed { .. } | N::FormedWithoutUs { .. } => Level::Warn,
@@ -138,7 +144,7 @@ fn membership(note: &MembershipNote, names: &Names) -> String {
             format!("path to {} over {} silent for {silent}", names.node(*peer), names.path(*path))
         }
         N::AdapterSuspected { network } => {
-            format!("nobody heard on {}: own adapter suspected", names.network(*network))
+            format!("nobody reached on {}: own adapter suspected", names.network(*network))
         }
         N::PeerUp { life } => format!("{} is reached", names.life(*life)),
         N::PeerDown { life, silent } if *silent < UNHEARD => {
@@ -217,6 +223,30 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
             let then = if *leaves { "the group leaves this node" } else { "the group stays" };
             format!("{group}: {resource} has used up its restarts, {then}: {why}")
         }
+        N::AdapterDown { network, cause } => {
+            format!("PHX-E001 adapter down on {}: {cause}", names.network(*network))
+        }
+        N::AdapterUp { network, settles_in } => {
+            format!("adapter up on {}, relied on in {settles_in}", names.network(*network))
+        }
+        N::NetworkDown { network, node: Some(node) } => {
+            format!("PHX-E002 network {} is down at {}", names.network(*network), names.node(*node))
+        }
+        N::NetworkDown { network, node: None } => {
+            format!("PHX-E003 network {} is down everywhere: nothing moves", names.network(*network))
+        }
+        N::NetworkUp { network, node: Some(node) } => {
+            format!("network {} is up at {}", names.network(*network), names.node(*node))
+        }
+        N::NetworkUp { network, node: None } => {
+            format!("network {} is no longer down everywhere", names.network(*network))
+        }
+        N::SwapAdapter { group, resource, cause } => {
+            format!("PHX-E004 {group}: {resource} changes to a good adapter: {cause}")
+        }
+        N::AddressAstray { group, resource, cause } => {
+            format!("PHX-E007 {group}: {resource} is unreachable, no good adapter here: {cause}")
+        }
         N::LettingGo { group, epoch, .. } => {
             format!("{group}: let go, epoch {epoch}: the lease runs out")
         }
@@ -240,7 +270,7 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         N::VersionLost { version, .. } => format!(
             "version {version} of the configuration was agreed on without those that formed the cluster: it is lost"
         ),
-        N::ShutdownBegun => "shutting down: groups go elsewhere first".into(),
+        N::ShutdownBegun { cause } => format!("leaving ({cause}): groups go elsewhere first"),
     }
 }
 
@@ -271,6 +301,7 @@ fn short(digest: &phalanx_types::Digest) -> String {
 fn word(verb: &Verb) -> &'static str {
     match verb {
         Verb::Probe => "probe",
+        Verb::Scout => "scout",
         Verb::Start(_) => "start",
         Verb::Stop => "stop",
         Verb::Kill => "kill",

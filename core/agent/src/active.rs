@@ -3,6 +3,7 @@
 //! Never starts a resource before everything it comes after says that it is up, nor without a permit of this very
 //! moment. Never believes a start: each is probed, while what comes after it starts, and counts when the probe found it.
 
+use crate::address::{Address, Said};
 use crate::desk::{Desk, Pending};
 use crate::slot::Slot;
 use crate::sweep::Look;
@@ -12,13 +13,16 @@ use phalanx_membership::Clearance;
 use phalanx_model::{Exhausted, Group, Resource, RestartPolicy};
 use phalanx_plan::RestartTimes;
 use phalanx_types::limits::{PERMIT_WAIT, START_PROBES_MAX};
-use phalanx_types::{OperationId, OperationResult, OwnershipEpoch, Permit, ResourceName, Tick, Verb, ViewId};
+use phalanx_types::{
+    NetworkId, OperationId, OperationResult, OwnershipEpoch, Permit, ResourceName, Tick, Verb, ViewId,
+};
 
 /// The resources of a group that is held or being acquired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Active {
     slots: Vec<Slot>,
     watches: Vec<Option<Watch>>,
+    addresses: Vec<Option<Address>>,
     restarts: Vec<Vec<Tick>>,
     clearance: Option<Cleared>,
     asked: Tick,
@@ -72,6 +76,7 @@ impl Active {
         Active {
             slots: vec![Slot::Down; count],
             watches: vec![None; count],
+            addresses: group.resources.iter().map(Address::of).collect(),
             restarts: vec![Vec::new(); count],
             clearance: None,
             asked: now,
@@ -112,6 +117,7 @@ impl Active {
         for (index, resource) in group.resources.iter().enumerate().filter(|(index, _)| up[*index]) {
             active.rise(index, resource, now);
         }
+        active.addresses.iter_mut().flatten().for_each(Address::stir);
         active
     }
 
@@ -127,7 +133,7 @@ impl Active {
 
     /// Whether something is to be started and nothing proves yet that it may be.
     pub fn wants_clearance(&self) -> bool {
-        self.clearance.is_none() && self.slots.iter().any(Slot::is_down)
+        self.clearance.is_none() && self.slots.iter().any(Slot::waits)
     }
 
     /// Takes a clearance; says how long it was waited for.
@@ -144,10 +150,17 @@ impl Active {
         (self.clearance, self.asked) = (None, now);
     }
 
+    /// Adapters changed on a network: addresses there want a look.
+    pub fn stir(&mut self, network: NetworkId) {
+        let there = |address: &&mut Address| address.network() == network;
+        self.addresses.iter_mut().flatten().filter(there).for_each(Address::stir);
+    }
+
     /// Does what can be done now.
     pub fn drive(&mut self, desk: &mut Desk<'_>, task: Task<'_>) -> Progress {
         self.expire(desk, task)
             .and_then(|()| self.look(desk, task))
+            .map(|()| self.mind_addresses(desk, task))
             .and_then(|()| self.start(desk, task))
             .map_or_else(Progress::Broken, |()| self.progress())
     }
@@ -162,6 +175,10 @@ impl Active {
     ) -> Option<Result<(), String>> {
         let index = (0..self.slots.len()).find(|index| self.owns(*index, id))?;
         let resource = &task.group.resources[index];
+        if let Some(address) = self.addresses[index].as_mut().filter(|address| address.owns(id)) {
+            let said = address.answered(id, result);
+            return Some(self.heed(desk, task, index, said));
+        }
         let watched = self.watches[index].as_mut().filter(|watch| watch.owns(id));
         let well = watched.map(|watch| watch.judge(desk, task.group, resource, result.clone()));
         Some(match well {
@@ -195,12 +212,13 @@ impl Active {
     pub fn wake_at(&self) -> Tick {
         let deadlines = self.slots.iter().map(Slot::deadline);
         let looks = self.watches.iter().flatten().map(Watch::wake_at);
+        let looks = looks.chain(self.addresses.iter().flatten().map(Address::wake_at));
         let patience = self.waiting.map_or(Tick::NEVER, |since| since + PERMIT_WAIT);
         deadlines.chain(looks).min().unwrap_or(Tick::NEVER).min(patience)
     }
 
     fn progress(&self) -> Progress {
-        let done = |slot: &Slot| matches!(slot, Slot::Up | Slot::Lame);
+        let done = |slot: &Slot| matches!(slot, Slot::Up | Slot::Astray | Slot::Lame);
         match self.slots.iter().all(done) {
             true => Progress::Complete,
             false => Progress::Going,
@@ -210,6 +228,7 @@ impl Active {
     fn owns(&self, index: usize, id: OperationId) -> bool {
         self.slots[index].pending().is_some_and(|pending| pending.id == id)
             || self.watches[index].as_ref().is_some_and(|watch| watch.owns(id))
+            || self.addresses[index].as_ref().is_some_and(|address| address.owns(id))
     }
 
     fn rise(&mut self, index: usize, resource: &Resource, now: Tick) {
@@ -237,12 +256,93 @@ impl Active {
         Ok(())
     }
 
+    /// Asks who else has an address that is to be started, while proofs are waited for; looks where those are that are up.
+    fn mind_addresses(&mut self, desk: &mut Desk<'_>, task: Task<'_>) {
+        for (index, resource) in task.group.resources.iter().enumerate() {
+            let Some(address) = self.addresses[index].as_mut() else { continue };
+            match (&self.slots[index], task.stage) {
+                (Slot::Down, Stage::Starting) => address.scout(desk, task.group, resource, task.epoch),
+                (Slot::Up, Stage::Starting | Stage::Running) => {
+                    address.look(desk, task.group, resource, task.epoch);
+                }
+                (
+                    Slot::Down
+                    | Slot::Starting(_)
+                    | Slot::Checking { .. }
+                    | Slot::Astray
+                    | Slot::Broken
+                    | Slot::Clearing(_)
+                    | Slot::Lame
+                    | Slot::Stopping(_)
+                    | Slot::Aborting(_)
+                    | Slot::Killing(_),
+                    Stage::Starting | Stage::Running,
+                ) => {}
+            }
+        }
+    }
+
+    /// What was said of an address. One that is lost while everything runs is put elsewhere, or waits for the others.
+    fn heed(&mut self, desk: &mut Desk<'_>, task: Task<'_>, index: usize, said: Said) -> Result<(), String> {
+        let name = &task.group.resources[index].name;
+        match (said, task.stage, &self.slots[index]) {
+            (Said::Taken(why), Stage::Starting, Slot::Down) => Err(format!("{name} cannot start: {why}")),
+            (Said::Astray(why), Stage::Starting, Slot::Up) => Err(format!("{name} did not stay: {why}")),
+            (Said::Astray(cause), Stage::Running, Slot::Up) => {
+                self.stray(desk, task, index, cause);
+                Ok(())
+            }
+            // It is old news, or none.
+            (Said::Well | Said::Taken(_) | Said::Astray(_), Stage::Starting | Stage::Running, _) => Ok(()),
+        }
+    }
+
+    fn stray(&mut self, desk: &mut Desk<'_>, task: Task<'_>, index: usize, cause: String) {
+        let (group, resource) = (task.group.name.clone(), task.group.resources[index].name.clone());
+        self.slots[index] = Slot::Astray;
+        let Some(address) = self.addresses[index].as_mut() else { return };
+        address.stray(cause.clone());
+        if desk.unplugged.contains(&address.network()) {
+            desk.note(ManagerNote::AddressAstray { group, resource, cause });
+        }
+    }
+
+    /// Whether a resource is to be started now: it is down, or astray and there is an adapter for it.
+    fn wants_start(&self, desk: &Desk<'_>, stage: Stage, index: usize) -> bool {
+        let address = self.addresses[index].as_ref();
+        match &self.slots[index] {
+            Slot::Down => stage == Stage::Running || address.is_none_or(Address::is_scouted),
+            Slot::Astray => address.is_some_and(|address| !desk.unplugged.contains(&address.network())),
+            Slot::Starting(_)
+            | Slot::Checking { .. }
+            | Slot::Up
+            | Slot::Broken
+            | Slot::Clearing(_)
+            | Slot::Lame
+            | Slot::Stopping(_)
+            | Slot::Aborting(_)
+            | Slot::Killing(_) => false,
+        }
+    }
+
+    /// Says that an address which is astray is put back.
+    fn swap(&mut self, desk: &mut Desk<'_>, group: &Group, index: usize) -> Result<(), String> {
+        let (Slot::Astray, Some(address)) = (&self.slots[index], self.addresses[index].as_mut()) else {
+            return Ok(());
+        };
+        let resource = group.resources[index].name.clone();
+        let cause = address.swap(desk.now).map_err(|why| format!("{resource} failed: {why}"))?;
+        desk.note(ManagerNote::SwapAdapter { group: group.name.clone(), resource, cause });
+        Ok(())
+    }
+
     /// Starts what is down and has everything it comes after.
     fn start(&mut self, desk: &mut Desk<'_>, task: Task<'_>) -> Result<(), String> {
-        let Some(permit) = self.permit(desk, task.stage) else { return self.wait(desk.now, task.stage) };
+        let Some(permit) = self.permit(desk, task.stage) else { return self.wait(desk, task.stage) };
         self.waiting = None;
         for (index, resource) in task.group.resources.iter().enumerate() {
-            if self.slots[index].is_down() && self.ready(task.group, resource) {
+            if self.wants_start(desk, task.stage, index) && self.ready(task.group, resource) {
+                self.swap(desk, task.group, index)?;
                 let pending = desk.operate(task.group, resource, Verb::Start(permit), task.epoch);
                 self.slots[index] = Slot::Starting(pending);
             }
@@ -262,14 +362,14 @@ impl Active {
     }
 
     /// Waits for a permit, not for ever. An acquisition waits for its proofs as long as they take.
-    fn wait(&mut self, now: Tick, stage: Stage) -> Result<(), String> {
+    fn wait(&mut self, desk: &Desk<'_>, stage: Stage) -> Result<(), String> {
         let patient = stage == Stage::Starting && self.clearance.is_none();
-        if patient || !self.slots.iter().any(Slot::is_down) {
+        if patient || !(0..self.slots.len()).any(|index| self.wants_start(desk, stage, index)) {
             self.waiting = None;
             return Ok(());
         }
-        let since = *self.waiting.get_or_insert(now);
-        match now >= since + PERMIT_WAIT {
+        let since = *self.waiting.get_or_insert(desk.now);
+        match desk.now >= since + PERMIT_WAIT {
             true => Err(format!("this node was not allowed to start anything for {PERMIT_WAIT}")),
             false => Ok(()),
         }
@@ -305,6 +405,7 @@ impl Active {
             | Slot::Up
             | Slot::Broken
             | Slot::Lame
+            | Slot::Astray
             | Slot::Stopping(_)
             | Slot::Aborting(_)
             | Slot::Killing(_)) => {
@@ -324,7 +425,11 @@ impl Active {
     ) -> Result<(), String> {
         let resource = &task.group.resources[index];
         if result == OperationResult::Stale {
-            (self.slots[index], self.stale) = (Slot::Down, pending.permit());
+            self.slots[index] = match (task.stage, &self.addresses[index]) {
+                (Stage::Running, Some(_)) => Slot::Astray,
+                (Stage::Running | Stage::Starting, _) => Slot::Down,
+            };
+            self.stale = pending.permit();
             return Ok(());
         }
         match desk.account(task.group, resource, task.epoch, pending, result) {

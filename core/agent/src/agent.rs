@@ -12,7 +12,7 @@ use phalanx_membership::Clearance;
 use phalanx_model::{Group, differ_in_policies_only};
 use phalanx_plan::{Holding, RestartTimes};
 use phalanx_types::limits::{BOOT_PROBES_MAX, STUCK_RETRY_INTERVAL};
-use phalanx_types::{OperationId, OperationResult, OwnershipEpoch, ResourceName, Span, Tick};
+use phalanx_types::{NetworkId, OperationId, OperationResult, OwnershipEpoch, ResourceName, Span, Tick};
 use std::mem;
 use std::sync::Arc;
 
@@ -32,6 +32,8 @@ pub struct Agent {
     forgetful: bool,
     /// When the lease known last ends.
     leased_until: Tick,
+    /// The end of a lease that is known to have lapsed.
+    lapse_noticed: Option<Tick>,
     /// Until when resources of an earlier life may be kept without an own lease; that life's deadman watches them.
     unleased_until: Tick,
 }
@@ -93,7 +95,8 @@ impl Agent {
         let sweep = Sweep::begin(desk, &group, OwnershipEpoch::NONE);
         let phase = Phase::Probing { sweep, tries: 0 };
         let (epoch, before) = (OwnershipEpoch::NONE, OwnershipEpoch::NONE);
-        Agent { group, phase, epoch, before, forgetful: false, leased_until: Tick::ZERO, unleased_until }
+        let (leased_until, lapse_noticed) = (Tick::ZERO, None);
+        Agent { group, phase, epoch, before, forgetful: false, leased_until, lapse_noticed, unleased_until }
     }
 
     /// What this node has to do with the group, truly.
@@ -280,6 +283,15 @@ impl Agent {
         self.drive(desk);
     }
 
+    /// Adapters changed on a network: an address there may be lost, or have a place again.
+    pub fn adapters_changed(&mut self, desk: &mut Desk<'_>, network: NetworkId) {
+        match &mut self.phase {
+            Phase::Starting(active) | Phase::Running(active) => active.stir(network),
+            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {}
+        }
+        self.drive(desk);
+    }
+
     /// Restarts in place that count, of each application that had any.
     pub fn restarts(&self) -> RestartTimes {
         match &self.phase {
@@ -353,11 +365,14 @@ impl Agent {
     }
 
     /// While this node had no lease, others may have owned the group: an acquisition agreed before that is over. It
-    /// takes a new decision to begin one, and that shows that the view is still everybody's.
+    /// takes a new decision to begin one, and that shows that the view is still everybody's. One that was agreed meanwhile
+    /// waits for the lease, and only then is over: or it would be agreed again and again until there is one.
     fn mind_lapse(&mut self, desk: &mut Desk<'_>) {
-        let lapsed = self.leased_until > Tick::ZERO && desk.now >= self.leased_until;
-        self.leased_until = desk.standing.lease_until;
-        if lapsed && self.is_unbegun() {
+        let (known, until) = (self.leased_until, desk.standing.lease_until);
+        let lapsed = known > Tick::ZERO && desk.now >= known;
+        let noticed = mem::replace(&mut self.lapse_noticed, lapsed.then_some(known)) == Some(known);
+        self.leased_until = until;
+        if lapsed && (!noticed || until > desk.now) && self.is_unbegun() {
             self.enter(desk, Phase::Idle { failed: None }, "the lease lapsed before anything was begun");
         }
     }

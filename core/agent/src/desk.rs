@@ -4,7 +4,10 @@ use phalanx_events::ManagerNote;
 use phalanx_membership::Standing;
 use phalanx_model::{Group, Resource};
 use phalanx_types::limits::{OPERATION_GRACE, WHY_CHARS_MAX};
-use phalanx_types::{Operation, OperationId, OperationResult, OwnershipEpoch, Permit, Span, Tick, Verb};
+use phalanx_types::{
+    NetworkId, Operation, OperationId, OperationResult, OwnershipEpoch, Permit, Span, Tick, Verb,
+};
+use std::collections::BTreeSet;
 
 /// What an agent wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Desk<'a> {
     pub now: Tick,
     /// What this node may do.
     pub standing: Standing,
+    /// Networks on which this node has no adapter with a carrier.
+    pub unplugged: &'a BTreeSet<NetworkId>,
     /// Where operation ids come from.
     pub ids: &'a mut OperationIds,
     /// Where effects go.
@@ -64,7 +69,7 @@ impl Desk<'_> {
         let limit = match verb {
             Verb::Start(_) => resource.limits.start,
             Verb::Stop | Verb::Kill => resource.limits.stop,
-            Verb::Probe | Verb::Monitor => resource.limits.probe,
+            Verb::Probe | Verb::Scout | Verb::Monitor => resource.limits.probe,
         };
         self.operate_within(group, resource, verb, epoch, limit)
     }
@@ -88,7 +93,7 @@ impl Desk<'_> {
                 epoch,
             }),
             // Looks change nothing and come often.
-            Verb::Probe | Verb::Monitor => {}
+            Verb::Probe | Verb::Scout | Verb::Monitor => {}
         }
         self.out.push(AgentEffect::Operate(Operation { id, group, resource, verb, epoch, limit }));
         Pending { id, verb, since: self.now, deadline: self.now + limit + OPERATION_GRACE }
@@ -137,7 +142,7 @@ impl Pending {
     pub fn permit(&self) -> Option<Permit> {
         match self.verb {
             Verb::Start(permit) => Some(permit),
-            Verb::Probe | Verb::Stop | Verb::Kill | Verb::Monitor => None,
+            Verb::Probe | Verb::Scout | Verb::Stop | Verb::Kill | Verb::Monitor => None,
         }
     }
 }

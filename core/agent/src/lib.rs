@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod active;
+pub mod address;
 pub mod agent;
 pub mod desk;
 pub mod slot;

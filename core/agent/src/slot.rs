@@ -19,6 +19,8 @@ pub enum Slot {
     },
     /// Active.
     Up,
+    /// An address that is not on a good adapter any more; put on one as soon as there is one.
+    Astray,
     /// A start failed: something of it may be left.
     Broken,
     /// What is left of a failed application is killed before it is started again.
@@ -43,7 +45,7 @@ impl Slot {
             | Slot::Stopping(pending)
             | Slot::Aborting(pending)
             | Slot::Killing(pending) => Some(pending),
-            Slot::Down | Slot::Up | Slot::Broken | Slot::Lame => None,
+            Slot::Down | Slot::Up | Slot::Astray | Slot::Broken | Slot::Lame => None,
         }
     }
 
@@ -54,7 +56,12 @@ impl Slot {
 
     /// Whether what comes after it may be started: it is up, says that it is, or is done without.
     pub fn carries(&self) -> bool {
-        matches!(self, Slot::Up | Slot::Checking { .. } | Slot::Lame)
+        matches!(self, Slot::Up | Slot::Checking { .. } | Slot::Astray | Slot::Lame)
+    }
+
+    /// Whether it is to be started once it may be.
+    pub fn waits(&self) -> bool {
+        matches!(self, Slot::Down | Slot::Astray)
     }
 
     /// Whether nothing of it was begun or left.

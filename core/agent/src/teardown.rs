@@ -52,7 +52,7 @@ impl Teardown {
                 Slot::Aborting(pending)
             }
             Slot::Clearing(pending) => Slot::Killing(pending),
-            Slot::Lame | Slot::Checking { .. } => Slot::Up,
+            Slot::Lame | Slot::Astray | Slot::Checking { .. } => Slot::Up,
             Slot::Down
             | Slot::Up
             | Slot::Broken
@@ -167,6 +167,7 @@ impl Teardown {
                 | Slot::Checking { .. }
                 | Slot::Clearing(_)
                 | Slot::Lame
+                | Slot::Astray
                 | Slot::Aborting(_)
                 | Slot::Killing(_) => continue,
             };
@@ -192,7 +193,7 @@ impl Teardown {
         let pending = desk.operate(group, &group.resources[index], verb, epoch);
         self.slots[index] = match verb {
             Verb::Stop => Slot::Stopping(pending),
-            Verb::Kill | Verb::Probe | Verb::Start(_) | Verb::Monitor => Slot::Killing(pending),
+            Verb::Kill | Verb::Probe | Verb::Scout | Verb::Start(_) | Verb::Monitor => Slot::Killing(pending),
         };
     }
 
@@ -220,6 +221,7 @@ impl Teardown {
             | Slot::Up
             | Slot::Broken
             | Slot::Lame
+            | Slot::Astray
             | Slot::Starting(_)
             | Slot::Checking { .. }
             | Slot::Clearing(_)) => self.slots[index] = other,

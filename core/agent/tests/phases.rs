@@ -5,11 +5,11 @@ use phalanx_agent::{Agent, AgentEffect, Desk, OperationIds};
 use phalanx_membership::{Clearance, Standing};
 use phalanx_model::{Cluster, Group, parse};
 use phalanx_plan::Holding;
-use phalanx_types::limits::{PERMIT_WAIT, START_PROBES_MAX, STUCK_RETRY_INTERVAL};
+use phalanx_types::limits::{PERMIT_WAIT, START_PROBES_MAX, STUCK_RETRY_INTERVAL, SWAPS_MAX};
 use phalanx_types::{
-    NodeId, Operation, OperationResult, OwnershipEpoch, ProofClass, Span, Tick, Verb, ViewId,
+    NetworkId, NodeId, Operation, OperationResult, OwnershipEpoch, ProofClass, Span, Tick, Verb, ViewId,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 const FILE: &str = r#"
@@ -46,6 +46,7 @@ struct Bench {
     lease_until: Tick,
     view: ViewId,
     ids: OperationIds,
+    unplugged: BTreeSet<NetworkId>,
     asked: VecDeque<Operation>,
 }
 
@@ -68,11 +69,12 @@ impl Bench {
         let now = Tick(1_000_000_000);
         let (mut ids, mut out) = (OperationIds::default(), Vec::new());
         let standing = Standing::none(ViewId::NONE, STOP_BUDGET);
-        let mut desk = Desk { now, standing, ids: &mut ids, out: &mut out };
+        let unplugged = BTreeSet::new();
+        let mut desk = Desk { now, standing, unplugged: &unplugged, ids: &mut ids, out: &mut out };
         let agent = Agent::new(&mut desk, group(), now + Span::from_millis(300));
         let view = ViewId { counter: 1, coordinator: NodeId(1) };
         let lease_until = now + Span::from_secs(3_600);
-        let mut bench = Bench { agent, now, lease_until, view, ids, asked: VecDeque::new() };
+        let mut bench = Bench { agent, now, lease_until, view, ids, unplugged, asked: VecDeque::new() };
         bench.collect(out);
         bench
     }
@@ -111,7 +113,8 @@ impl Bench {
             lease_until: self.lease_until,
             stop_budget: STOP_BUDGET,
         };
-        act(&mut self.agent, &mut Desk { now: self.now, standing, ids: &mut self.ids, out: &mut out });
+        let (now, unplugged, ids) = (self.now, &self.unplugged, &mut self.ids);
+        act(&mut self.agent, &mut Desk { now, standing, unplugged, ids, out: &mut out });
         self.collect(out);
     }
 
@@ -155,6 +158,7 @@ fn words(operation: &Operation) -> String {
         Verb::Stop => "stop",
         Verb::Kill => "kill",
         Verb::Probe => "probe",
+        Verb::Scout => "scout",
         Verb::Monitor => "monitor",
     };
     format!("{verb} {}", operation.resource)
@@ -164,7 +168,7 @@ fn words(operation: &Operation) -> String {
 fn well(operation: &Operation) -> OperationResult {
     match operation.verb {
         Verb::Probe => OperationResult::Active { epoch: Some(operation.epoch) },
-        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Monitor => OperationResult::Done,
+        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Scout | Verb::Monitor => OperationResult::Done,
     }
 }
 
@@ -172,7 +176,7 @@ fn well(operation: &Operation) -> OperationResult {
 fn ends_well(operation: &Operation) -> OperationResult {
     match operation.verb {
         Verb::Probe => OperationResult::Inactive,
-        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Monitor => OperationResult::Done,
+        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Scout | Verb::Monitor => OperationResult::Done,
     }
 }
 
@@ -317,7 +321,9 @@ fn what_cannot_be_stopped_is_stuck_and_tried_again() {
     bench.act(|agent, desk| agent.release(desk, "a plan"));
     bench.answer_all(|operation| match operation.verb {
         Verb::Probe => OperationResult::Active { epoch: None },
-        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Monitor => OperationResult::Failed("busy".into()),
+        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Scout | Verb::Monitor => {
+            OperationResult::Failed("busy".into())
+        }
     });
     assert!(matches!(bench.agent.holding(), Holding::Stuck { .. }), "{:?}", bench.agent.holding());
     bench.later(STUCK_RETRY_INTERVAL);
@@ -353,4 +359,153 @@ fn an_operation_without_an_answer_has_an_end() {
     let wait = bench.now.until(wake);
     bench.later(wait);
     assert_eq!(bench.agent.holding(), Holding::Releasing { epoch: epoch(7) });
+}
+
+// Stories of a group that is one address.
+
+const ADDRESS: &str = r#"
+    schema = 1
+    cluster = { name = "demo" }
+    [node]
+    ada = { address = { lan = "10.1.0.1" } }
+    bob = { address = { lan = "10.1.0.2" } }
+    cyd = { address = { lan = "10.1.0.3" } }
+    [network]
+    lan = { subnet = "10.1.0.0/24" }
+    [group.shop]
+    nodes = ["ada", "bob"]
+    resource.ip = { type = "service-address", network = "lan", address = "10.1.0.9/24" }
+"#;
+const LAN: NetworkId = NetworkId(0);
+
+impl Bench {
+    /// An idle agent of that group.
+    fn address() -> Bench {
+        let mut bench = Bench::idle();
+        let group = parse("test", ADDRESS).unwrap().cluster.groups.into_values().next().unwrap();
+        bench.act(|agent, desk| agent.redefine(desk, Arc::new(group)));
+        bench.act(|agent, desk| agent.acquire(desk, epoch(7), "a plan"));
+        bench
+    }
+
+    /// The same, up.
+    fn address_up() -> Bench {
+        let mut bench = Bench::address();
+        bench.answer(OperationResult::Done);
+        bench.clear();
+        bench.answer_all(well);
+        assert_eq!(bench.agent.holding(), Holding::Online { epoch: epoch(7) });
+        bench
+    }
+
+    fn clear(&mut self) {
+        let name = group().name.clone();
+        let clearance = Clearance::check(&name, NodeId(1), ProofClass::Process, [NodeId(1)], vec![]).unwrap();
+        self.act(|agent, desk| agent.clear(desk, clearance));
+    }
+
+    fn adapter(&mut self, plugged: bool) {
+        match plugged {
+            true => self.unplugged.remove(&LAN),
+            false => self.unplugged.insert(LAN),
+        };
+        self.act(|agent, desk| agent.adapters_changed(desk, LAN));
+    }
+}
+
+fn unwell() -> OperationResult {
+    OperationResult::Failed("its interface has no carrier".into())
+}
+
+#[test]
+fn who_has_an_address_is_asked_before_there_is_a_clearance_and_started_after_both() {
+    let mut bench = Bench::address();
+    assert_eq!(bench.asks(), ["scout ip"], "while proofs are awaited");
+    bench.clear();
+    assert_eq!(bench.asks(), ["scout ip"]);
+    bench.answer(OperationResult::Done);
+    assert_eq!(bench.asks(), ["start ip"]);
+
+    let mut bench = Bench::address();
+    bench.answer(OperationResult::Failed("a stranger has it".into()));
+    bench.answer_all(ends_well);
+    let Holding::Free { failed: Some(why), .. } = bench.agent.holding() else { panic!() };
+    assert_eq!(why, "ip cannot start: a stranger has it");
+}
+
+#[test]
+fn nobody_waits_for_a_scout_that_does_not_come_back() {
+    let mut bench = Bench::address();
+    bench.clear();
+    bench.later(Span::from_secs(60));
+    assert_eq!(bench.asks(), ["scout ip", "start ip"]);
+}
+
+#[test]
+fn an_address_whose_adapter_is_lost_is_started_on_another_in_place() {
+    let mut bench = Bench::address_up();
+    bench.adapter(true);
+    assert_eq!(bench.asks(), ["monitor ip"]);
+    bench.answer(OperationResult::Done);
+    assert!(bench.asks().is_empty(), "all is well");
+    bench.adapter(true);
+    bench.answer(unwell());
+    assert_eq!(bench.asks(), ["start ip"]);
+    bench.answer_all(well);
+    assert_eq!(bench.agent.holding(), Holding::Online { epoch: epoch(7) });
+}
+
+#[test]
+fn without_another_adapter_it_waits_for_one_or_for_a_plan() {
+    let mut bench = Bench::address_up();
+    bench.adapter(false);
+    bench.answer(unwell());
+    bench.later(PERMIT_WAIT + PERMIT_WAIT);
+    assert!(bench.asks().is_empty());
+    assert_eq!(bench.agent.holding(), Holding::Online { epoch: epoch(7) }, "the others decide where it goes");
+    bench.adapter(true);
+    assert_eq!(bench.asks(), ["start ip"]);
+    bench.answer_all(well);
+    bench.adapter(false);
+    bench.answer(unwell());
+    bench.act(|agent, desk| agent.release(desk, "a plan"));
+    assert_eq!(bench.asks(), ["stop ip"], "what is astray may still be there");
+}
+
+#[test]
+fn an_address_that_cannot_be_put_back_or_does_not_stay_fails_here() {
+    let mut bench = Bench::address_up();
+    bench.adapter(true);
+    bench.answer(unwell());
+    bench.answer(OperationResult::Failed("no".into()));
+    bench.answer_all(ends_well);
+    assert!(matches!(bench.agent.holding(), Holding::Free { failed: Some(_), .. }));
+
+    let mut bench = Bench::address_up();
+    for _ in 0..SWAPS_MAX {
+        bench.adapter(true);
+        bench.answer(unwell());
+        bench.answer_all(well);
+    }
+    bench.adapter(true);
+    bench.answer(unwell());
+    bench.answer_all(ends_well);
+    let Holding::Free { failed: Some(why), .. } = bench.agent.holding() else { panic!() };
+    assert!(why.contains("does not stay"), "{why}");
+}
+
+#[test]
+fn what_is_agreed_without_a_lease_waits_for_one_and_takes_a_new_decision_then() {
+    let mut bench = Bench::idle();
+    bench.lease_until = bench.now + Span::from_millis(100);
+    bench.later(Span::from_millis(1));
+    bench.later(Span::from_millis(200));
+    bench.act(|agent, desk| agent.acquire(desk, epoch(7), "a plan"));
+    bench.later(Span::from_secs(1));
+    assert_eq!(bench.agent.holding(), Holding::Acquiring { epoch: epoch(7) }, "not given back at once");
+    bench.lease_until = bench.now + Span::from_secs(3_600);
+    bench.later(Span::from_millis(1));
+    assert_eq!(bench.agent.holding(), free(7));
+    bench.act(|agent, desk| agent.acquire(desk, epoch(8), "a plan"));
+    assert_eq!(bench.agent.holding(), Holding::Acquiring { epoch: epoch(8) });
 }

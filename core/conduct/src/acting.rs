@@ -84,8 +84,8 @@ impl Manager {
         for group in groups {
             let name = group.name.clone();
             let mut effects: Vec<AgentEffect> = Vec::new();
-            let mut desk =
-                Desk { now: turn.now, standing: self.standing, ids: &mut self.ids, out: &mut effects };
+            let (ids, out, unplugged) = (&mut self.ids, &mut effects, &self.networks.unplugged);
+            let mut desk = Desk { now: turn.now, standing: self.standing, unplugged, ids, out };
             let agent = Agent::new(&mut desk, Arc::new(group), until);
             self.agents.insert(name, agent);
             turn.out.extend(effects.into_iter().map(ManagerEffect::from));

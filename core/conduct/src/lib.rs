@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod acting;
+mod adapter;
 mod apply;
 mod charter;
 mod clearing;
@@ -12,6 +13,7 @@ mod form;
 mod guard;
 pub mod manager;
 mod message;
+mod networks;
 mod ordered;
 mod planning;
 pub mod request;

@@ -9,21 +9,22 @@ use crate::config::Config;
 use crate::form::Forming;
 use crate::guard::Guard;
 use crate::message::{Papers, Transfer, encode};
+use crate::networks::Networks;
 use crate::ordered::ConfigTalk;
 use crate::planning::Planning;
 use crate::request::{Reply, Request};
 use crate::requests::Requests;
 use crate::shutdown::Shutdown;
 use phalanx_agent::{Agent, AgentEffect, Desk, OperationIds, Phase as AgentPhase};
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, ShutdownCause};
 use phalanx_groups::{Group, Membership, Notice};
 use phalanx_ledger::Ledger;
-use phalanx_membership::Standing;
+use phalanx_membership::{Hearing, Standing};
 use phalanx_model::{Cluster, Group as ModelGroup};
 use phalanx_plan::{GroupsState, Holding, RestartTimes};
 use phalanx_types::{
-    BootId, GroupName, Incarnation, Operation, OperationId, OperationResult, RequestId, ResourceName, Span,
-    Tick, Timings, ViewId,
+    BootId, GroupName, Incarnation, NetworkId, Operation, OperationId, OperationResult, RequestId,
+    ResourceName, Span, Tick, Timings, ViewId,
 };
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -57,6 +58,7 @@ pub struct Manager {
     pub(crate) guard: Guard,
     pub(crate) closing: Closing,
     pub(crate) forming: Option<Forming>,
+    pub(crate) networks: Networks,
     /// Why each group stands still, as last told.
     pub(crate) told: BTreeMap<GroupName, String>,
     /// When each group was let go here because the lease ran out, since this node was last in step.
@@ -118,8 +120,17 @@ pub enum ManagerInput {
     },
     /// The deadman accepts lease ends, or no longer does.
     Guarded(bool),
+    /// Adapters or addresses on a network changed.
+    Carrier {
+        /// The network.
+        network: NetworkId,
+        /// Whether an adapter with an address there has a carrier.
+        up: bool,
+    },
+    /// Whom this node reaches on each network.
+    Hearing(BTreeMap<NetworkId, Hearing>),
     /// Leave cleanly: groups go elsewhere first.
-    Shutdown,
+    Shutdown(ShutdownCause),
 }
 
 /// What a manager wants done.
@@ -201,6 +212,7 @@ impl Manager {
             guard: Guard::default(),
             closing: Closing::default(),
             forming: None,
+            networks: Networks::default(),
             told: BTreeMap::new(),
             let_go: BTreeMap::new(),
             retry_at: Tick::NEVER,
@@ -209,8 +221,8 @@ impl Manager {
 
     /// Applies one input; pushes onto `out` what is to be done, in order.
     ///
-    /// After a gap in this node's own time, a step with [`ManagerInput::Wake`] and the standing from before the gap
-    /// must come before anything that could renew the lease.
+    /// After a gap in this node's own time, a step with [`ManagerInput::Wake`] and the lease earned before the gap must
+    /// come before anything that could renew that.
     pub fn step(
         &mut self,
         now: Tick,
@@ -235,7 +247,9 @@ impl Manager {
             ManagerInput::Asked { id, request } => self.asked(&mut turn, id, request),
             ManagerInput::Stored { number } => self.stored(&mut turn, number),
             ManagerInput::Guarded(guarded) => self.guard.armed = guarded,
-            ManagerInput::Shutdown => self.begin_shutdown(&mut turn),
+            ManagerInput::Carrier { network, up } => self.carrier(&mut turn, network, up),
+            ManagerInput::Hearing(hearing) => self.hearing(&turn, hearing),
+            ManagerInput::Shutdown(cause) => self.begin_shutdown(&mut turn, cause),
         }
         self.settle(&mut turn);
     }
@@ -250,6 +264,7 @@ impl Manager {
         self.recall(turn);
         self.report(turn);
         self.tell_guard(turn);
+        self.mind_networks(turn);
         self.report_restarts(turn);
         self.follow_requests(turn);
         self.follow_change(turn);
@@ -266,7 +281,7 @@ impl Manager {
         let agents = self.agents.values().map(|agent| agent.wake_at(let_go_at));
         let unlisted = self.unlisted().next().map_or(Tick::NEVER, |_| self.born);
         agents
-            .chain([unlisted, self.retry_at, self.proofs_at(), self.planning.wake_at()])
+            .chain([unlisted, self.retry_at, self.proofs_at(), self.planning.wake_at(), self.networks_at()])
             .chain([self.requests.wake_at(), self.changes.wake_at(), self.shutdown.wake_at(self.now)])
             .chain([self.charter_at(), self.forming.map_or(Tick::NEVER, Forming::wake_at)])
             .min()
@@ -279,7 +294,8 @@ impl Manager {
         self.sealed.set(true);
         let claims = self.agents.iter().map(|(name, agent)| (name.clone(), agent.claim())).collect();
         let ledger = &self.config.ledger;
-        encode(&Papers { active: ledger.active().stamp(), head: ledger.head().stamp(), claims })
+        let (active, head) = (ledger.active().stamp(), ledger.head().stamp());
+        encode(&Papers { active, head, claims, reach: self.networks.reaches() })
     }
 
     /// The replicated state for members that are not in step; taken at a membership notice, before or after its
@@ -334,7 +350,8 @@ impl Manager {
         act: impl FnOnce(&mut Agent, &mut Desk<'_>) -> T,
     ) -> Option<T> {
         let mut effects = Vec::new();
-        let mut desk = Desk { now: turn.now, standing: self.standing, ids: &mut self.ids, out: &mut effects };
+        let (ids, out, unplugged) = (&mut self.ids, &mut effects, &self.networks.unplugged);
+        let mut desk = Desk { now: turn.now, standing: self.standing, unplugged, ids, out };
         let answer = self.agents.get_mut(name).map(|agent| act(agent, &mut desk));
         let lets_go =
             |effect: &AgentEffect| matches!(effect, AgentEffect::Note(ManagerNote::LettingGo { .. }));

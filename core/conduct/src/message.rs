@@ -6,7 +6,7 @@
 use minicbor::{Decode, Encode};
 use phalanx_ledger::{Stamp, Version};
 use phalanx_plan::transition::Claims;
-use phalanx_plan::{GroupsState, Holding, Order, Restarts};
+use phalanx_plan::{GroupsState, Holding, Order, Reaches, Restarts};
 use phalanx_types::{Digest, GroupName, ViewId};
 use std::collections::BTreeSet;
 
@@ -46,11 +46,14 @@ pub(crate) enum Word {
     /// The sender lost its deadman, or has one again.
     #[n(5)]
     Guarded(#[n(0)] bool),
+    /// What the sender's adapters reach.
+    #[n(6)]
+    Reach(#[n(0)] Reaches),
     /// Members came with different versions of the configuration: the newest of them.
     #[n(3)]
     Config(#[n(0)] Version),
     /// The sender has it on disk that the charter of this generation is closing.
-    #[n(6)]
+    #[n(7)]
     Closing(#[n(0)] u64),
     /// Applications of a group that the sender restarted in place.
     #[n(4)]
@@ -102,6 +105,9 @@ pub(crate) struct Papers {
     /// What it holds.
     #[n(2)]
     pub claims: Claims,
+    /// What its adapters reach.
+    #[n(3)]
+    pub reach: Reaches,
 }
 
 /// The state for members that are not in step.

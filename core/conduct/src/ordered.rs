@@ -5,8 +5,9 @@ use crate::message::{Envelope, Papers, Proposal, Transfer, Word, decode, encode}
 use phalanx_events::ManagerNote;
 use phalanx_groups::{Membership, Notice};
 use phalanx_ledger::Version;
+use phalanx_model::Cluster;
 use phalanx_plan::transition::Claims;
-use phalanx_plan::{GroupsState, Holding, Order};
+use phalanx_plan::{GroupsState, Holding, Order, Reaches};
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
 use phalanx_types::{Digest, GroupName, NodeId, RequestId, ViewId};
 use std::collections::BTreeMap;
@@ -111,9 +112,10 @@ impl Manager {
             }
         }
         self.let_go.clear();
-        self.state.install(&membership.view, &claims(&membership));
+        meet(&mut self.state, &self.config.cluster, &membership);
         self.phase = Phase::InStep(membership);
         self.planning.touch();
+        self.tell_outages(turn);
         self.tell_in_step(turn);
         self.tell_config(turn);
     }
@@ -155,6 +157,10 @@ impl Manager {
             Word::Order { request, order } => self.take_order(turn, from, RequestId(request), &order),
             Word::Leaving => self.state.leave(life),
             Word::Guarded(guarded) => self.state.guard(life, guarded),
+            Word::Reach(reaches) => {
+                self.state.see_reach(&self.config.cluster, life, reaches);
+                self.tell_outages(turn);
+            }
             Word::Restarts { group, restarts } => self.state.count(life, &group, restarts),
             Word::Config(version) => self.take_config(turn, version),
             Word::Closing(generation) => self.take_closing(from, generation),
@@ -181,7 +187,7 @@ impl Manager {
             return self.align_state();
         }
         let mut state = GroupsState::fresh(&self.config.cluster, self.config.active());
-        state.install(&membership.view, &claims(membership));
+        meet(&mut state, &self.config.cluster, membership);
         self.state = state;
         self.reported.clear();
     }
@@ -228,10 +234,19 @@ impl Manager {
     }
 }
 
-/// What every member says that it holds.
-fn claims(membership: &Membership) -> BTreeMap<NodeId, Claims> {
-    let claims = |body: &[u8]| papers(body).map(|papers| papers.claims).unwrap_or_default();
-    membership.passports.iter().map(|(node, passport)| (*node, claims(&passport.body))).collect()
+/// The state meets a view, with what every member says that it holds and reaches.
+fn meet(state: &mut GroupsState, cluster: &Cluster, membership: &Membership) {
+    let papers = membership.passports.iter().map(|(node, passport)| (*node, papers(&passport.body)));
+    let (mut claims, mut reaches) = (BTreeMap::new(), BTreeMap::new());
+    for (node, papers) in papers {
+        let said: (Claims, Reaches) = papers.map(|papers| (papers.claims, papers.reach)).unwrap_or_default();
+        claims.insert(node, said.0);
+        reaches.insert(node, said.1);
+    }
+    state.install(&membership.view, &claims);
+    for (node, member) in &membership.view.members {
+        state.see_reach(cluster, member.incarnation, reaches.remove(node).unwrap_or_default());
+    }
 }
 
 /// Who has to tell which version is the newest, unless it is active at every member.

@@ -90,6 +90,7 @@ impl Manager {
             Objection::NotThere(_)
             | Objection::IsLeaving(_)
             | Objection::IsUnguarded(_)
+            | Objection::NoNetwork(..)
             | Objection::IsOffline(_) => Reply::Refused { why },
         }
     }
@@ -196,6 +197,8 @@ impl Manager {
             (
                 Order::Move { .. } | Order::Restore { .. } | Order::Online { .. } | Order::Offline { .. },
                 Standstill::Online { .. }
+                | Standstill::Unreachable { .. }
+                | Standstill::NoNetwork { .. }
                 | Standstill::InMotion
                 | Standstill::ByOperator
                 | Standstill::LackOfNode

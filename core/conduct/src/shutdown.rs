@@ -3,7 +3,7 @@
 use crate::manager::{Manager, ManagerEffect, Phase, Turn};
 use crate::message::{Envelope, Word, encode};
 use phalanx_agent::{Agent, Phase as AgentPhase};
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, ShutdownCause};
 use phalanx_plan::GroupRecord;
 use phalanx_types::limits::{PLAN_RETRY_PAUSE, SHUTDOWN_LIMIT};
 use phalanx_types::{GroupName, Tick, ViewId};
@@ -14,7 +14,7 @@ pub(crate) enum Shutdown {
     /// Nobody asked for one.
     No,
     /// Groups are on their way.
-    Begun { since: Tick, told_in: Option<ViewId> },
+    Begun { cause: ShutdownCause, since: Tick, told_in: Option<ViewId> },
     /// The node may leave.
     Over,
 }
@@ -30,21 +30,23 @@ impl Shutdown {
 }
 
 impl Manager {
-    pub(crate) fn begin_shutdown(&mut self, turn: &mut Turn<'_>) {
+    pub(crate) fn begin_shutdown(&mut self, turn: &mut Turn<'_>, cause: ShutdownCause) {
         if self.shutdown == Shutdown::No {
-            self.shutdown = Shutdown::Begun { since: turn.now, told_in: None };
-            turn.note(ManagerNote::ShutdownBegun);
+            self.shutdown = Shutdown::Begun { cause, since: turn.now, told_in: None };
+            turn.note(ManagerNote::ShutdownBegun { cause });
         }
     }
 
     /// Does what is next on the way out.
     pub(crate) fn follow_shutdown(&mut self, turn: &mut Turn<'_>) {
-        let Shutdown::Begun { since, told_in } = self.shutdown else { return };
+        let Shutdown::Begun { cause, since, told_in } = self.shutdown else { return };
         let late = turn.now >= since + SHUTDOWN_LIMIT;
         match &self.phase {
             Phase::InStep(membership) if !late => {
                 let view = membership.view.id;
-                self.ask_to_leave(turn, since, told_in, view);
+                if told_in != Some(view) && self.asks_to_leave(turn, view) {
+                    self.shutdown = Shutdown::Begun { cause, since, told_in: Some(view) };
+                }
             }
             Phase::InStep(_) | Phase::Alone | Phase::Apart(_) => self.stop_all(turn),
             Phase::CatchingUp(_) if late => self.stop_all(turn),
@@ -52,18 +54,20 @@ impl Manager {
         }
         if self.is_clear(late) {
             self.shutdown = Shutdown::Over;
-            turn.out.push(ManagerEffect::Leave { why: self.parting() });
+            turn.out.push(ManagerEffect::Leave { why: self.parting(cause) });
         }
     }
 
-    fn ask_to_leave(&mut self, turn: &mut Turn<'_>, since: Tick, told_in: Option<ViewId>, view: ViewId) {
-        if self.state.leaving.contains(&self.me) || told_in == Some(view) {
-            return;
+    /// Tells the others in order, unless they know; true if it is told.
+    fn asks_to_leave(&mut self, turn: &mut Turn<'_>, view: ViewId) -> bool {
+        if self.state.leaving.contains(&self.me) {
+            return false;
         }
-        match turn.group.broadcast(encode(&Envelope { view, word: Word::Leaving })) {
-            Ok(()) => self.shutdown = Shutdown::Begun { since, told_in: Some(view) },
-            Err(_) => self.retry_at = turn.now + PLAN_RETRY_PAUSE,
+        let told = turn.group.broadcast(encode(&Envelope { view, word: Word::Leaving })).is_ok();
+        if !told {
+            self.retry_at = turn.now + PLAN_RETRY_PAUSE;
         }
+        told
     }
 
     fn stop_all(&mut self, turn: &mut Turn<'_>) {
@@ -96,12 +100,12 @@ impl Manager {
         moving || record.claimants().contains(&me)
     }
 
-    fn parting(&self) -> String {
+    fn parting(&self, cause: ShutdownCause) -> String {
         let stuck: Vec<_> =
             self.agents.iter().filter(|(_, agent)| is_stuck(agent)).map(|(name, _)| name.as_str()).collect();
         match stuck.is_empty() {
-            true => "shut down: nothing is held here".into(),
-            false => format!("shut down: could not stop {}", stuck.join(", ")),
+            true => format!("{cause}: nothing is held here"),
+            false => format!("{cause}: could not stop {}", stuck.join(", ")),
         }
     }
 }

@@ -250,12 +250,16 @@ impl Manager {
 
 fn word(why: &Standstill) -> (GroupWord, Option<NodeId>) {
     match why {
-        Standstill::Online { node } => (GroupWord::Online, Some(*node)),
+        Standstill::Online { node } | Standstill::Unreachable { node, .. } => {
+            (GroupWord::Online, Some(*node))
+        }
         Standstill::InMotion => (GroupWord::Acquiring, None),
         Standstill::ByOperator | Standstill::LackOfNode | Standstill::AwaitsHome { .. } => {
             (GroupWord::Offline, None)
         }
-        Standstill::FailedEverywhere | Standstill::Halted { .. } => (GroupWord::Error, None),
+        Standstill::FailedEverywhere | Standstill::NoNetwork { .. } | Standstill::Halted { .. } => {
+            (GroupWord::Error, None)
+        }
         Standstill::Stuck { node, .. } => (GroupWord::Error, Some(*node)),
         Standstill::Releasing { node } => (GroupWord::Releasing, Some(*node)),
         Standstill::Unprobed { node } => (GroupWord::Unknown, Some(*node)),

@@ -9,6 +9,8 @@ mod tell;
 mod world;
 
 use phalanx_conduct::{ManagerInput, Request};
+use phalanx_events::ShutdownCause;
+use phalanx_membership::Hearing;
 use phalanx_types::{NodeId, RequestId, Span};
 use std::collections::BTreeSet;
 use world::World;
@@ -73,7 +75,7 @@ fn fault(world: &mut World, dice: &mut Dice, id: RequestId) {
     let node = dice.node();
     let up = world.hosts[&node].manager.is_some();
     let group = if dice.roll(3) == 0 { "mail" } else { "shop" }.parse().unwrap();
-    let what = dice.roll(14);
+    let what = dice.roll(17);
     if std::env::var_os("SEED").is_some() {
         println!("> {what} {} {group} at {:?}", cluster::name(node), world.now);
     }
@@ -98,7 +100,10 @@ fn fault(world: &mut World, dice: &mut Dice, id: RequestId) {
             world.run(Span::from_millis(dice.roll(370)));
             world.thaw(node);
         }
-        13 => world.step(node, ManagerInput::Shutdown),
+        13 => world.step(node, ManagerInput::Shutdown(ShutdownCause::Asked)),
+        14 => world.take_addresses(node),
+        15 => world.set_adapter(node, dice.roll(2) as usize, dice.roll(2) == 0),
+        16 => world.hear(node, [Hearing::NobodyHere, Hearing::Somebody][dice.roll(2) as usize]),
         _ => {}
     }
 }
@@ -116,6 +121,8 @@ fn recover(world: &mut World) {
     }
     for node in (1..=3).map(NodeId) {
         world.host(node).bad_starts.clear();
+        world.set_adapter(node, 0, true);
+        world.hear(node, Hearing::Somebody);
         if world.hosts[&node].manager.is_none() {
             world.start(node);
         }

@@ -6,7 +6,7 @@
 pub mod manager;
 pub mod membership;
 
-pub use manager::ManagerNote;
+pub use manager::{ManagerNote, ShutdownCause};
 pub use membership::{MembershipNote, MessageId, Service};
 
 use serde::Serialize;

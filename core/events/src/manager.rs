@@ -1,10 +1,12 @@
 //! What the cluster manager has to say: plans, groups, resources, requests. Each note carries its cause.
 
 use phalanx_types::{
-    Charter, Digest, GroupName, NodeId, NodeSet, OwnershipEpoch, RequestId, ResourceName, Span, Tick, Verb, ViewId,
+    Charter, Digest, GroupName, NetworkId, NodeId, NodeSet, OwnershipEpoch, RequestId, ResourceName, Span,
+    Tick, Verb, ViewId,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// A note from the cluster manager. Notes on plans are given by every member alike; those on steps and on this
 /// node's own changes by the node concerned.
@@ -174,6 +176,52 @@ pub enum ManagerNote {
         /// What failed last.
         why: String,
     },
+    /// This node's adapter on a network is down: it has no carrier, no address, or reaches nobody there.
+    AdapterDown {
+        /// The network.
+        network: NetworkId,
+        /// What was seen of it.
+        cause: String,
+    },
+    /// This node's adapter on a network is up again. Its node is as good a place as others once it has been up for a while.
+    AdapterUp {
+        /// The network.
+        network: NetworkId,
+        /// How long until it is relied on again.
+        settles_in: Span,
+    },
+    /// A network is down: at one node, or reached by nobody.
+    NetworkDown {
+        /// The network.
+        network: NetworkId,
+        /// Where; everywhere if no node is named.
+        node: Option<NodeId>,
+    },
+    /// A network is up again: at one node, or reached by somebody.
+    NetworkUp {
+        /// The network.
+        network: NetworkId,
+        /// Where; no longer down everywhere if no node is named.
+        node: Option<NodeId>,
+    },
+    /// A service address is not where it should be: this node puts it on a good adapter, with everything else running on.
+    SwapAdapter {
+        /// The group.
+        group: GroupName,
+        /// The address.
+        resource: ResourceName,
+        /// What was wrong where it was.
+        cause: String,
+    },
+    /// A service address is not where it should be, and this node has no good adapter for it now.
+    AddressAstray {
+        /// The group.
+        group: GroupName,
+        /// The address.
+        resource: ResourceName,
+        /// What was wrong where it was.
+        cause: String,
+    },
     /// The lease runs out: the group is let go without asking anybody.
     LettingGo {
         /// The group.
@@ -265,5 +313,26 @@ pub enum ManagerNote {
         config: Digest,
     },
     /// This node shuts down: its groups go elsewhere first.
-    ShutdownBegun,
+    ShutdownBegun {
+        /// Why.
+        cause: ShutdownCause,
+    },
+}
+
+/// Why a node leaves in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ShutdownCause {
+    /// Somebody asked for it.
+    Asked,
+    /// What it must remember cannot be made durable: it may promise nothing more.
+    NotDurable,
+}
+
+impl fmt::Display for ShutdownCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ShutdownCause::Asked => "shut down",
+            ShutdownCause::NotDurable => "the state directory cannot be written",
+        })
+    }
 }

@@ -4,8 +4,8 @@
 
 use crate::{Ledger, Version};
 use minicbor::{Decode, Encode};
-use phalanx_types::{Charter, Digest};
 use phalanx_types::limits::CLUSTER_FILE_BYTES_MAX;
+use phalanx_types::{Charter, Digest};
 use std::fmt;
 
 const MAGIC: [u8; 8] = *b"PHXLEDG1";

@@ -79,7 +79,7 @@ impl Lab {
         let host = self.hosts.get_mut(&node).expect("it runs");
         while let Some(output) = host.membership.poll() {
             match output {
-                Output::Send { to, bytes, .. } => {
+                Output::Send { to, bytes, .. } | Output::Beat { to, bytes, .. } => {
                     self.sent += 1;
                     let from = host.life;
                     self.frames.insert((self.now + HOP, self.sent), (from, to, bytes));
@@ -155,6 +155,10 @@ impl Lab {
     }
 }
 
+fn is_accepted(note: &MembershipNote, with: u16) -> bool {
+    matches!(note, MembershipNote::ViewAccepted { members, .. } if members.contains(&NodeId(with)))
+}
+
 fn ms(ms: u64) -> Span {
     Span::from_millis(ms)
 }
@@ -201,6 +205,31 @@ fn an_isolated_host_loses_its_lease_before_the_others_have_its_expiry() {
     lab.cut.clear();
     lab.run(ms(600));
     assert_eq!(lab.members(1), (vec![1, 2, 3], true));
+}
+
+/// Whoever was left out may have been waited out since, by somebody who has heard of nothing else.
+#[test]
+fn a_host_that_was_left_out_is_granted_nothing_for_agreeing_to_have_it_back() {
+    let mut lab = Lab::new(3);
+    lab.run(ms(1_000));
+    lab.isolate(3);
+    lab.run(ms(450));
+    assert_eq!(lab.members(2), (vec![1, 2], true));
+    lab.cut.clear();
+    let agreed = |lab: &Lab| lab.hosts[&NodeId(2)].notes.iter().any(|note| is_accepted(note, 3));
+    lab.hosts.get_mut(&NodeId(2)).expect("it runs").notes.clear();
+    while !agreed(&lab) {
+        lab.run(Span::from_micros(50));
+    }
+    lab.hosts.remove(&NodeId(1));
+    let granted = |lab: &Lab| lab.hosts[&NodeId(3)].membership.standing().lease_until;
+    let before = granted(&lab);
+    lab.run(ms(350));
+    assert_eq!(lab.members(2), (vec![1, 2], true), "the view with host 3 was never installed");
+    assert_eq!(granted(&lab), before);
+    lab.run(ms(1_000));
+    assert_eq!(lab.members(3), (vec![2, 3], true));
+    assert!(granted(&lab) > lab.now, "and once nobody else can hold anything, it is granted leases again");
 }
 
 #[test]

@@ -40,7 +40,8 @@ pub struct Stored {
     pub ledger: Vec<u8>,
 }
 
-/// Which queue a frame belongs to; a lower lane never goes ahead of a higher one.
+/// Which queue a frame belongs to; a lower lane never goes ahead of a higher one. A frame that is [`Lane::Routine`] need not
+/// wake its receiver: it comes with whatever else wakes that, the next beat of its own at the latest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Lane {
     /// Beats and membership.
@@ -49,6 +50,19 @@ pub enum Lane {
     Vote,
     /// Everything else.
     Data,
+    /// Beats that say nothing new.
+    Routine,
+}
+
+/// Something that arrived, authenticated as sent by that life to this life in this session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The path it came by.
+    pub path: PathId,
+    /// The life that sent it.
+    pub from: Incarnation,
+    /// What was sent.
+    pub bytes: Vec<u8>,
 }
 
 /// Why a node cannot live with what it was born with. Nothing was begun.
@@ -94,11 +108,19 @@ pub enum Input {
         /// What was sent.
         bytes: Vec<u8>,
     },
-    /// An adapter on a network lost or found its carrier.
+    /// Time has passed, and what need not wake this node has come meanwhile.
+    Due {
+        /// The lease end that the deadman accepted, if that is news.
+        fed: Option<Tick>,
+        /// What came on [`Lane::Routine`]. Anything but a beat is dropped there.
+        beats: Vec<Frame>,
+    },
+    /// Something about this node's adapters on a network changed: a carrier, an interface, an address that is gone. Also
+    /// told at the start for each network without an adapter; until then there is said to be one.
     Carrier {
         /// The network.
         network: NetworkId,
-        /// Whether it has a carrier now.
+        /// Whether some interface with an address of this node's own on that network has a carrier.
         up: bool,
     },
     /// The deadman accepted a lease end.

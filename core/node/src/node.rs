@@ -6,14 +6,15 @@
 
 use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken, Unborn};
 use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
-use phalanx_events::Service;
+use phalanx_events::{Service, ShutdownCause};
 use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
 use phalanx_ledger::Ledger;
-use phalanx_membership::{Above, Installed, Membership, Output, Setup, Standing, Upcall};
+use phalanx_membership::{Above, Hearing, Installed, Membership, Output, Setup, Standing, Upcall};
 use phalanx_model::{Cluster, Fault};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
 use phalanx_types::{
-    Bug, Charter, Incarnation, NodeId, NodeSet, PathId, ProofClass, Span, Tick, Timings, View, ViewId,
+    Bug, Charter, Incarnation, NetworkId, NodeId, NodeSet, PathId, ProofClass, Span, Tick, Timings, View,
+    ViewId,
 };
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub struct Node {
     manager_due: Tick,
     stage: Stage,
     told: Standing,
+    hearing: BTreeMap<NetworkId, Hearing>,
     /// Whether the deadman accepted the last lease end that it was asked to.
     guarded: bool,
     stores: u64,
@@ -121,6 +123,7 @@ impl Node {
             manager,
             stage,
             told,
+            hearing: BTreeMap::new(),
             guarded: true,
             stores: 0,
             images: BTreeMap::new(),
@@ -135,6 +138,7 @@ impl Node {
 
     /// Takes one input; pushes onto `out` what the shell must do, in order.
     pub fn step(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
+        self.take_acceptance(now, &input);
         self.wake(now, out);
         self.dispatch(now, input, out);
         self.settle(now, out);
@@ -178,10 +182,16 @@ impl Node {
             Input::Frame { path, from, bytes } => self.below(|membership, words| {
                 membership.receive(now, path, from, &bytes, words);
             }),
-            Input::Fed { until } => {
-                self.below(|membership, _| membership.fed(now, until));
-                self.guarded(now, true, out);
+            Input::Due { fed, beats } => {
+                self.below(|membership, words| {
+                    let beats = beats.iter().map(|beat| (beat.path, beat.from, &beat.bytes[..]));
+                    membership.receive_beats(now, beats, words);
+                });
+                if fed.is_some() {
+                    self.guarded(now, true, out);
+                }
             }
+            Input::Fed { .. } => self.guarded(now, true, out),
             Input::Unfed => {
                 self.below(|membership, _| membership.unfed());
                 self.guarded(now, false, out);
@@ -191,17 +201,23 @@ impl Node {
                 Some(number) => self.manage(now, ManagerInput::Stored { number }, out),
                 None => self.stored(token),
             },
-            Input::StoreFailed(token) => {
-                let why = format!("the state directory cannot be written (record {})", token.0);
-                self.halt(why, out);
-            }
-            Input::Carrier { .. } => {}
+            // The groups go first: if the deadman is gone too, nobody would end them after this node.
+            Input::StoreFailed(_) => self.manage(now, ManagerInput::Shutdown(ShutdownCause::NotDurable), out),
+            Input::Carrier { network, up } => self.manage(now, ManagerInput::Carrier { network, up }, out),
             Input::Operated { id, result } => self.manage(now, ManagerInput::Operated { id, result }, out),
             Input::Ended { group, resource, how } => {
                 self.manage(now, ManagerInput::Ended { group, resource, how }, out);
             }
             Input::Asked { id, request } => self.manage(now, ManagerInput::Asked { id, request }, out),
-            Input::Shutdown => self.manage(now, ManagerInput::Shutdown, out),
+            Input::Shutdown => self.manage(now, ManagerInput::Shutdown(ShutdownCause::Asked), out),
+        }
+    }
+
+    /// Before the lease is looked at: an end that the deadman accepted was asked for in an earlier step, so it was earned
+    /// then, whatever time has passed since. Until it comes nobody takes over, and if it is past it saves nothing.
+    fn take_acceptance(&mut self, now: Tick, input: &Input) {
+        if let Input::Fed { until } | Input::Due { fed: Some(until), .. } = input {
+            self.below(|membership, _| membership.fed(now, *until));
         }
     }
 
@@ -256,7 +272,7 @@ impl Node {
             let Stage::Beating(beating) = &mut self.stage else { return };
             match beating.membership.poll() {
                 Some(output) => self.pass(now, output, out),
-                None if self.tell_standing(now, out) => {}
+                None if self.tell_standing(now, out) || self.tell_hearing(now, out) => {}
                 None => match self.is_stirred() {
                     true => self.below(|membership, words| membership.wake(now, words)),
                     false => return,
@@ -274,6 +290,9 @@ impl Node {
         match output {
             Output::Send { to, path, stream, bytes } => {
                 out.push(Effect::Send { to, path, lane: lane(stream), bytes });
+            }
+            Output::Beat { to, path, bytes } => {
+                out.push(Effect::Send { to, path, lane: Lane::Routine, bytes })
             }
             Output::Feed(until) => out.push(Effect::Feed { until }),
             Output::Note(note) => out.push(Effect::Note(note.into())),
@@ -343,6 +362,17 @@ impl Node {
         }
         self.told = standing;
         self.manage(now, ManagerInput::StandingChanged, out);
+        true
+    }
+
+    /// The manager hears whom this node reaches whenever that is another; true if it is.
+    fn tell_hearing(&mut self, now: Tick, out: &mut Vec<Effect>) -> bool {
+        let Stage::Beating(beating) = &self.stage else { return false };
+        if beating.membership.hearing() == &self.hearing {
+            return false;
+        }
+        self.hearing = beating.membership.hearing().clone();
+        self.manage(now, ManagerInput::Hearing(self.hearing.clone()), out);
         true
     }
 

@@ -7,6 +7,7 @@
 pub mod order;
 pub mod place;
 pub mod plan;
+pub mod reach;
 pub mod render;
 pub mod state;
 pub mod step;
@@ -15,6 +16,7 @@ pub mod transition;
 pub use order::{Objection, Order};
 pub use place::{Standstill, Verdict, verdict};
 pub use plan::{PLANNER_LEVEL, Plan, inputs, plan};
+pub use reach::{Footing, Outage, Reach, Reaches};
 pub use state::{
     Acquire, GroupRecord, GroupsState, Holding, Intent, Motion, NodeRecord, Reason, RestartTimes, Restarts,
     Urge,

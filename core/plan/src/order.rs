@@ -1,10 +1,11 @@
 //! What operators may order, as it stands in the message order, and why an order may be turned down.
 
 use crate::place::best;
+use crate::reach::Footing;
 use crate::state::{GroupsState, Intent, Urge};
 use minicbor::{Decode, Encode};
 use phalanx_model::{Cluster, Group};
-use phalanx_types::{GroupName, NodeId, View};
+use phalanx_types::{GroupName, NetworkId, NodeId, View};
 
 /// An operator's order concerning one group.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -57,6 +58,8 @@ pub enum Objection {
     IsLeaving(NodeId),
     /// The node has no armed deadman.
     IsUnguarded(NodeId),
+    /// The network of its service address is down on that node.
+    NoNetwork(NodeId, NetworkId),
     /// An offline group has no place to be moved from.
     IsOffline(GroupName),
 }
@@ -113,7 +116,10 @@ fn check_target(
         (true, Some(_), Some(member)) if state.unguarded.contains(&member.incarnation) => {
             Err(Objection::IsUnguarded(to))
         }
-        (true, Some(_), Some(_)) => Ok(()),
+        (true, Some(_), Some(_)) => match state.footing(view, group, to) {
+            Footing::None(network) => Err(Objection::NoNetwork(to, network)),
+            Footing::Firm | Footing::Shaky => Ok(()),
+        },
     }
 }
 

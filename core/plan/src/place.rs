@@ -4,9 +4,10 @@
 //! place. Never places a group while another node may mean to have it, and never lets an old acquisition go on after a
 //! newer one was begun: what a shared disk sees of epochs only grows.
 
+use crate::reach::Footing;
 use crate::state::{Acquire, GroupRecord, GroupsState, Holding, Intent, Motion, Reason, Urge};
 use phalanx_model::{Fallback, Fallover, Group, Startup};
-use phalanx_types::{NodeId, View};
+use phalanx_types::{NetworkId, NodeId, View};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -32,6 +33,18 @@ pub enum Standstill {
     InMotion,
     /// An operator brought it offline.
     ByOperator,
+    /// It runs, but the network of its service address is down at its node, and no other node is better.
+    Unreachable {
+        /// Where it runs.
+        node: NodeId,
+        /// The network.
+        network: NetworkId,
+    },
+    /// The network of its service address is down at every node that could have it.
+    NoNetwork {
+        /// The network.
+        network: NetworkId,
+    },
     /// None of its nodes is there (PowerHA: lack of available node).
     LackOfNode,
     /// It starts on its home node only, and that is not there.
@@ -149,9 +162,12 @@ impl Place<'_> {
 
     fn next(&self) -> Result<NodeId, Standstill> {
         let failed = |node: &NodeId| self.view.has(*node) && self.record.failure(*node).is_some();
-        self.best().ok_or_else(|| match self.group.nodes.iter().any(failed) {
-            true => Standstill::FailedEverywhere,
-            false => Standstill::LackOfNode,
+        let down = |node: &NodeId| self.down(*node).filter(|_| self.view.has(*node));
+        let down = self.group.nodes.iter().find_map(down);
+        self.best().ok_or_else(|| match (self.group.nodes.iter().any(failed), down) {
+            (_, Some(network)) => Standstill::NoNetwork { network },
+            (true, None) => Standstill::FailedEverywhere,
+            (false, None) => Standstill::LackOfNode,
         })
     }
 
@@ -186,7 +202,10 @@ impl Place<'_> {
                 acquire: Some(acquire),
                 reason: Reason::Continued,
             }),
-            None => Verdict::Stay(Standstill::Online { node: holder }),
+            None => Verdict::Stay(match self.down(holder) {
+                Some(network) => Standstill::Unreachable { node: holder, network },
+                None => Standstill::Online { node: holder },
+            }),
         }
     }
 
@@ -211,16 +230,35 @@ impl Place<'_> {
             (Urge::None, Fallback::HigherPriority) => settled,
             (Urge::None, Fallback::Never) => false,
         };
-        match moves || self.is_unfit(holder) {
+        match moves || self.is_unfit(holder) || self.down(holder).is_some() {
             true => self.best(),
             false => Some(holder),
         }
     }
 
-    /// The best node that could have the group: the one it was moved to, then by priority.
+    /// The best node that could have the group: the one it was moved to, then by priority; one whose network is not to be
+    /// relied on only if there is no other.
     fn best(&self) -> Option<NodeId> {
-        let ranking = self.record.placed.iter().chain(&self.group.nodes);
-        ranking.copied().find(|node| self.eligible(*node))
+        let ranking = || self.record.placed.iter().chain(&self.group.nodes).copied();
+        let on =
+            |footing: Footing| ranking().find(|node| self.eligible(*node) && self.footing(*node) == footing);
+        on(Footing::Firm).or_else(|| on(Footing::Shaky))
+    }
+
+    /// How well the group stands at a node with its networks. Who has it is not left for less than a network that is down.
+    fn footing(&self, node: NodeId) -> Footing {
+        match self.state.footing(self.view, self.group, node) {
+            Footing::Shaky if self.record.holding(node).claims() => Footing::Firm,
+            footing @ (Footing::Firm | Footing::Shaky | Footing::None(_)) => footing,
+        }
+    }
+
+    /// The network of the group that is down at a node.
+    fn down(&self, node: NodeId) -> Option<NetworkId> {
+        match self.footing(node) {
+            Footing::None(network) => Some(network),
+            Footing::Firm | Footing::Shaky => None,
+        }
     }
 
     fn eligible(&self, node: NodeId) -> bool {
@@ -247,10 +285,11 @@ impl Place<'_> {
     }
 
     fn why_moved(&self, holder: NodeId, to: NodeId) -> Reason {
-        match (self.is_unfit(holder), self.record.urge) {
-            (true, _) => self.why_unfit(holder),
-            (false, Urge::Operator) => Reason::Moved { to },
-            (false, Urge::None) => Reason::Fallback { to },
+        match (self.is_unfit(holder), self.record.urge, self.down(holder)) {
+            (true, _, _) => self.why_unfit(holder),
+            (false, Urge::Operator, _) => Reason::Moved { to },
+            (false, Urge::None, Some(network)) => Reason::NetworkDown { node: holder, network },
+            (false, Urge::None, None) => Reason::Fallback { to },
         }
     }
 

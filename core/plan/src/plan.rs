@@ -45,7 +45,7 @@ pub fn plan_of(cluster: &Cluster, view: &View, state: &GroupsState, groups: &BTr
 pub fn inputs(view: &View, state: &GroupsState, groups: &BTreeSet<GroupName>) -> Digest {
     let records: BTreeMap<&GroupName, &GroupRecord> =
         state.groups.iter().filter(|(name, _)| groups.contains(name)).collect();
-    let all = (view, &state.config, &state.leaving, &state.unguarded, records);
+    let all = (view, &state.config, &state.leaving, &state.unguarded, &state.reach, records);
     Digest::of(&minicbor::to_vec(all).expect("encoding into memory cannot fail"))
 }
 

@@ -6,12 +6,18 @@ use crate::plan::Plan;
 use crate::state::Reason;
 use crate::step::{Step, StepKind};
 use phalanx_model::Cluster;
-use phalanx_types::{GroupName, NodeId};
+use phalanx_types::{GroupName, NetworkId, NodeId};
 use std::collections::BTreeSet;
 
 /// The name of a node, or its number where the configuration does not know it.
 pub fn node_name(cluster: &Cluster, node: NodeId) -> String {
     cluster.nodes.get(&node).map_or_else(|| node.to_string(), |known| known.name.to_string())
+}
+
+/// The name of a network, or its number where the configuration does not know it.
+pub fn network_name(cluster: &Cluster, network: NetworkId) -> String {
+    let known = cluster.networks.get(&network);
+    known.map_or_else(|| format!("network {}", network.0), |known| known.name.to_string())
 }
 
 /// A reason in words.
@@ -31,6 +37,9 @@ pub fn reason(cluster: &Cluster, reason: &Reason) -> String {
         Reason::Continued => "its acquisition goes on after a change of view".into(),
         Reason::Leaving { node } => format!("{} shuts down", name(node)),
         Reason::Unguarded { node } => format!("{} has no deadman, and without one no lease", name(node)),
+        Reason::NetworkDown { node, network } => {
+            format!("network {} is down on {}", network_name(cluster, *network), name(node))
+        }
         Reason::Recovered => "nobody has it any more".into(),
         Reason::Blocked { node } => format!("{} cannot stop it, so nobody else can start it", name(node)),
         Reason::MayHold { node } => format!("{} may still hold it", name(node)),
@@ -44,6 +53,15 @@ pub fn standstill(cluster: &Cluster, group: &GroupName, why: &Standstill) -> Str
         Standstill::Online { node } => format!("{group} runs on {}", name(node)),
         Standstill::InMotion => format!("a plan for {group} is under way"),
         Standstill::ByOperator => format!("an operator brought {group} offline"),
+        Standstill::Unreachable { node, network } => format!(
+            "{group} runs on {0}, where network {1} of its service address is down; no other node is better",
+            name(node),
+            network_name(cluster, *network)
+        ),
+        Standstill::NoNetwork { network } => format!(
+            "network {} of the service address of {group} is down on every node that could have it",
+            network_name(cluster, *network)
+        ),
         Standstill::LackOfNode => format!("lack of available node: none of the nodes of {group} is there"),
         Standstill::AwaitsHome { home } => {
             format!("{group} starts on its home node {} only, and that is not there", name(home))
@@ -74,6 +92,11 @@ pub fn objection(cluster: &Cluster, objection: &Objection) -> String {
         Objection::IsUnguarded(node) => {
             format!("{} has no deadman, and without one no lease; start phalanx-deadman there", name(node))
         }
+        Objection::NoNetwork(node, network) => format!(
+            "network {} of its service address is down on {}; choose another node, or mend the adapter first",
+            network_name(cluster, *network),
+            name(node)
+        ),
         Objection::IsLeaving(node) => format!("{} is shutting down; choose another node", name(node)),
         Objection::IsOffline(group) => format!("{group} is offline; bring it online first"),
     }

@@ -3,8 +3,11 @@
 //! It changes at ordered points only (`transition.rs`), so it is the same at every member in step. Its encoding is
 //! canonical: equal states have equal bytes and so equal digests.
 
+use crate::reach::Reaches;
 use minicbor::{Decode, Encode};
-use phalanx_types::{BootId, Digest, GroupName, Incarnation, NodeId, OwnershipEpoch, ResourceName, Tick};
+use phalanx_types::{
+    BootId, Digest, GroupName, Incarnation, NetworkId, NodeId, OwnershipEpoch, ResourceName, Tick,
+};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +29,9 @@ pub struct GroupsState {
     /// Lives without an armed deadman: they can have no lease, so nothing is placed on them.
     #[n(4)]
     pub unguarded: BTreeSet<Incarnation>,
+    /// What members say of their adapters.
+    #[n(5)]
+    pub reach: BTreeMap<Incarnation, Reaches>,
 }
 
 /// What is known and wanted of one group.
@@ -270,6 +276,16 @@ pub enum Reason {
         /// That node.
         #[n(0)]
         node: NodeId,
+    },
+    /// The network of its service address is down at its node.
+    #[n(21)]
+    NetworkDown {
+        /// That node.
+        #[n(0)]
+        node: NodeId,
+        /// The network.
+        #[n(1)]
+        network: NetworkId,
     },
     /// Its node let it go, and it comes back.
     #[n(9)]

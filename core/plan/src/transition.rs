@@ -29,6 +29,7 @@ impl GroupsState {
             members: BTreeSet::new(),
             leaving: BTreeSet::new(),
             unguarded: BTreeSet::new(),
+            reach: BTreeMap::new(),
             groups: BTreeMap::new(),
         }
     }
@@ -56,6 +57,7 @@ impl GroupsState {
         }
         self.leaving.retain(|life| lives.contains(life));
         self.unguarded.retain(|life| lives.contains(life));
+        self.reach.retain(|life, _| lives.contains(life));
         self.members = lives;
     }
 
@@ -158,7 +160,7 @@ impl GroupRecord {
     }
 
     /// A join gives the joiner another chance, and every node if the group runs nowhere.
-    fn welcome(&mut self, joined: &[NodeId]) {
+    pub(crate) fn welcome(&mut self, joined: &[NodeId]) {
         joined.iter().for_each(|node| self.forgive(*node));
         if !joined.is_empty() && self.claimants().is_empty() {
             self.forgive_all();

@@ -3,14 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use phalanx_model::{Cluster, Fallback, Fallover, FileSystem, Format, Group, Node, OperationLimits, Quorum};
-use phalanx_model::{Resource, ResourceKind, Startup};
+use phalanx_model::{Resource, ResourceKind, ServiceAddress, Startup};
 use phalanx_plan::{
-    GroupRecord, GroupsState, Holding, Intent, NodeRecord, Plan, Standstill, StepKind, Urge, Verdict, plan,
-    verdict,
+    GroupRecord, GroupsState, Holding, Intent, NodeRecord, Plan, Reach, Standstill, StepKind, Urge, Verdict,
+    plan, verdict,
 };
 use phalanx_types::{
-    BootId, Digest, GroupName, Incarnation, Member, NodeId, OwnershipEpoch, ProofClass, Span, TimingProfile,
-    View, ViewId,
+    BootId, Digest, GroupName, Incarnation, Member, NetworkId, NodeId, OwnershipEpoch, ProofClass, Span,
+    TimingProfile, View, ViewId,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +34,14 @@ fn resource(name: &str, after: &[&str]) -> Resource {
     }
 }
 
+const LAN: NetworkId = NetworkId(0);
+
+fn address() -> Resource {
+    let address = "10.0.0.9/24".parse().unwrap();
+    let kind = ResourceKind::ServiceAddress(ServiceAddress { network: LAN, address });
+    Resource { kind, ..resource("ip", &[]) }
+}
+
 fn cluster(nodes: Vec<NodeId>, startup: Startup, fallback: Fallback) -> Cluster {
     let name: GroupName = "shop".parse().unwrap();
     let group = Group {
@@ -43,7 +51,7 @@ fn cluster(nodes: Vec<NodeId>, startup: Startup, fallback: Fallback) -> Cluster 
         fallover: Fallover::NextPriority,
         fallback,
         takeover_needs: ProofClass::Process,
-        resources: vec![resource("data", &[]), resource("web", &["data"])],
+        resources: vec![address(), resource("data", &[]), resource("web", &["data"])],
     };
     let node =
         |id: u16| (NodeId(id), Node { name: format!("n{id}").parse().unwrap(), addresses: BTreeMap::new() });
@@ -70,6 +78,12 @@ fn holding() -> impl Strategy<Value = Holding> {
     ]
 }
 
+fn reach() -> impl Strategy<Value = Option<Reach>> {
+    use Reach::{Deaf, Lost, Settling, Silent, Well};
+    let ill = [Settling, Deaf, Silent, Lost].map(|reach| Just(Some(reach)));
+    prop_oneof![3 => Just(Some(Well)), 1 => Just(None), 2 => proptest::strategy::Union::new(ill)]
+}
+
 prop_compose! {
     fn site()(
         order in Just([1u16, 2, 3, 4].map(NodeId).to_vec()).prop_shuffle(),
@@ -84,6 +98,7 @@ prop_compose! {
         started in any::<bool>(),
         leaving in proptest::option::weighted(0.2, 1u16..5),
         begun in prop_oneof![2 => Just(0u64), 1 => 1u64..7],
+        reaches in proptest::collection::vec(reach(), 4),
     ) -> (Cluster, View, GroupsState) {
         let nodes: Vec<_> = order[..count].to_vec();
         let startup = if home { Startup::HomeNode } else { Startup::FirstAvailable };
@@ -119,6 +134,9 @@ prop_compose! {
             members: BTreeSet::new(),
             leaving: leaving.map(NodeId).map(life).into_iter().collect(),
             unguarded: BTreeSet::new(),
+            reach: (1..=4).map(NodeId).zip(reaches)
+                .map(|(node, reach)| (life(node), reach.map(|reach| (LAN, reach)).into_iter().collect()))
+                .collect(),
             groups: BTreeMap::from([("shop".parse().unwrap(), record)]),
         };
         (cluster, view, state)
@@ -136,9 +154,17 @@ fn twin(cluster: &Cluster, view: &View, state: &GroupsState) -> Result<Option<No
         let free = matches!(record.holding(node), Holding::Free { failed: None, .. });
         view.has(node) && !leaves(node) && (free || claims.contains(&node))
     };
+    let said = |node: NodeId| state.reach.get(&life(node)).and_then(|all| all.get(&LAN)).copied();
+    let works = view.members.keys().any(|node| said(*node) == Some(Reach::Well));
+    let is_down =
+        |node: NodeId| said(node) == Some(Reach::Lost) || (works && said(node) == Some(Reach::Silent));
+    let in_doubt = |node: NodeId| {
+        let doubt = said(node) == Some(Reach::Settling) || (works && said(node) == Some(Reach::Deaf));
+        doubt && !claims.contains(&node)
+    };
     let mut by_preference: Vec<NodeId> = group.nodes.clone();
-    by_preference.sort_by_key(|node| (Some(*node) != record.placed, group.rank(*node)));
-    let first = by_preference.iter().copied().find(|node| usable(*node));
+    by_preference.sort_by_key(|node| (in_doubt(*node), Some(*node) != record.placed, group.rank(*node)));
+    let first = by_preference.iter().copied().find(|node| usable(*node) && !is_down(*node));
     let holder = claims.iter().copied().max_by_key(|node| (record.holding(*node).epoch(), *node));
     if record.intent == Intent::Offline {
         return Ok(None).and_then(|none| {
@@ -165,7 +191,8 @@ fn twin(cluster: &Cluster, view: &View, state: &GroupsState) -> Result<Option<No
             let online = matches!(record.holding(holder), Holding::Online { .. });
             let free_to_move = record.urge == Urge::Operator
                 || (group.fallback == Fallback::HigherPriority && online)
-                || leaves(holder);
+                || leaves(holder)
+                || is_down(holder);
             let stays = if leaves(holder) { None } else { Some(holder) };
             let stuck = group.nodes.iter().any(|node| is(*node, |it| matches!(it, Holding::Stuck { .. })));
             if stuck && !online {
@@ -197,10 +224,11 @@ fn goal(cluster: &Cluster, view: &View, state: &GroupsState) -> Result<Option<No
             let mut kept = record.claimants().into_iter().filter(|node| view.has(*node));
             kept.rfind(|node| !motion.release.contains(node))
         })),
-        Verdict::Stay(Standstill::Online { node }) => Ok(Some(node)),
+        Verdict::Stay(Standstill::Online { node } | Standstill::Unreachable { node, .. }) => Ok(Some(node)),
         Verdict::Stay(
             Standstill::ByOperator
             | Standstill::LackOfNode
+            | Standstill::NoNetwork { .. }
             | Standstill::FailedEverywhere
             | Standstill::AwaitsHome { .. },
         ) => Ok(None),

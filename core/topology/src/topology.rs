@@ -17,7 +17,7 @@ const SHUN_DETECTS: u64 = 4;
 const PAUSE_PART: u64 = 4;
 
 /// What membership wants said in this node's beats.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Speech {
     /// See [`BeatFlags`].
     pub flags: BeatFlags,
@@ -27,6 +27,17 @@ pub struct Speech {
     pub received: u64,
     /// The highest view counter known here.
     pub counter_max: u64,
+}
+
+/// Whether this node reaches anybody on one network: hears him there, and is heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hearing {
+    /// It does.
+    Somebody,
+    /// It does not, and does on another network: its own adapter is suspected first.
+    NobodyHere,
+    /// It reaches nobody on any network.
+    NobodyAnywhere,
 }
 
 /// What a beat meant.
@@ -50,7 +61,7 @@ pub struct Topology {
     /// What nodes that we do not hear are said to hear.
     rumours: BTreeMap<NodeId, Rumour>,
     shunned: BTreeMap<NodeId, Tick>,
-    suspected: BTreeMap<NetworkId, bool>,
+    hearing: BTreeMap<NetworkId, Hearing>,
     /// When this node last noticed that it had stood still.
     resumed: Tick,
     last_step: Tick,
@@ -85,7 +96,7 @@ impl Topology {
             peers,
             rumours: BTreeMap::new(),
             shunned: BTreeMap::new(),
-            suspected: BTreeMap::new(),
+            hearing: BTreeMap::new(),
             resumed: now,
             last_step: now,
             beat_at: now,
@@ -145,7 +156,7 @@ impl Topology {
         self.hears = self.judge_hearing(now);
         self.judge_peers(now, notes);
         self.judge_paths(now, notes);
-        self.judge_adapters(now, notes);
+        self.judge_adapters(notes);
         self.check_at = self.next_check(now);
         true
     }
@@ -212,6 +223,11 @@ impl Topology {
     pub fn heard_within(&self, now: Tick, span: Span) -> NodeSet {
         let heard = |peer: &Peer| peer.life.as_ref().is_some_and(|life| now.since(life.heard) < span);
         self.peers.iter().filter(|(_, peer)| heard(peer)).map(|(node, _)| *node).collect()
+    }
+
+    /// Whether anybody is reached on each network, as last judged.
+    pub fn hearing(&self) -> &BTreeMap<NetworkId, Hearing> {
+        &self.hearing
     }
 
     /// Whether `node` and this one hear each other.
@@ -317,7 +333,7 @@ impl Topology {
                     continue;
                 }
                 path.up = up;
-                let (peer, path, silent) = (*node, path.id, now.since(path.heard));
+                let (peer, path, silent) = (*node, path.id, path.silence(now));
                 notes.push(match up {
                     true => MembershipNote::PathUp { peer, path },
                     false => MembershipNote::PathDown { peer, path, silent },
@@ -326,16 +342,20 @@ impl Topology {
         }
     }
 
-    /// All paths of a network silent while another network works: suspect our own adapter before our neighbours.
-    fn judge_adapters(&mut self, now: Tick, notes: &mut Vec<MembershipNote>) {
+    /// No path of a network works while another network does: suspect our own adapter before our neighbours.
+    fn judge_adapters(&mut self, notes: &mut Vec<MembershipNote>) {
         let mut any_up: BTreeMap<NetworkId, bool> = BTreeMap::new();
         for path in self.peers.values().flat_map(|peer| &peer.paths) {
-            *any_up.entry(path.id.network).or_default() |= path.is_heard(now, self.resumed, &self.timings);
+            *any_up.entry(path.id.network).or_default() |= path.up;
         }
         let elsewhere = any_up.values().any(|up| *up);
         for (network, up) in any_up {
-            let suspected = !up && elsewhere;
-            if self.suspected.insert(network, suspected) != Some(suspected) && suspected {
+            let hearing = match (up, elsewhere) {
+                (true, _) => Hearing::Somebody,
+                (false, true) => Hearing::NobodyHere,
+                (false, false) => Hearing::NobodyAnywhere,
+            };
+            if self.hearing.insert(network, hearing) != Some(hearing) && hearing == Hearing::NobodyHere {
                 notes.push(MembershipNote::AdapterSuspected { network });
             }
         }
@@ -378,7 +398,7 @@ impl Topology {
     fn to_all_paths(&self, now: Tick, beat: &Beat) -> Vec<(NodeId, PathId, Vec<u8>)> {
         let encoded = beat.encode();
         let heard: BTreeMap<NetworkId, NodeSet> =
-            (self.suspected.keys()).map(|network| (*network, self.heard_on(now, *network))).collect();
+            (self.hearing.keys()).map(|network| (*network, self.heard_on(now, *network))).collect();
         let to = |node: NodeId, path: PathId| {
             let mut bytes = encoded.clone();
             Beat::set_hears_here(&mut bytes, heard.get(&path.network).copied().unwrap_or_default());
@@ -494,6 +514,23 @@ mod tests {
             MembershipNote::AdapterSuspected { network: NetworkId(1) },
         ];
         assert_eq!(story.notes, expected);
+    }
+
+    #[test]
+    fn a_network_where_nobody_hears_us_is_one_where_we_reach_nobody() {
+        let mut story = Story::new();
+        story.beats(0, 500, &[B, C], &NET);
+        let reached = |story: &Story| story.topology.hearing().values().copied().collect::<Vec<_>>();
+        assert_eq!(reached(&story), [Hearing::Somebody; 2]);
+        story.beats(500, 1_000, &[B, C], &NET[..1]);
+        assert_eq!(reached(&story), [Hearing::Somebody, Hearing::NobodyHere]);
+        for ms in (1_000..1_500).step_by(25) {
+            story.beat(ms, B, NET[0], &[1, 2, 3]);
+            story.beat(ms, B, NET[1], &[2, 3]);
+        }
+        assert_eq!(reached(&story), [Hearing::Somebody, Hearing::NobodyHere], "we hear, and are not heard");
+        story.topology.check(at(3_000), &mut story.notes);
+        assert_eq!(reached(&story), [Hearing::NobodyAnywhere; 2]);
     }
 
     #[test]

@@ -152,7 +152,8 @@ mod tests {
     fn two_that_can_decide_under_neighbouring_stages_share_a_node() {
         let all = Electorate { nodes: set(&[1, 2, 3, 4, 5]), quorum: 3 };
         for few in (1..32).map(NodeSet::from_bits) {
-            for (one, other) in [(Few(few), Closing(few)), (Closing(few), All), (Closing(few), Closing(few))] {
+            for (one, other) in [(Few(few), Closing(few)), (Closing(few), All), (Closing(few), Closing(few))]
+            {
                 let deciding = |stage| {
                     let charter = Charter::FIRST.at(stage);
                     (1..32).map(NodeSet::from_bits).filter(move |by| charter.is_met(*by, all))

@@ -65,6 +65,22 @@ pub const START_PROBES_MAX: u32 = 3;
 pub const STUCK_RETRY_INTERVAL: Span = Span::from_secs(10);
 /// How long a cleared acquisition waits for a lease before it counts as failed.
 pub const PERMIT_WAIT: Span = Span::from_secs(10);
+/// How long an adapter must be without a carrier before it counts as down; a blink costs nothing.
+pub const ADAPTER_DOWN_AFTER: Span = Span::from_millis(100);
+/// How long an adapter that was down must be well before its node is as good a place as others again.
+pub const ADAPTER_UP_AFTER: Span = Span::from_secs(2);
+/// An adapter that goes down again within this time after it came up is not to be relied on: the wait doubles.
+pub const ADAPTER_CALM: Span = Span::from_secs(60);
+/// How often that wait doubles.
+pub const ADAPTER_DOUBLINGS_MAX: u32 = 5;
+/// A node reaches nobody on a network for so many detection times before it says so …
+pub const DEAF_DETECTS: u64 = 1;
+/// … and for so many before it counts as down there, so that others who hear nobody either have said so before.
+pub const SILENT_DETECTS: u64 = 3;
+/// Times that a service address is put back in place within [`SWAPS_WITHIN`] before its group fails on this node.
+pub const SWAPS_MAX: usize = 5;
+/// How long each of them counts.
+pub const SWAPS_WITHIN: Span = Span::from_secs(60);
 /// How long managers have to vote on a plan.
 pub const PLAN_VOTE_LIMIT: Span = Span::from_secs(2);
 /// How long each phase of a vote on a configuration may take: every member makes it durable, on a slow disk too.

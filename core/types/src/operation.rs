@@ -23,6 +23,9 @@ pub struct Permit {
 pub enum Verb {
     /// Look whether it is active here; changes nothing.
     Probe,
+    /// Look whether anything outside this node would keep it from being started here, such as another host with the same
+    /// address; changes nothing. Asked while proofs are awaited, so that it costs no time.
+    Scout,
     /// Make it active here. The only acquiring verb, and the only one that takes a permit.
     Start(Permit),
     /// Make it inactive here, in order.
@@ -53,7 +56,7 @@ pub struct Operation {
 /// How an operation ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum OperationResult {
-    /// Start, stop and kill: done. Monitor: well.
+    /// Start, stop and kill: done. Monitor: well. Scout: nothing is in the way.
     Done,
     /// Probe: it is active here. `epoch` is the one it was started with, where the driver can tell.
     Active {

@@ -20,6 +20,8 @@ pub const VERSION_MIN: u8 = 1;
 pub const VERSION_MAX: u8 = 1;
 /// Bytes of a header.
 pub const HEADER_BYTES: usize = size_of::<HeaderBody>();
+/// Where in a header the lane stands.
+pub const LANE_OFFSET: usize = std::mem::offset_of!(HeaderBody, lane);
 
 /// What kind of datagram it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ pub struct Header {
     pub key_epoch: u32,
     /// What it is.
     pub kind: DatagramKind,
-    /// Its urgency, 0 the highest.
+    /// Its urgency, 0 the highest; 3 need not wake its receiver.
     pub lane: u8,
     /// The life that sent it.
     pub from: Incarnation,

@@ -10,4 +10,4 @@ pub mod header;
 
 pub use beat::{Beat, BeatEntry, BeatFlags};
 pub use frame::{Ack, Frame, Segment, Stream, WireError};
-pub use header::{DatagramKind, HEADER_BYTES, Header};
+pub use header::{DatagramKind, HEADER_BYTES, Header, LANE_OFFSET};

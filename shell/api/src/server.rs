@@ -4,16 +4,18 @@ use crate::asked::Asked;
 use crate::connection::{Connection, Gone, Waiting};
 use crate::protocol::{Answer, Ask, Event, Level};
 use crate::socket::Rights;
+use phalanx_realtime::{Giver, Taker, queue};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
 
 /// Clients at a time; another one is turned away.
 const CLIENTS_MAX: usize = 64;
+/// Words of the daemon that may wait to be handed out; clients miss what comes then.
+const WORDS_MAX: usize = 65_536;
 
 /// Names a client while it is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,14 +31,14 @@ enum Word {
 /// The daemon's end: cheap to copy, never waits.
 #[derive(Clone)]
 pub struct Told {
-    words: Sender<Word>,
+    words: Giver<Word>,
     bell: Arc<OwnedFd>,
 }
 
 /// The server's end.
 pub struct Server {
     listener: UnixListener,
-    words: Receiver<Word>,
+    words: Taker<Word>,
     bell: Arc<OwnedFd>,
     clients: BTreeMap<ClientId, Connection>,
     last_client: u64,
@@ -67,8 +69,8 @@ impl Told {
     }
 
     fn say(&self, word: Word) {
-        // If the server is gone, so are its clients.
-        if self.words.send(word).is_ok() {
+        // If the server is gone, so are its clients; one that is this far behind hands out no more.
+        if self.words.give(word).is_ok() {
             let _ = rustix::io::write(&*self.bell, &1u64.to_ne_bytes());
         }
     }
@@ -77,7 +79,7 @@ impl Told {
 impl Server {
     /// A server on a socket, and the daemon's end of it.
     pub fn new(listener: UnixListener) -> io::Result<(Server, Told)> {
-        let (sender, words) = mpsc::channel();
+        let (sender, words) = queue(WORDS_MAX);
         let bell = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
         let told = Told { words: sender, bell: Arc::clone(&bell) };
         Ok((Server { listener, words, bell, clients: BTreeMap::new(), last_client: 0 }, told))
@@ -130,7 +132,7 @@ impl Server {
 
     /// Hands out what the daemon said; false when it said to end.
     fn deliver(&mut self) -> bool {
-        while let Ok(word) = self.words.try_recv() {
+        while let Some(word) = self.words.take() {
             match word {
                 Word::Answer(id, answer) => {
                     let told = self.clients.get_mut(&id).map(|client| client.tell(&answer));

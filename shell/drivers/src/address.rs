@@ -1,28 +1,58 @@
 //! Service addresses: an alias on an interface of their network, announced to the neighbours.
 
+use crate::contest::Question;
 use crate::driver::{Activity, Driver, Task, Trouble};
-use phalanx_exec::Clearance;
+use crate::host::{Key, Report, Reporter};
+use phalanx_exec::{Clearance, Permits};
 use phalanx_host::now;
-use phalanx_model::{Address, Network};
-use phalanx_netlink::{Announcement, Answer, Interface, Netlink, NetlinkError, probe};
+use phalanx_model::{Address, Cluster, Network, ServiceAddress};
+use phalanx_netlink::{Announcement, Claim, Interface, Netlink, NetlinkError, services};
 use phalanx_types::Span;
-use std::net::IpAddr;
 use std::sync::Arc;
 
+/// How long the network is listened to once the address is up: nobody waits for this.
+const CONTEST_PATIENCE: Span = Span::from_millis(300);
+
 /// The driver of one service address.
-pub(crate) struct ServiceAddressDriver {
+pub(crate) struct ServiceAddressDriver<'a> {
+    service: &'a ServiceAddress,
     address: Address,
-    network: Network,
+    network: &'a Network,
+    cluster: &'a Cluster,
 }
 
-impl ServiceAddressDriver {
-    pub(crate) fn new(address: Address, network: &Network) -> ServiceAddressDriver {
-        ServiceAddressDriver { address, network: network.clone() }
+/// An address that is up, as its announcement sees it.
+struct Held {
+    question: Question,
+    key: Key,
+    permits: Arc<Permits>,
+    report: Reporter,
+}
+
+impl Claim for Held {
+    /// A host that was frozen must not draw traffic once its lease is over.
+    fn is_ours(&self) -> bool {
+        now() < self.permits.standing().1
+    }
+
+    /// A node that has lost its right is contradicted for as long as it takes; a stranger is told of.
+    fn is_contested(&self) -> bool {
+        let Ok(Some(contest)) = self.question.ask(CONTEST_PATIENCE) else { return false };
+        let is_node = contest.node.is_some();
+        (self.report)(Report::Contested { key: self.key.clone(), contest });
+        is_node
+    }
+}
+
+impl<'a> ServiceAddressDriver<'a> {
+    pub(crate) fn new(service: &'a ServiceAddress, cluster: &'a Cluster) -> ServiceAddressDriver<'a> {
+        let network = cluster.networks.get(&service.network).expect("a cluster's references resolve");
+        ServiceAddressDriver { service, address: service.address, network, cluster }
     }
 
     /// The interface it belongs on: one of its network, with a carrier.
     fn interface(&self, netlink: &mut Netlink) -> Result<Interface, Trouble> {
-        let mut interfaces = netlink.interfaces_on(self.network.subnet, self.address.address)?;
+        let mut interfaces = netlink.interfaces_on(self.network.subnet, &services(self.cluster))?;
         let best = interfaces.swap_remove(0);
         match best.carrier {
             true => Ok(best),
@@ -34,26 +64,11 @@ impl ServiceAddressDriver {
         }
     }
 
-    /// Asks the network whether another host has it.
-    fn ask(&self, interface: &Interface, patience: Span) -> Result<(), Trouble> {
-        let IpAddr::V4(address) = self.address.address else { return Ok(()) };
-        if patience == Span::ZERO {
-            return Ok(());
-        }
-        match probe(interface, address, patience).map_err(Trouble::failed)? {
-            Answer::Free => Ok(()),
-            Answer::Taken(mac) => Err(Trouble::Failed(format!(
-                "{address} is in use on network {}, by the host with the hardware address {mac}",
-                self.network.name.as_str()
-            ))),
-        }
-    }
-
-    fn announce(&self, task: &Task<'_>, interface: &Interface) -> Result<(), Trouble> {
-        let permits = Arc::clone(&task.host.permits);
-        // A host that was frozen must not draw traffic once its lease is over.
-        let is_ours = move || now() < permits.standing().1;
-        let announcement = Announcement::begin(interface, self.address.address, is_ours);
+    fn announce(&self, task: &Task<'_>, netlink: &mut Netlink, interface: &Interface) -> Result<(), Trouble> {
+        let question = Question::new(netlink, interface, self.service, self.cluster)?;
+        let (permits, report) = (Arc::clone(&task.host.permits), Arc::clone(&task.host.report));
+        let held = Held { question, key: task.key.clone(), permits, report };
+        let announcement = Announcement::begin(interface, self.address.address, held);
         let announcement = announcement
             .map_err(|error| Trouble::Failed(format!("cannot announce it on {}: {error}", interface.name)))?;
         task.host.keep_announcing(task.key, announcement);
@@ -70,7 +85,7 @@ impl ServiceAddressDriver {
     }
 }
 
-impl Driver for ServiceAddressDriver {
+impl Driver for ServiceAddressDriver<'_> {
     fn verify(&self) -> Vec<String> {
         let interface =
             Netlink::open().map_err(Trouble::from).and_then(|mut netlink| self.interface(&mut netlink));
@@ -81,22 +96,38 @@ impl Driver for ServiceAddressDriver {
         }
     }
 
+    /// Asks the network whether a stranger has it. A node of the cluster that still has it is no obstacle: it lets go, or
+    /// has lost its right before this is started.
+    fn scout(&self, task: &Task<'_>) -> Result<(), Trouble> {
+        let mut netlink = Netlink::open()?;
+        let patience = task.host.settings.address_probe;
+        // Where it cannot be put, or is already, there is nothing to ask: the start says what is wrong.
+        let Ok(interface) = self.interface(&mut netlink) else { return Ok(()) };
+        if patience == Span::ZERO || !netlink.holders(self.address.address)?.is_empty() {
+            return Ok(());
+        }
+        let question = Question::new(&mut netlink, &interface, self.service, self.cluster)?;
+        match question.ask(patience).map_err(Trouble::failed)? {
+            Some(contest) if contest.node.is_none() => {
+                let why = contest.to_string();
+                (task.host.report)(Report::Contested { key: task.key.clone(), contest });
+                Err(Trouble::Failed(why))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn start(&self, task: &Task<'_>, clearance: &Clearance) -> Result<(), Trouble> {
         let mut netlink = Netlink::open()?;
         let interface = self.interface(&mut netlink)?;
-        let (here, elsewhere): (Vec<_>, Vec<_>) = netlink
-            .holders(self.address.address)?
-            .into_iter()
-            .partition(|held| held.interface == interface.index);
+        let mut elsewhere = netlink.holders(self.address.address)?;
+        elsewhere.retain(|held| held.interface != interface.index);
         for held in elsewhere {
             netlink.remove(held.interface, held.address)?;
         }
-        if here.is_empty() {
-            self.ask(&interface, task.host.settings.address_probe)?;
-        }
         clearance.check()?;
         netlink.add(interface.index, self.address)?;
-        self.announce(task, &interface)
+        self.announce(task, &mut netlink, &interface)
     }
 
     fn stop(&self, task: &Task<'_>) -> Result<(), Trouble> {

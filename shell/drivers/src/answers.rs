@@ -7,6 +7,7 @@ use crate::host::{Key, Report, Reporter, lock};
 use phalanx_exec::Clearance;
 use phalanx_host::clock::duration;
 use phalanx_host::now;
+use phalanx_realtime::make_helper;
 use phalanx_types::{OperationId, OperationResult, Tick};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -46,10 +47,11 @@ impl Answers {
     pub(crate) fn begin(report: Reporter) -> io::Result<Arc<Answers>> {
         let answers = Arc::new(Answers { books: Mutex::default(), changed: Condvar::new(), report });
         let keeper = Arc::clone(&answers);
-        thread::Builder::new()
-            .name("deadlines".into())
-            .stack_size(STACK_BYTES)
-            .spawn(move || keeper.keep_time())?;
+        thread::Builder::new().name("deadlines".into()).stack_size(STACK_BYTES).spawn(move || {
+            // Where it is refused so is the daemon's own attempt, which tells why.
+            let _ = make_helper();
+            keeper.keep_time();
+        })?;
         Ok(answers)
     }
 

@@ -52,6 +52,10 @@ pub enum Activity {
 pub trait Driver {
     /// What would keep it from starting here, as far as can be told without starting it.
     fn verify(&self) -> Vec<String>;
+    /// Looks whether anything outside this host would keep it from being started here, while it may not be yet.
+    fn scout(&self, _: &Task<'_>) -> Result<(), Trouble> {
+        Ok(())
+    }
     /// Makes it active; it may be active already. Checks the clearance right before each act that acquires.
     fn start(&self, task: &Task<'_>, clearance: &Clearance) -> Result<(), Trouble>;
     /// Makes it inactive in order; it may be inactive already.
@@ -65,12 +69,9 @@ pub trait Driver {
 }
 
 /// The driver of `resource`.
-pub(crate) fn driver_of(resource: &Resource, cluster: &Cluster) -> Box<dyn Driver> {
+pub(crate) fn driver_of<'a>(resource: &'a Resource, cluster: &'a Cluster) -> Box<dyn Driver + 'a> {
     match &resource.kind {
-        ResourceKind::ServiceAddress(service) => {
-            let network = cluster.networks.get(&service.network).expect("a cluster's references resolve");
-            Box::new(ServiceAddressDriver::new(service.address, network))
-        }
+        ResourceKind::ServiceAddress(service) => Box::new(ServiceAddressDriver::new(service, cluster)),
         ResourceKind::FileSystem(file_system) => Box::new(FileSystemDriver::new(file_system.clone())),
         ResourceKind::Application(application) => Box::new(ApplicationDriver::new((**application).clone())),
     }

@@ -8,6 +8,7 @@ use crate::starts::Starts;
 use phalanx_exec::{Clearance, Permits};
 use phalanx_host::now;
 use phalanx_model::Cluster;
+use phalanx_realtime::make_helper;
 use phalanx_types::limits::OPERATION_GRACE;
 use phalanx_types::{GroupName, Operation, OperationId, OperationResult, Verb};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,7 +57,11 @@ impl Drivers {
             self.inner.starts.begin(id, &key, clearance);
         }
         let inner = Arc::clone(&self.inner);
-        let work = move || inner.work(&Work { operation, key, cluster, clearance, deadline });
+        let work = move || {
+            // Where it is refused so is the daemon's own attempt, which tells why.
+            let _ = make_helper();
+            inner.work(&Work { operation, key, cluster, clearance, deadline });
+        };
         let name = format!("operation-{}", id.0);
         if let Err(error) = thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(work) {
             self.inner.starts.end(id);
@@ -83,7 +88,7 @@ impl Drivers {
     fn clearance(&self, verb: Verb) -> Option<Clearance> {
         match verb {
             Verb::Start(permit) => Some(Clearance::new(&self.inner.host.permits, permit)),
-            Verb::Probe | Verb::Stop | Verb::Kill | Verb::Monitor => None,
+            Verb::Probe | Verb::Scout | Verb::Stop | Verb::Kill | Verb::Monitor => None,
         }
     }
 }
@@ -124,6 +129,7 @@ impl Inner {
             (Verb::Start(_), Some(clearance)) => self.start(&*driver, &task, clearance),
             (Verb::Start(_), None) => unreachable!("a start has a clearance from its beginning"),
             (Verb::Probe, _) => self.probe(&*driver, &task),
+            (Verb::Scout, _) => driver.scout(&task).map(|()| OperationResult::Done),
             (Verb::Stop, _) => self.end(&task, || driver.stop(&task)),
             (Verb::Kill, _) => self.end(&task, || driver.kill(&task)),
             (Verb::Monitor, _) => driver.monitor(&task).map(|()| OperationResult::Done),

@@ -1,5 +1,6 @@
 //! What outlives an operation: where things are kept on this host, who runs, what is being announced.
 
+use crate::contest::Contest;
 use crate::record::Records;
 use crate::watch::Watches;
 use phalanx_exec::{Cgroup, Identity, Permits};
@@ -20,7 +21,7 @@ pub struct Settings {
     pub run_dir: PathBuf,
     /// The cgroup that all resources' cgroups lie in.
     pub cgroup: Cgroup,
-    /// How long an address is probed for before it is taken; zero takes it unasked.
+    /// How long the network is asked who else has an address, while it may not be started yet; zero does not ask.
     pub address_probe: Span,
 }
 
@@ -42,6 +43,13 @@ pub enum Report {
         resource: ResourceName,
         /// How, for people.
         how: String,
+    },
+    /// Another host has a service address.
+    Contested {
+        /// Which.
+        key: Key,
+        /// Who.
+        contest: Contest,
     },
 }
 

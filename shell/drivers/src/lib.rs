@@ -7,6 +7,7 @@
 mod address;
 mod answers;
 mod application;
+pub mod contest;
 pub mod driver;
 mod drivers;
 mod file_system;
@@ -15,6 +16,7 @@ mod record;
 mod starts;
 mod watch;
 
+pub use contest::Contest;
 pub use driver::{Driver, Task, Trouble};
 pub use drivers::Drivers;
-pub use host::{Report, Settings};
+pub use host::{Key, Report, Settings};

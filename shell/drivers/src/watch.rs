@@ -41,6 +41,8 @@ impl Watches {
             (Arc::clone(&self.watched), Arc::clone(&host.records), Arc::clone(&host.report));
         let (key, main) = (key.clone(), process.birth().map(|birth| (process.pid(), birth)));
         let watch = move || {
+            // Where it is refused so is the daemon's own attempt, which tells why.
+            let _ = phalanx_realtime::make_helper();
             let ending = process.wait(Tick::NEVER).unwrap_or(Ending::Unseen);
             main.into_iter().for_each(|main| records.forget_main(&key, main));
             // Another may have taken its place.

@@ -68,6 +68,84 @@ fn an_address_moves_to_the_adapter_that_has_a_carrier() {
     });
 }
 
+/// A neighbour on the other end of the wire that has these addresses.
+fn neighbour(addresses: &[&str]) {
+    shell("ip netns add other && ip link set wire netns other && ip -n other link set wire up");
+    for address in addresses {
+        let nodad = if address.contains(':') { "nodad" } else { "" };
+        shell(&format!("ip -n other address add {address} dev wire {nodad}"));
+    }
+    shell("until ip link show client | grep -q LOWER_UP; do :; done");
+}
+
+/// A host that nobody knows has the address: the group does not start, and it is told who has it.
+fn check_stranger(resource: &str, taken: &str) {
+    with_host(resource, |host| {
+        assert_eq!(host.run("ip", Verb::Scout), OperationResult::Done, "nobody has it");
+        neighbour(&[taken]);
+        let mut result = OperationResult::Done;
+        // A link that has just come up loses frames.
+        eventually("it is found", || {
+            result = host.run("ip", Verb::Scout);
+            result != OperationResult::Done
+        });
+        let OperationResult::Failed(why) = result else { panic!("{result:?}") };
+        assert!(why.contains("is in use by a host that is not of this cluster"), "{why}");
+        let contest = host.contested();
+        let mac = shell("ip netns exec other ip -o link show wire");
+        assert!(mac.contains(&contest.mac.to_string()), "{contest:?}, {mac}");
+        assert_eq!((contest.interface.as_str(), contest.node), ("client", None));
+    });
+}
+
+#[test]
+fn a_strangers_ipv4_address_is_a_conflict() {
+    check_stranger(ADDRESS, "10.11.0.100/24");
+}
+
+#[test]
+fn a_strangers_ipv6_address_is_a_conflict() {
+    check_stranger(ADDRESS6, "fd00:11::100/64");
+}
+
+/// A node of the cluster still has the address, though this one has every proof that it may not: it is taken, and told.
+fn check_overruled(resource: &str, ada: &str, bob: &str, taken: &str) {
+    with_host(resource, |host| {
+        neighbour(&[bob, taken]);
+        let call = format!("ip netns exec other bash -c ': > /dev/tcp/{ada}/9'");
+        shell(&format!("until {call} 2>&1 | grep -q refused; do :; done"));
+        assert_eq!(host.run("ip", Verb::Scout), OperationResult::Done);
+        assert_eq!(host.start("ip"), OperationResult::Done);
+        assert_eq!(host.contested().node.as_deref(), Some("bob"));
+        assert_eq!(host.run("ip", Verb::Monitor), OperationResult::Done);
+    });
+}
+
+#[test]
+fn a_node_that_still_has_an_ipv4_address_is_overruled() {
+    check_overruled(ADDRESS, "10.11.0.1", "10.11.0.2/24", "10.11.0.100/24");
+}
+
+#[test]
+fn a_node_that_still_has_an_ipv6_address_is_overruled() {
+    check_overruled(ADDRESS6, "fd00:11::1", "fd00:11::2/64", "fd00:11::100/64");
+}
+
+#[test]
+fn an_ipv6_address_moves_to_the_adapter_that_has_a_carrier() {
+    with_host(ADDRESS6, |host| {
+        assert_eq!(host.start("ip"), OperationResult::Done);
+        shell("ip link add spare type veth peer name cable && ip link set spare up && ip link set cable up");
+        shell("ip address add fd00:11::9/64 dev spare nodad");
+        shell("until ip link show spare | grep -q LOWER_UP; do :; done");
+        shell("ip link set wire down && until ip link show client | grep -q NO-CARRIER; do :; done");
+        assert!(matches!(host.run("ip", Verb::Monitor), OperationResult::Failed(_)));
+        assert_eq!(host.start("ip"), OperationResult::Done);
+        let shown = shell("ip -br address show to fd00:11::100");
+        assert!(shown.starts_with("spare") && shown.lines().count() == 1, "{shown}");
+    });
+}
+
 #[test]
 fn a_file_system_comes_and_goes() {
     with_disk(|host| host.check_comes_and_goes("data"));

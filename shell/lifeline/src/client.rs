@@ -2,15 +2,18 @@
 
 use crate::message::{Hold, MESSAGE_BYTES_MAX, Packet, Reply, Request, TooLarge, decode, encode};
 use crate::peer::{ROOT, peer_user};
+use crate::slate::Slate;
 use phalanx_types::{GroupName, Span, Tick};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv, send,
-    socket_with,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType, connect, recvmsg, send, socket_with,
 };
 use rustix::process::geteuid;
 use std::fmt;
+use std::io::IoSliceMut;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
@@ -42,6 +45,7 @@ pub struct Lifeline {
     socket: OwnedFd,
     sequence: u32,
     buffer: Vec<u8>,
+    slate: Option<Slate>,
 }
 
 impl Lifeline {
@@ -56,7 +60,7 @@ impl Lifeline {
         if user != ROOT && user != geteuid().as_raw() {
             return Err(LifelineError::Stranger { user });
         }
-        Ok(Lifeline { socket, sequence: 0, buffer: vec![0; MESSAGE_BYTES_MAX] })
+        Ok(Lifeline { socket, sequence: 0, buffer: vec![0; MESSAGE_BYTES_MAX], slate: None })
     }
 
     /// Makes this daemon the one that the deadman heeds. Tells the lease end last fed ([`Tick::ZERO`] if none was), and
@@ -67,6 +71,11 @@ impl Lifeline {
             Reply::Refused { why } => Err(LifelineError::Refused(why)),
             Reply::Done => Err(LifelineError::Garbled),
         }
+    }
+
+    /// The page on which lease ends are written and accepted, once after a hello; `None` if the deadman gave none.
+    pub fn take_slate(&mut self) -> Option<Slate> {
+        self.slate.take()
     }
 
     /// Has the deadman guard a group from now on.
@@ -97,7 +106,7 @@ impl Lifeline {
         let length = encode(&Packet::new(self.sequence, request), &mut self.buffer)?;
         send(&self.socket, &self.buffer[..length], SendFlags::NOSIGNAL)?;
         for _ in 0..STALE_ANSWERS_MAX {
-            let (count, _) = recv(&self.socket, self.buffer.as_mut_slice(), RecvFlags::empty())?;
+            let count = self.receive()?;
             if count == 0 {
                 return Err(LifelineError::Gone(Errno::CONNRESET));
             }
@@ -107,6 +116,20 @@ impl Lifeline {
             }
         }
         Err(LifelineError::Garbled)
+    }
+
+    /// One packet, and the slate if one comes with it.
+    fn receive(&mut self) -> Result<usize, Errno> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut rights = RecvAncillaryBuffer::new(&mut space);
+        let mut parts = [IoSliceMut::new(&mut self.buffer)];
+        let received = recvmsg(&self.socket, &mut parts, &mut rights, RecvFlags::CMSG_CLOEXEC)?;
+        for message in rights.drain() {
+            if let RecvAncillaryMessage::ScmRights(mut files) = message {
+                self.slate = files.next().and_then(|file| Slate::open(file).ok());
+            }
+        }
+        Ok(received.bytes)
     }
 }
 

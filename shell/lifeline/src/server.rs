@@ -4,18 +4,21 @@ use crate::message::{Packet, Reply, Request, decode, encode};
 use crate::peer::peer_user;
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect,
-    listen, recv, send, socket_with,
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType, accept_with, bind, connect, listen, recv, send, sendmsg, socket_with,
 };
 use rustix::process::geteuid;
 use std::fs::{self, Permissions};
-use std::io;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 8;
+/// Neither a signal nor a wait if nobody takes it.
+const QUIETLY: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 /// Only the user that the deadman runs as may even connect.
 const SOCKET_MODE: u32 = 0o600;
 
@@ -106,8 +109,18 @@ impl Connection {
     /// Answers request number `sequence`, by way of `buffer`. A daemon that does not take its answers misses them.
     pub fn reply(&self, sequence: u32, reply: Reply, buffer: &mut [u8]) {
         if let Ok(length) = encode(&Packet::new(sequence, reply), buffer) {
-            let _ = send(&self.socket, &buffer[..length], SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+            let _ = send(&self.socket, &buffer[..length], QUIETLY);
         }
+    }
+
+    /// The same, and hands over what the slate is opened by.
+    pub fn reply_with(&self, sequence: u32, reply: Reply, slate: &OwnedFd, buffer: &mut [u8]) {
+        let Ok(length) = encode(&Packet::new(sequence, reply), buffer) else { return };
+        let (mut space, slate) =
+            ([MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))], [slate.as_fd()]);
+        let mut rights = SendAncillaryBuffer::new(&mut space);
+        rights.push(SendAncillaryMessage::ScmRights(&slate));
+        let _ = sendmsg(&self.socket, &[IoSlice::new(&buffer[..length])], &mut rights, QUIETLY);
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A hardware address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mac(pub [u8; 6]);
 
 const BROADCAST: Mac = Mac([0xff; 6]);
@@ -19,6 +19,7 @@ const ARP_BYTES: usize = 42;
 const NEXT_ICMPV6: u8 = 58;
 /// Neighbour discovery is refused unless no router has lowered this.
 const HOPS: u8 = 255;
+const NEIGHBOUR_SOLICITATION: u8 = 135;
 const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 /// What is advertised replaces what the neighbours know.
 const OVERRIDE: u8 = 0x20;
@@ -85,6 +86,47 @@ fn advertisement_message(sender: Mac, address: Ipv6Addr, target: Ipv6Addr) -> [u
     message
 }
 
+const QUESTION_BYTES: usize = 24;
+const SOLICITATION_BYTES: usize = 14 + 40 + QUESTION_BYTES;
+
+/// A neighbour solicitation as duplicate address detection sends it (RFC 4862, 5.4.2): who has `target`? It gives no
+/// address of its own, so that nobody's memory changes.
+pub fn neighbour_probe(sender: Mac, target: Ipv6Addr) -> [u8; SOLICITATION_BYTES] {
+    let [.., a, b, c] = target.octets();
+    let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), u16::from_be_bytes([b, c]));
+    let mut message = Frame::<QUESTION_BYTES>::new();
+    message.put(&[NEIGHBOUR_SOLICITATION, 0, 0, 0, 0, 0, 0, 0]).put(&target.octets());
+    let mut message = message.whole();
+    let pseudo = [0, 0, 0, QUESTION_BYTES as u8, 0, 0, 0, NEXT_ICMPV6];
+    let sum = checksum(&[&Ipv6Addr::UNSPECIFIED.octets(), &group.octets(), &pseudo, &message]);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    let mut frame = Frame::<SOLICITATION_BYTES>::new();
+    frame.put(&[0x33, 0x33, 0xff, a, b, c]).put(&sender.0).put(&TYPE_IPV6);
+    frame.put(&[0x60, 0, 0, 0]).put(&[0, QUESTION_BYTES as u8, NEXT_ICMPV6, HOPS]);
+    frame.put(&Ipv6Addr::UNSPECIFIED.octets()).put(&group.octets()).put(&message);
+    frame.whole()
+}
+
+/// What a neighbour's frame says of an address: that its sender has it, or is about to take it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// The sender's hardware address.
+    pub sender: Mac,
+    /// The address it has or wants.
+    pub address: Ipv6Addr,
+}
+
+/// Whose address the frame `bytes` tells, if it is an advertisement, or another host's probe.
+pub fn parse_neighbour(bytes: &[u8]) -> Option<Neighbour> {
+    let is_icmp = bytes.get(12..14)? == TYPE_IPV6 && bytes.get(20..22)? == [NEXT_ICMPV6, HOPS];
+    let is_probe = bytes.get(22..38)? == Ipv6Addr::UNSPECIFIED.octets();
+    let kind = *bytes.get(54)?;
+    let tells = kind == NEIGHBOUR_ADVERTISEMENT || (kind == NEIGHBOUR_SOLICITATION && is_probe);
+    let address = Ipv6Addr::from(<[u8; 16]>::try_from(bytes.get(62..78)?).ok()?);
+    let sender = Mac(bytes.get(6..12)?.try_into().ok()?);
+    (is_icmp && tells).then_some(Neighbour { sender, address })
+}
+
 /// The Internet checksum over parts of even length.
 fn checksum(parts: &[&[u8]]) -> u16 {
     let words = parts.iter().flat_map(|part| part.chunks_exact(2));
@@ -147,6 +189,21 @@ mod tests {
             assert_eq!(parse_arp(&frame[..length]), None, "{length} bytes");
         }
         assert_eq!(parse_arp(&neighbour_advertisement(ADA, Ipv6Addr::LOCALHOST)), None);
+    }
+
+    #[test]
+    fn neighbours_frames_are_read_back_and_others_are_none() {
+        let shop = "fd00:11::1:100".parse().unwrap();
+        let expected = Some(Neighbour { sender: ADA, address: shop });
+        assert_eq!(parse_neighbour(&neighbour_advertisement(ADA, shop)), expected);
+        let probe = neighbour_probe(ADA, shop);
+        assert_eq!(parse_neighbour(&probe), expected);
+        (0..probe.len())
+            .for_each(|length| assert_eq!(parse_neighbour(&probe[..length]), None, "{length} bytes"));
+        assert_eq!(parse_neighbour(&arp_probe(ADA, SHOP)), None);
+        assert_eq!(probe[..6], [0x33, 0x33, 0xff, 1, 1, 0]);
+        let pseudo = [0, 0, 0, 24, 0, 0, 0, NEXT_ICMPV6];
+        assert_eq!(checksum(&[&probe[22..54], &pseudo, &probe[54..]]), 0);
     }
 
     #[test]

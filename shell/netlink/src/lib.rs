@@ -4,6 +4,7 @@
 //! and never touches one that it was not told to.
 #![allow(clippy::wildcard_enum_match_arm, reason = "the enums of netlink are the kernel's, and grow with it")]
 
+pub mod adapters;
 pub mod announce;
 pub mod frame;
 pub mod interface;
@@ -12,9 +13,10 @@ pub mod probe;
 pub mod request;
 pub mod watch;
 
-pub use announce::Announcement;
+pub use adapters::{Adapters, services};
+pub use announce::{Announcement, Claim};
 pub use frame::Mac;
 pub use interface::{Held, Interface};
-pub use probe::{Answer, probe};
+pub use probe::{Owners, ask};
 pub use request::{Netlink, NetlinkError};
 pub use watch::{Change, Watch};

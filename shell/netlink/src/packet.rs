@@ -10,7 +10,7 @@ use rustix::net::{
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// Frames read are ARP; those of other kinds are longer, and not looked at.
+/// What is looked for in frames lies within so many bytes; the rest of longer ones is cut off.
 const FRAME_BYTES_MAX: usize = 128;
 
 /// Which frames come in.
@@ -20,6 +20,8 @@ pub(crate) enum Listen {
     Nothing,
     /// ARP.
     Arp,
+    /// IPv6.
+    Ipv6,
 }
 
 /// A raw socket bound to one interface. Never blocks but in [`Packets::receive`].
@@ -36,6 +38,7 @@ impl Packets {
         let protocol = match listen {
             Listen::Nothing => 0,
             Listen::Arp => (libc::ETH_P_ARP as u16).to_be(),
+            Listen::Ipv6 => (libc::ETH_P_IPV6 as u16).to_be(),
         };
         bind_to(&socket, interface, protocol)?;
         Ok(Packets { socket })

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
@@ -91,17 +92,15 @@ impl Netlink {
         Ok(answers.iter().filter_map(held).collect())
     }
 
-    /// The interfaces that have an address of `subnet` other than `service`: those with a carrier first.
-    pub fn interfaces_on(&mut self, subnet: Subnet, service: IpAddr) -> Result<Vec<Interface>, NetlinkError> {
+    /// The interfaces that have an address of `subnet` other than a service address: those with a carrier first.
+    pub fn interfaces_on(
+        &mut self,
+        subnet: Subnet,
+        services: &BTreeSet<IpAddr>,
+    ) -> Result<Vec<Interface>, NetlinkError> {
         let held = self.addresses()?;
-        let is_on = |interface: &Interface| {
-            held.iter().any(|one| {
-                let address = one.address.address;
-                one.interface == interface.index && address != service && subnet.contains(address)
-            })
-        };
         let mut interfaces = self.interfaces()?;
-        interfaces.retain(is_on);
+        interfaces.retain(|interface| is_on(interface, &held, subnet, services));
         interfaces.sort_by_key(|interface| (!interface.carrier, interface.index));
         match interfaces.is_empty() {
             true => Err(NetlinkError::NoInterface(subnet)),
@@ -184,6 +183,19 @@ impl Netlink {
         }
         Err(NetlinkError::Garbled(format!("the answer to '{what}' has no end")))
     }
+}
+
+/// Whether an interface has an address of its own in `subnet`, by the addresses that are held.
+pub(crate) fn is_on(
+    interface: &Interface,
+    held: &[Held],
+    subnet: Subnet,
+    services: &BTreeSet<IpAddr>,
+) -> bool {
+    held.iter().any(|one| {
+        let address = one.address.address;
+        one.interface == interface.index && !services.contains(&address) && subnet.contains(address)
+    })
 }
 
 /// The messages in one datagram.

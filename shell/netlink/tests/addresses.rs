@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 use phalanx_model::Address;
-use phalanx_netlink::{Announcement, Answer, Change, Interface, Netlink, NetlinkError, Watch, probe};
+use phalanx_netlink::{
+    Adapters, Announcement, Change, Claim, Interface, Mac, Netlink, NetlinkError, Owners, Watch, ask,
+};
 use phalanx_sandbox::{alone, eventually, shell};
-use phalanx_types::Span;
-use std::net::TcpListener;
+use phalanx_types::{NetworkId, Span};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 
@@ -16,6 +19,10 @@ const SHOP6: &str = "fd00:11::100/64";
 
 fn address(text: &str) -> Address {
     text.parse().unwrap()
+}
+
+fn only(service: &str) -> BTreeSet<IpAddr> {
+    BTreeSet::from([address(service).address])
 }
 
 /// A link to a neighbour that has 10.11.0.2 and fd00:11::2; we have the same with a 1.
@@ -30,7 +37,7 @@ fn with_neighbour(story: impl FnOnce(&mut Netlink, &Interface)) {
         let mut netlink = Netlink::open().unwrap();
         eventually("the link is up", || netlink.interfaces().unwrap().iter().all(|one| one.carrier));
         let subnet = address(SHOP).subnet();
-        let interface = netlink.interfaces_on(subnet, address(SHOP).address).unwrap().remove(0);
+        let interface = netlink.interfaces_on(subnet, &only(SHOP)).unwrap().remove(0);
         assert_eq!(interface.name, "client");
         story(&mut netlink, &interface);
     });
@@ -79,15 +86,15 @@ fn interfaces_are_found_by_subnet_those_with_a_carrier_first() {
         shell("ip link add spare type veth peer name spare netns bob; ip address add 10.11.0.9/24 dev spare");
         let subnet = address(SHOP).subnet();
         let names = |netlink: &mut Netlink, but: &str| -> Vec<String> {
-            let found = netlink.interfaces_on(subnet, but.parse().unwrap()).unwrap();
+            let found = netlink.interfaces_on(subnet, &only(but)).unwrap();
             found.into_iter().map(|interface| interface.name).collect()
         };
-        assert_eq!(names(netlink, "10.11.0.100"), ["client", "spare"]);
+        assert_eq!(names(netlink, SHOP), ["client", "spare"]);
         shell("ip link set spare up; ip -n bob link set spare up; ip -n bob link set client down");
-        eventually("the carrier is lost", || names(netlink, "10.11.0.100") == ["spare", "client"]);
-        assert_eq!(names(netlink, "10.11.0.9"), ["client"], "the service address does not count");
+        eventually("the carrier is lost", || names(netlink, SHOP) == ["spare", "client"]);
+        assert_eq!(names(netlink, "10.11.0.9/24"), ["client"], "the service address does not count");
         let elsewhere = address("10.99.0.0/16").subnet();
-        let error = netlink.interfaces_on(elsewhere, "10.99.0.1".parse().unwrap()).unwrap_err();
+        let error = netlink.interfaces_on(elsewhere, &only("10.99.0.1/16")).unwrap_err();
         assert_eq!(error, NetlinkError::NoInterface(elsewhere));
         assert_eq!(error.to_string(), "no interface has an address of 10.99.0.0/16");
     });
@@ -128,18 +135,92 @@ fn carriers_and_addresses_are_watched_although_we_change_them_ourselves() {
     });
 }
 
-#[test]
-fn a_probe_tells_who_has_an_address() {
+/// Asks who has `free` and `taken`: the neighbour has the second.
+fn check_asked(free: &str, taken: &str) {
     with_neighbour(|_, interface| {
-        let ask =
-            |text: &str, millis| probe(interface, text.parse().unwrap(), Span::from_millis(millis)).unwrap();
-        assert_eq!(ask("10.11.0.100", 50), Answer::Free);
-        let mac = shell("ip netns exec bob cat /sys/class/net/client/address");
-        match ask("10.11.0.2", 5_000) {
-            Answer::Taken(owner) => assert_eq!(owner.to_string(), mac.trim()),
-            Answer::Free => panic!("the neighbour did not answer"),
-        }
+        let (free, taken): (IpAddr, IpAddr) = (free.parse().unwrap(), taken.parse().unwrap());
+        let mac = shell("ip netns exec bob cat /sys/class/net/client/address").trim().to_owned();
+        let millis = Span::from_millis;
+        let ask = |own: &BTreeSet<Mac>, addresses: &[IpAddr], patience| {
+            ask(interface, own, addresses, patience).unwrap()
+        };
+        assert_eq!(ask(&BTreeSet::new(), &[free], millis(50)).len(), 0);
+        let mut owners = Owners::new();
+        // A link that has just come up loses frames.
+        eventually("the neighbour answers", || {
+            owners = ask(&BTreeSet::new(), &[taken], millis(200));
+            !owners.is_empty()
+        });
+        assert_eq!(owners[&taken].to_string(), mac);
+        assert_eq!(ask(&BTreeSet::new(), &[free, taken], millis(500)), owners);
+        let own = owners.values().copied().collect();
+        assert_eq!(ask(&own, &[taken], millis(50)).len(), 0, "what we say ourselves is no answer");
     });
+}
+
+#[test]
+fn an_arp_probe_tells_who_has_an_address() {
+    check_asked("10.11.0.100", "10.11.0.2");
+}
+
+#[test]
+fn a_neighbour_solicitation_tells_who_has_an_address() {
+    check_asked("fd00:11::100", "fd00:11::2");
+}
+
+#[test]
+fn adapters_are_told_when_something_is_lost_or_found_and_not_for_what_comes() {
+    with_neighbour(|netlink, interface| {
+        let file = r#"
+            schema = 1
+            cluster = { name = "demo" }
+            [node]
+            ada = { address = { client = "10.11.0.1", spare = "10.12.0.1" } }
+            bob = { address = { client = "10.11.0.2", spare = "10.12.0.2" } }
+            cyd = { address = { client = "10.11.0.3", spare = "10.12.0.3" } }
+            [network]
+            client = { subnet = "10.11.0.0/24" }
+            spare = { subnet = "10.12.0.0/24" }
+            [group.shop]
+            nodes = ["ada", "bob"]
+            resource.ip = { type = "service-address", network = "client", address = "10.11.0.100/24" }
+        "#;
+        let cluster = phalanx_model::parse("test", file).unwrap().cluster;
+        let (sender, told) = mpsc::channel();
+        let adapters = Adapters::begin(&cluster, move |network, up| {
+            let _ = sender.send((network, up));
+        })
+        .unwrap();
+        let (client, spare) = (NetworkId(0), NetworkId(1));
+        let next = || told.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+        assert_eq!(next(), (spare, false), "the one without an adapter is told at once");
+        netlink.add(interface.index, address(SHOP)).unwrap();
+        shell("ip -n bob link set client down");
+        assert_eq!(next(), (client, false));
+        shell("ip -n bob link set client up");
+        assert_eq!(next(), (client, true));
+        netlink.remove(interface.index, address(SHOP)).unwrap();
+        assert_eq!(next(), (client, true), "an address went");
+        shell("ip address add 10.12.0.1/24 dev client");
+        assert_eq!(next(), (spare, true));
+        netlink.add(interface.index, address(SHOP)).unwrap();
+        shell("ip address del 10.11.0.1/24 dev client");
+        assert_eq!(next(), (client, false), "a service address makes no adapter");
+        drop(adapters);
+    });
+}
+
+/// An address that is ours for so many announcements, and that nobody contests.
+struct Ours(Arc<AtomicUsize>);
+
+impl Claim for Ours {
+    fn is_ours(&self) -> bool {
+        self.0.fetch_add(1, SeqCst) < 9
+    }
+
+    fn is_contested(&self) -> bool {
+        false
+    }
 }
 
 fn check_announced(text: &str) {
@@ -153,9 +234,8 @@ fn check_announced(text: &str) {
         netlink.add(interface.index, service).unwrap();
         assert!(neighbours().contains("02:00:00:00:00:99"));
         let repeats = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&repeats);
-        let is_ours = move || counted.fetch_add(1, SeqCst) < 9;
-        let announcement = Announcement::begin(interface, service.address, is_ours).unwrap();
+        let announcement =
+            Announcement::begin(interface, service.address, Ours(Arc::clone(&repeats))).unwrap();
         eventually("the neighbour knows", || neighbours().contains(&interface.mac.unwrap().to_string()));
         eventually("it is said twice more", || repeats.load(SeqCst) == 2);
         drop(announcement);
@@ -177,7 +257,8 @@ fn loopback_has_nobody_to_ask_or_tell() {
     alone(|| {
         let mut netlink = Netlink::open().unwrap();
         let lo = netlink.interfaces().unwrap().into_iter().find(|one| one.name == "lo").unwrap();
-        assert_eq!(probe(&lo, "127.0.0.1".parse().unwrap(), Span::from_secs(9)).unwrap(), Answer::Free);
-        Announcement::begin(&lo, "127.0.0.1".parse().unwrap(), || true).unwrap();
+        let here: IpAddr = "127.0.0.1".parse().unwrap();
+        assert!(ask(&lo, &BTreeSet::new(), &[here], Span::from_secs(9)).unwrap().is_empty());
+        Announcement::begin(&lo, here, Ours(Arc::default())).unwrap();
     });
 }

@@ -1,9 +1,11 @@
-//! Makes a thread real-time, its process locked in memory, and signals readable.
+//! Makes a thread real-time, its process locked in memory, signals readable, and queues that keep nobody spinning.
 //!
 //! Only what the standard library and rustix lack; never decides when to be real-time.
 
 pub mod priority;
+pub mod queue;
 pub mod signals;
 
-pub use priority::{lock_memory, make_realtime};
+pub use priority::{lock_memory, make_helper, make_realtime};
+pub use queue::{Giver, Refused, Taker, queue};
 pub use signals::{Signal, Signals};

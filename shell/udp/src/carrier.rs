@@ -1,4 +1,4 @@
-//! The sockets: one for each own address, never waited for.
+//! The sockets: two for each own address, never waited for. What is routine comes by the second (`steering`).
 //!
 //! An address may come later (a cable, IPv6 that is not ready): its socket is tried again by [`Carrier::mend`]. What cannot
 //! be sent is lost, as on any network.
@@ -6,6 +6,7 @@
 use crate::drops::{Dropped, Drops};
 use crate::paths::Paths;
 use crate::seal::{Opened, Seal};
+use crate::steering::split;
 use phalanx_types::{Incarnation, NodeId, PathId, ViewId};
 use phalanx_wire::HEADER_BYTES;
 use rustix::net::sockopt;
@@ -45,13 +46,21 @@ pub struct Carrier {
     seal: Seal,
     paths: Paths,
     sockets: BTreeMap<PathId, UdpSocket>,
+    /// Where what is routine arrives.
+    routine: BTreeMap<PathId, UdpSocket>,
     drops: Drops,
 }
 
 impl Carrier {
     /// Opens a socket on each of this node's addresses that is there; at least one must be.
     pub fn open(paths: Paths, seal: Seal) -> Result<Carrier, BindError> {
-        let mut carrier = Carrier { seal, paths, sockets: BTreeMap::new(), drops: Drops::default() };
+        let mut carrier = Carrier {
+            seal,
+            paths,
+            sockets: BTreeMap::new(),
+            routine: BTreeMap::new(),
+            drops: Drops::default(),
+        };
         let faults = carrier.bind_missing();
         match carrier.sockets.is_empty() {
             true => Err(BindError { faults }),
@@ -72,7 +81,7 @@ impl Carrier {
         missing.map(|(_, address)| address).collect()
     }
 
-    /// The sockets, to be waited on.
+    /// The sockets that wake, to be waited on.
     pub fn sockets(&self) -> impl Iterator<Item = (PathId, BorrowedFd<'_>)> {
         self.sockets.iter().map(|(path, socket)| (*path, socket.as_fd()))
     }
@@ -90,20 +99,32 @@ impl Carrier {
         }
     }
 
-    /// Reads what has arrived on a path, a batch at most; whether there may be more.
-    pub fn receive(&mut self, path: PathId, arrivals: &mut Vec<Arrival>) -> bool {
+    /// Reads what has arrived on a path to wake this node, a batch at most.
+    pub fn receive(&mut self, path: PathId, arrivals: &mut Vec<Arrival>) {
+        self.read(path, arrivals, |carrier| &carrier.sockets);
+    }
+
+    /// Reads what has arrived on all paths and is routine, a batch of each at most.
+    pub fn receive_routine(&mut self, arrivals: &mut Vec<Arrival>) {
+        let paths: Vec<PathId> = self.routine.keys().copied().collect();
+        paths.into_iter().for_each(|path| self.read(path, arrivals, |carrier| &carrier.routine));
+    }
+
+    fn read(
+        &mut self,
+        path: PathId,
+        arrivals: &mut Vec<Arrival>,
+        sockets: fn(&Carrier) -> &BTreeMap<PathId, UdpSocket>,
+    ) {
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         for _ in 0..BATCH {
-            let Some(read) = self.sockets.get(&path).map(|socket| socket.recv_from(&mut buffer)) else {
-                return false;
-            };
-            match read {
+            let Some(socket) = sockets(self).get(&path) else { return };
+            match socket.recv_from(&mut buffer) {
                 Ok((length, source)) => self.take(path, source, &buffer[..length], arrivals),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(_) => {} // the kernel tells of an earlier datagram's fate; the next read goes on
             }
         }
-        true
     }
 
     fn take(&mut self, path: PathId, source: SocketAddr, datagram: &[u8], arrivals: &mut Vec<Arrival>) {
@@ -139,7 +160,14 @@ impl Carrier {
                 continue;
             }
             match bind(address) {
-                Ok(socket) => drop(self.sockets.insert(path, socket)),
+                Ok(socket) => {
+                    // Without a socket of its own, what is routine comes by the one that wakes.
+                    if let Ok(routine) = split(&socket, address) {
+                        prepare(&routine, address);
+                        self.routine.insert(path, routine);
+                    }
+                    self.sockets.insert(path, socket);
+                }
                 Err(error) => faults.push((address, error)),
             }
         }
@@ -150,14 +178,18 @@ impl Carrier {
 fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind(address)?;
     socket.set_nonblocking(true)?;
+    prepare(&socket, address);
+    Ok(socket)
+}
+
+fn prepare(socket: &UdpSocket, address: SocketAddr) {
     // Priority and buffer help under load; without them the cluster works all the same.
     let _ = match address {
-        SocketAddr::V4(_) => sockopt::set_ip_tos(&socket, TRAFFIC_CLASS),
-        SocketAddr::V6(_) => sockopt::set_ipv6_tclass(&socket, u32::from(TRAFFIC_CLASS)),
+        SocketAddr::V4(_) => sockopt::set_ip_tos(socket, TRAFFIC_CLASS),
+        SocketAddr::V6(_) => sockopt::set_ipv6_tclass(socket, u32::from(TRAFFIC_CLASS)),
     };
-    let _ = sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER_BYTES)
-        .or_else(|_| sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER_BYTES));
-    Ok(socket)
+    let _ = sockopt::set_socket_recv_buffer_size_force(socket, RECEIVE_BUFFER_BYTES)
+        .or_else(|_| sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BUFFER_BYTES));
 }
 
 impl fmt::Display for BindError {

@@ -1,5 +1,7 @@
-//! The client of the demo: asks every five milliseconds, and keeps its own list of answers.
+//! The client of the demo: asks every five milliseconds, whether the question before was answered or not, and keeps its own
+//! list of answers.
 
+use std::fmt;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +15,9 @@ const EVERY: Duration = Duration::from_millis(5);
 const CONNECT_LIMIT: Duration = Duration::from_millis(30);
 /// An answer that takes longer is given up.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500);
+/// Questions that wait for an answer at a time: as many as are asked within the limits.
+const OPEN_MAX: usize = 128;
+const STACK_BYTES: usize = 64 * 1024;
 
 /// A good answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +32,13 @@ pub struct Answer {
     pub epoch: u64,
     /// The node that answered.
     pub node: String,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Answer { id, node, epoch, came, .. } = self;
+        write!(f, "order {id}, answered by {node} in epoch {epoch} {:.3} s ago", came.elapsed().as_secs_f64())
+    }
 }
 
 /// A client that asks until it is stopped.
@@ -60,7 +72,8 @@ impl Client {
         let mut found = None;
         crate::tool::wait_until(limit, || {
             let answers = self.answers.lock().expect("the client's thread does not panic");
-            found = answers.iter().rev().take_while(|answer| answer.asked >= when).last().cloned();
+            let came = answers.partition_point(|answer| answer.came < when);
+            found = answers[came..].iter().find(|answer| answer.asked >= when).cloned();
             found.is_some()
         });
         found
@@ -89,18 +102,33 @@ impl Drop for Client {
     }
 }
 
-fn ask_until(server: SocketAddr, list: &Mutex<Vec<Answer>>, stop: &AtomicBool) {
+/// A host that died keeps its last clients waiting; the others must not wait with them.
+fn ask_until(server: SocketAddr, list: &Arc<Mutex<Vec<Answer>>>, stop: &AtomicBool) {
+    let open = Arc::new(());
     let (mut id, mut next) = (0, Instant::now());
     while !stop.load(Ordering::Relaxed) {
-        id += 1;
-        let asked = Instant::now();
-        if let Some((epoch, node)) = ask(server, id) {
-            let answer = Answer { asked, came: Instant::now(), id, epoch, node };
-            list.lock().expect("nobody panics while holding it").push(answer);
+        if Arc::strong_count(&open) <= OPEN_MAX {
+            id += 1;
+            ask_aside(server, id, Arc::clone(&open), Arc::clone(list));
         }
         next = (next + EVERY).max(Instant::now());
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
+    crate::tool::wait_until(2 * ANSWER_LIMIT, || Arc::strong_count(&open) == 1);
+}
+
+/// Asks on a thread of its own, which holds `open` until it has ended.
+fn ask_aside(server: SocketAddr, id: u64, open: Arc<()>, list: Arc<Mutex<Vec<Answer>>>) {
+    let question = move || {
+        let asked = Instant::now();
+        if let Some((epoch, node)) = ask(server, id) {
+            let mut list = list.lock().expect("nobody panics while holding it");
+            list.push(Answer { asked, came: Instant::now(), id, epoch, node });
+        }
+        drop(open);
+    };
+    // A machine that has no thread left asks again in five milliseconds.
+    let _ = thread::Builder::new().stack_size(STACK_BYTES).spawn(question);
 }
 
 /// One order; the epoch and node of a good answer.

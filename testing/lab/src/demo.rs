@@ -5,7 +5,7 @@ use crate::host::Net;
 use crate::keep;
 use crate::outage::{Kind, Outages};
 use crate::parts::Parts;
-use crate::report;
+use crate::report::{self, Freeze, Paused};
 use crate::sampler::{Sampler, Target};
 use crate::site::{GROUP, NAMES, Site};
 use crate::tool::{Outcome, Trouble, While, this_program, wait_until};
@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Where the service answers.
-const SERVICE: &str = "10.11.0.100:80";
+pub(crate) const SERVICE: &str = "10.11.0.100:80";
 /// The longest that any act may take.
 const ACT_LIMIT: Duration = Duration::from_secs(30);
 /// How long the frozen owner stays frozen.
@@ -44,7 +44,7 @@ pub fn run(work: &Path) -> Outcome<()> {
     let options = Options::from_environment()?;
     say("three hosts, two networks, one shared disk");
     let mut site = Site::lay(work)?;
-    site.create_cluster(&cluster_file(work, &options)?)?;
+    site.create_cluster(&cluster_file(work, &options.timing)?)?;
     for number in 0..NAMES.len() {
         site.boot(number)?;
     }
@@ -53,7 +53,7 @@ pub fn run(work: &Path) -> Outcome<()> {
     let client = Client::start(address);
     let mut story = Story { site, client, sampler, outages: Outages::default(), work, options };
     let told = story.tell();
-    if told.is_err() && std::env::var_os("KEEP_LOGS").is_some() {
+    if std::env::var_os("KEEP_LOGS").is_some() {
         let _ = crate::tool::run("cp", &["-r", &work.to_string_lossy(), "/tmp/phalanx-lab-failed"]);
     }
     told
@@ -72,11 +72,11 @@ impl Options {
 }
 
 /// The example, with the timing asked for and this build's shop.
-fn cluster_file(work: &Path, options: &Options) -> Outcome<std::path::PathBuf> {
+pub(crate) fn cluster_file(work: &Path, timing: &str) -> Outcome<std::path::PathBuf> {
     let text = include_str!("../../../examples/demo.toml");
     let this = this_program()?;
     let shop = this.with_file_name("phalanx-shop");
-    let text = text.replace("timing = \"auto\"", &format!("timing = \"{}\"", options.timing));
+    let text = text.replace("timing = \"auto\"", &format!("timing = \"{timing}\""));
     let text = text.replace("/usr/lib/phalanx/demo/shop", &shop.to_string_lossy());
     let path = work.join("demo.toml");
     fs::write(&path, text).during("writing the cluster file")?;
@@ -85,6 +85,18 @@ fn cluster_file(work: &Path, options: &Options) -> Outcome<std::path::PathBuf> {
 
 fn say(words: &str) {
     println!("\n── {words}");
+}
+
+fn tell_paused(paused: &Paused) {
+    let Paused { late, overwritten } = paused;
+    tell(&format!(
+        "of the frozen owner after its thaw: {late} late writes, {overwritten} orders written over"
+    ));
+    if late + overwritten > 0 {
+        tell(
+            "a lease cannot stop what a frozen host has under way: only fencing can, which class `process` has not",
+        );
+    }
 }
 
 fn tell(words: &str) {
@@ -106,9 +118,10 @@ impl Story<'_> {
             self.crash(run)?;
         }
         self.back_network_cut()?;
+        self.adapter_lost()?;
         self.isolation()?;
-        let paused = self.freeze()?;
-        self.end(paused)
+        let freeze = self.freeze()?;
+        self.end(&freeze)
     }
 
     fn cold_start(&mut self) -> Outcome<()> {
@@ -161,7 +174,9 @@ impl Story<'_> {
         let began = Instant::now();
         self.site.signal_daemon(ADA, Signal::KILL)?;
         self.measured(Kind::DaemonKill, began, "taken over")?;
-        self.site.start_daemon(ADA)?;
+        if self.is_up()? {
+            self.site.start_daemon(ADA)?;
+        }
         self.fall_back()
     }
 
@@ -170,7 +185,9 @@ impl Story<'_> {
         let began = Instant::now();
         self.site.signal_daemon(ADA, Signal::STOP)?;
         self.measured(Kind::DaemonKill, began, "taken over")?;
-        self.site.signal_daemon(ADA, Signal::CONT)?;
+        if self.is_up()? {
+            self.site.signal_daemon(ADA, Signal::CONT)?;
+        }
         self.fall_back()
     }
 
@@ -212,6 +229,16 @@ impl Story<'_> {
         self.site.machine(ADA)?.host.set_cable(Net::Back, true)
     }
 
+    fn adapter_lost(&mut self) -> Outcome<()> {
+        say("the adapter of the service address loses its cable: the node has no other, so the group moves");
+        let began = Instant::now();
+        self.site.machine(ADA)?.host.set_cable(Net::Client, false)?;
+        self.measured(Kind::Adapter, began, "moved in order")?;
+        self.site.machine(ADA)?.host.set_cable(Net::Client, true)?;
+        tell("the cable is back: ada is relied on again once it has been for a while");
+        self.fall_back()
+    }
+
     fn isolation(&mut self) -> Outcome<()> {
         say("both networks of the owner are cut: it lets go before another takes over");
         let (began, wall) = (Instant::now(), SystemTime::now());
@@ -220,20 +247,18 @@ impl Story<'_> {
         }
         self.measured(Kind::Isolation, began, "taken over")?;
         self.tell_parts(wall);
-        for net in Net::ALL {
-            self.site.machine(ADA)?.host.set_cable(net, true)?;
+        if self.is_up()? {
+            Net::ALL.into_iter().try_for_each(|net| self.site.machine(ADA)?.host.set_cable(net, true))?;
         }
-        self.revive()?;
         self.fall_back()
     }
 
-    /// The whole owner, deadman included, stands still: beyond what class `process` covers. How many moments had two
-    /// owners is told, not judged.
-    fn freeze(&mut self) -> Outcome<usize> {
+    /// The whole owner, deadman included, stands still: beyond what class `process` covers. What comes of it is told, not
+    /// judged.
+    fn freeze(&mut self) -> Outcome<Freeze> {
         say("the whole owner, deadman included, is frozen for 5 s and thawed");
         tell("class `process` does not cover a frozen host: what it writes after the thaw is counted");
-        let before = self.sampler.seen().dual.len();
-        let began = Instant::now();
+        let (began, last) = (Instant::now(), self.client.answers().last().map(|answer| answer.epoch));
         self.sampler.watch(self.site.targets().into_iter().filter(|target| target.name != "ada").collect());
         self.site.machine(ADA)?.host.set_frozen(true)?;
         let moved = self.answered_elsewhere(began)?;
@@ -243,24 +268,28 @@ impl Story<'_> {
         std::thread::sleep(Duration::from_secs(1));
         self.watch();
         self.revive()?;
+        let to = Instant::now();
         self.all_there()?;
-        Ok(self.sampler.seen().dual.len() - before)
+        Ok(Freeze { from: began, to, epoch: last.unwrap_or_default() })
     }
 
-    fn end(&mut self, paused: usize) -> Outcome<()> {
+    fn end(&mut self, freeze: &Freeze) -> Outcome<()> {
         say("everything stops; the disk is compared with what the client was told");
         self.client.stop();
         self.site.shut_down();
         let written = report::read_ledger(self.work, &self.site.image)?;
         let answers = self.client.answers();
-        let comparison = report::compare(&answers, &written);
+        let comparison = report::compare(&answers, &written, freeze);
         let seen = self.sampler.seen();
         println!("{}", report::table(&self.outages));
         tell(&format!("timings {}, class of proof: process", self.options.timing));
-        tell(&format!("lost acknowledged writes: {} of {}", comparison.lost, comparison.acknowledged));
+        let (lost, acknowledged) = (&comparison.lost, comparison.acknowledged);
+        tell(&format!("lost acknowledged writes: {} of {acknowledged}", lost.len()));
+        lost.iter().take(5).for_each(|answer| tell(&format!("  {answer}")));
         tell(&format!("moments with two owners: {} of {} looks", seen.dual.len(), seen.looks));
         seen.dual.iter().take(5).for_each(|words| tell(words));
-        println!("{}", report::line(&self.outages, &comparison, &seen, paused + comparison.out_of_turn));
+        tell_paused(&comparison.paused);
+        println!("{}", report::line(&self.outages, &comparison, seen.dual.len()));
         Ok(())
     }
 
@@ -314,7 +343,8 @@ impl Story<'_> {
             | Kind::DaemonKill
             | Kind::Crash
             | Kind::Fallback
-            | Kind::Isolation => self.answered_elsewhere(began)?,
+            | Kind::Isolation
+            | Kind::Adapter => self.answered_elsewhere(began)?,
         };
         self.outages.add(kind, lasted);
         tell(&format!("{how} by {node}: {} ms without an answer", lasted.as_millis()));
@@ -330,16 +360,24 @@ impl Story<'_> {
     }
 
     fn owned_by(&self, node: &str) -> Outcome<()> {
-        let owner = || self.client.answers().last().map(|answer| answer.node.clone());
-        match wait_until(ACT_LIMIT, || owner().as_deref() == Some(node)) {
+        match wait_until(ACT_LIMIT, || self.owner().as_deref() == Some(node)) {
             true => Ok(()),
-            false => Err(Trouble(format!("{GROUP} should be on {node}, and is on {:?}", owner()))),
+            false => Err(Trouble(format!("{GROUP} should be on {node}, and is on {:?}", self.owner()))),
         }
+    }
+
+    /// Who answered last.
+    fn owner(&self) -> Option<String> {
+        self.client.answers().last().map(|answer| answer.node.clone())
     }
 
     /// Ada is there again, and the group returns to it.
     fn fall_back(&mut self) -> Outcome<()> {
         let began = Instant::now();
+        // Its deadman may reset ada at any moment until it has let go.
+        let settled = || self.owner().as_deref() == Some("ada") || !self.is_up().unwrap_or(true);
+        wait_until(ACT_LIMIT, settled);
+        self.revive()?;
         self.owned_by("ada")?;
         let gap = self.client.longest_gap(began);
         self.outages.add(Kind::Fallback, gap);
@@ -347,9 +385,14 @@ impl Story<'_> {
         self.all_there()
     }
 
+    /// Whether ada is up: a deadman that cannot let go in time resets its host.
+    fn is_up(&self) -> Outcome<bool> {
+        Ok(self.site.machine(ADA)?.host.is_up())
+    }
+
     /// A host that its deadman reset is booted again.
     fn revive(&mut self) -> Outcome<()> {
-        if self.site.machine(ADA)?.host.is_up() {
+        if self.is_up()? {
             return Ok(());
         }
         tell("ada was reset by its deadman; it boots again");
@@ -362,20 +405,9 @@ impl Story<'_> {
 
     /// Waits until all three nodes are members of one view.
     fn all_there(&self) -> Outcome<()> {
-        let members = || self.site.phalanx(&["status", "--json"]).map(|text| members(&text)).unwrap_or(0);
-        match wait_until(ACT_LIMIT, || members() == NAMES.len()) {
+        match wait_until(ACT_LIMIT, || self.site.members() == NAMES.len()) {
             true => Ok(()),
             false => Err(Trouble("the three nodes are not in one view".into())),
         }
     }
-}
-
-/// How many nodes a status says are members that count.
-fn members(status: &str) -> usize {
-    let value: serde_json::Value = serde_json::from_str(status).unwrap_or_default();
-    let is = |node: &serde_json::Value, key: &str| {
-        node.get(key).and_then(serde_json::Value::as_bool) == Some(true)
-    };
-    let nodes = value.get("nodes").and_then(serde_json::Value::as_object);
-    nodes.map_or(0, |nodes| nodes.values().filter(|node| is(node, "member") && is(node, "counts")).count())
 }

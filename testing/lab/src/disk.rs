@@ -1,8 +1,11 @@
 //! The shared disk: one image file, and for each host a path to it of its own that can be severed.
 //!
-//! A path is nbdkit (no cache) under nbdfuse under a loop device with direct IO, all inside the host's namespaces. No
-//! host shares a cache with another, so a stale read or a double mount shows; and a crash that severs the path first
-//! loses what was not synced, as a power cut does.
+//! A path is nbdkit (no cache) under nbdfuse under a loop device with direct IO. No host shares a cache with another, so a
+//! stale read or a double mount shows; and a crash that severs the path first loses what was not synced, as a power cut
+//! does.
+//!
+//! The servers end with the host's processes, but stand outside its mounts: a server that were the last one to see the
+//! host's mounts would take them off while it dies, and wait for itself for ever.
 
 use crate::host::Host;
 use crate::tool::{Outcome, Trouble, While, line, run, wait_until};
@@ -37,47 +40,61 @@ impl Image {
 /// One host's path to the image.
 pub struct DiskPath {
     servers: Vec<Child>,
-    device: String,
+    mount: PathBuf,
+    /// As long as one has it open the loop device is there; the last one to let go of it frees it.
+    _device: File,
 }
 
 impl DiskPath {
     /// Lays the path for `host`; inside it the disk appears as `/dev/phalanx/shop`.
     pub fn lay(host: &Host, image: &Image) -> Outcome<DiskPath> {
         let folder = host.folder().join("disk");
-        let mount = folder.join("fuse");
+        let (mount, socket) = (folder.join("fuse"), folder.join("nbd.sock"));
         fs::create_dir_all(&mount).during("making the disk's folder")?;
-        let socket = folder.join("nbd.sock");
         let _ = fs::remove_file(&socket);
-        let (socket, mount) = (socket.to_string_lossy().into_owned(), mount.to_string_lossy().into_owned());
-        let file = format!("file={}", image.path().display());
-        let nbdkit =
-            host.spawn("nbdkit", &["--foreground", "--unix", &socket, "file", &file, "cache=none"])?;
-        if !wait_until(SERVER_LIMIT, || Path::new(&socket).exists()) {
-            return Err(Trouble("nbdkit did not come up; see its log in the work directory".into()));
-        }
-        let uri = format!("nbd+unix:///?socket={socket}");
-        let disk = format!("{mount}/disk");
-        let nbdfuse = host.spawn("nbdfuse", &[&disk, &uri])?;
-        if !wait_until(SERVER_LIMIT, || host.run("test", &["-s", &disk]).is_ok()) {
-            return Err(Trouble("nbdfuse did not come up; see its log in the work directory".into()));
-        }
-        let device = host.run("losetup", &["--find", "--show", "--direct-io=on", &disk])?;
-        let number = device.trim_start_matches("/dev/loop");
-        host.run("mknod", &["/dev/phalanx/shop", "b", "7", number])?;
-        Ok(DiskPath { servers: vec![nbdfuse, nbdkit], device })
+        let servers = vec![serve_file(host, image, &socket)?, serve_disk(host, &socket, &mount)?];
+        let device = run("losetup", &["--find", "--show", "--direct-io=on", &text(&mount.join("disk"))])?;
+        let open = File::open(&device).during("opening the loop device")?;
+        // Busy as it is, it goes when it is closed for the last time: nobody has to be left to see to that.
+        line(&format!("losetup --detach {device}"))?;
+        host.run("mknod", &["/dev/phalanx/shop", "b", "7", device.trim_start_matches("/dev/loop")])?;
+        Ok(DiskPath { servers, mount, _device: open })
     }
 
     /// Severs the path at once: whatever is not on the image by now never gets there.
     pub fn sever(&mut self) {
-        for server in &mut self.servers {
+        for server in self.servers.iter_mut().rev() {
             crate::host::kill_inside(server.id());
             let _ = server.kill();
             let _ = server.wait();
         }
+        let _ = run("umount", &["--lazy", &text(&self.mount)]);
     }
+}
 
-    /// Frees the loop device, as far as the kernel lets go of it.
-    pub fn free(&mut self) {
-        let _ = line(&format!("losetup --detach {}", self.device));
+/// nbdkit: serves the image on a socket.
+fn serve_file(host: &Host, image: &Image, socket: &Path) -> Outcome<Child> {
+    let file = format!("file={}", image.path().display());
+    let server =
+        host.serve("nbdkit", &["--foreground", "--unix", &text(socket), "file", &file, "cache=none"])?;
+    came_up("nbdkit", || socket.exists()).map(|()| server)
+}
+
+/// nbdfuse: makes what the socket serves a file.
+fn serve_disk(host: &Host, socket: &Path, mount: &Path) -> Outcome<Child> {
+    let disk = mount.join("disk");
+    let server = host.serve("nbdfuse", &[&text(&disk), &format!("nbd+unix:///?socket={}", text(socket))])?;
+    let there = || fs::metadata(&disk).is_ok_and(|file| file.len() > 0);
+    came_up("nbdfuse", there).map(|()| server)
+}
+
+fn came_up(server: &str, there: impl FnMut() -> bool) -> Outcome<()> {
+    match wait_until(SERVER_LIMIT, there) {
+        true => Ok(()),
+        false => Err(Trouble(format!("{server} did not come up; see its log in the work directory"))),
     }
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }

@@ -44,6 +44,14 @@ impl Net {
         }
     }
 
+    /// The hardware address of the bridge, which is the client's.
+    pub fn bridge_mac(self) -> &'static str {
+        match self {
+            Net::Client => "02:00:00:0b:00:c8",
+            Net::Back => "02:00:00:0c:00:c8",
+        }
+    }
+
     fn interface(self) -> &'static str {
         match self {
             Net::Client => "eth0",
@@ -145,6 +153,15 @@ impl Host {
 
     /// Starts a program in it, in its control group; what it prints goes to a log in the host's folder.
     pub fn spawn(&self, program: &str, arguments: &[&str]) -> Outcome<Child> {
+        self.enter(&["--mount", "--uts", "--net", "--pid"], program, arguments)
+    }
+
+    /// Starts a program that lives and dies with it and sees the stage's mounts.
+    pub fn serve(&self, program: &str, arguments: &[&str]) -> Outcome<Child> {
+        self.enter(&["--uts", "--net", "--pid"], program, arguments)
+    }
+
+    fn enter(&self, namespaces: &[&str], program: &str, arguments: &[&str]) -> Outcome<Child> {
         let init = self.init.to_string();
         let name = Path::new(program)
             .file_name()
@@ -152,7 +169,8 @@ impl Host {
         let this = this_program()?;
         Command::new(this)
             .args(["within", &self.cgroup.to_string_lossy(), "nsenter", "--target", &init])
-            .args(["--mount", "--uts", "--net", "--pid", "--", program])
+            .args(namespaces)
+            .args(["--", program])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(log(&self.folder, &name)?)

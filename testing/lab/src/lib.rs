@@ -4,6 +4,7 @@
 //! with it, however it ends. What a namespace cannot hold (loop devices, control groups) is put away by [`stage::clear`].
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod client;
 pub mod demo;
 pub mod disk;

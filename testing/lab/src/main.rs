@@ -1,10 +1,12 @@
-//! `phalanx-lab`: the demo, and the small programs that its hosts are made of.
+//! `phalanx-lab`: the demo, the benches, and the small programs that its hosts are made of.
 
-use phalanx_lab::{demo, host, preflight, stage, visit};
+use phalanx_lab::tool::Outcome;
+use phalanx_lab::{bench, demo, host, preflight, stage, visit};
+use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: phalanx-lab demo
+usage: phalanx-lab demo | bench SUITE
        of a cluster that KEEP=1 left up, at another terminal:
        phalanx-lab on HOST COMMAND…   phalanx-lab shell HOST
        phalanx-lab crash HOST   boot HOST   cut HOST   plug HOST   end";
@@ -13,7 +15,8 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["demo"] => run_demo(),
+        ["demo"] => on_stage(demo::run),
+        ["bench", suite] => on_stage(|work| bench::run(suite, work)),
         ["on", name, command @ ..] if !command.is_empty() => end(Err(visit::on(name, command))),
         ["shell", name] => end(Err(visit::shell(name))),
         [verb @ ("crash" | "boot" | "cut" | "plug"), name] => end(visit::order(&format!("{verb} {name}"))),
@@ -30,13 +33,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_demo() -> ExitCode {
+fn on_stage(act: impl FnOnce(&Path) -> Outcome<()>) -> ExitCode {
     if let Some(obstacle) = preflight::obstacle() {
         eprintln!("{obstacle}");
         return ExitCode::FAILURE;
     }
     match stage::inside() {
-        Some(work) => end(demo::run(&work)),
+        Some(work) => end(act(&work)),
         None => match stage::enter() {
             Ok(status) => {
                 ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(130))
@@ -46,7 +49,7 @@ fn run_demo() -> ExitCode {
     }
 }
 
-fn end(outcome: phalanx_lab::tool::Outcome<()>) -> ExitCode {
+fn end(outcome: Outcome<()>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {

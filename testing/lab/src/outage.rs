@@ -20,17 +20,20 @@ pub enum Kind {
     Fallback,
     /// Both networks of the owner were cut.
     Isolation,
+    /// The owner's adapter on the network of the service address lost its cable.
+    Adapter,
 }
 
 impl Kind {
     /// All, in the order of the last line.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Crash,
         Kind::Move,
         Kind::Fallback,
         Kind::AppRestart,
         Kind::DaemonKill,
         Kind::Isolation,
+        Kind::Adapter,
         Kind::ColdStart,
     ];
 
@@ -44,6 +47,7 @@ impl Kind {
             Kind::Crash => "crash_ms",
             Kind::Fallback => "fallback_ms",
             Kind::Isolation => "isolation_ms",
+            Kind::Adapter => "adapter_ms",
         }
     }
 }

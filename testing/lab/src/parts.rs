@@ -52,13 +52,14 @@ impl fmt::Display for Parts {
     }
 }
 
-fn since_midnight(when: SystemTime) -> Option<u64> {
+/// Milliseconds since midnight, UTC.
+pub(crate) fn since_midnight(when: SystemTime) -> Option<u64> {
     let since = when.duration_since(UNIX_EPOCH).ok()?;
     u64::try_from(since.as_millis()).ok().map(|ms| ms % DAY_MS)
 }
 
 /// `2026-11-22T19:56:28.587Z …`, as milliseconds since midnight.
-fn stamp(line: &str) -> Option<u64> {
+pub(crate) fn stamp(line: &str) -> Option<u64> {
     let clock = line.split_once('T')?.1.split_once('Z')?.0;
     let (hours, rest) = clock.split_once(':')?;
     let (minutes, seconds) = rest.split_once(':')?;

@@ -6,6 +6,7 @@ use crate::sampler::Target;
 use crate::stage;
 use crate::tool::{Outcome, Trouble, While, line, run, this_program, wait_until};
 use rustix::process::Signal;
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -42,9 +43,11 @@ impl Site {
     pub fn lay(work: &Path) -> Outcome<Site> {
         line("ip link set lo up")?;
         for net in Net::ALL {
-            line(&format!("ip link add {} type bridge", net.bridge()))?;
+            // A bridge without an address of its own changes it with each cable: the client would seem to be another host.
+            line(&format!("ip link add {} address {} type bridge", net.bridge(), net.bridge_mac()))?;
             line(&format!("ip link set {} up", net.bridge()))?;
         }
+        be_plain_switches();
         line(&format!("ip address add 10.11.0.200/24 dev {}", Net::Client.bridge()))?;
         let cgroups = stage::cgroup(work)?;
         fs::create_dir_all(&cgroups).during("making the laboratory's control group")?;
@@ -182,7 +185,6 @@ impl Site {
             let _ = keeper.wait();
         }
         machine.host.crash();
-        machine.disk.free();
         Ok(())
     }
 
@@ -210,6 +212,17 @@ impl Site {
         inside(pid).map(|pid| host::signal(pid, signal))
     }
 
+    /// The daemon of a host, as the stage numbers processes.
+    pub fn daemon_pid(&self, number: usize) -> Outcome<u32> {
+        let daemon = self.machine(number)?.daemon.as_ref();
+        inside(daemon.ok_or_else(|| Trouble("the daemon does not run".into()))?.id())
+    }
+
+    /// The deadman of a host, as the stage numbers processes.
+    pub fn deadman_pid(&self, number: usize) -> Outcome<u32> {
+        inside(self.machine(number)?.deadman.id())
+    }
+
     /// Kills the application on a host.
     pub fn kill_application(&self, number: usize) -> Outcome<()> {
         let groups = self.machine(number)?.host.cgroup().join("groups");
@@ -225,6 +238,26 @@ impl Site {
     pub fn phalanx(&self, arguments: &[&str]) -> Outcome<String> {
         let machine = self.machines.iter().flatten().next().ok_or_else(|| Trouble("no host is up".into()))?;
         machine.host.run(&self.program("phalanx"), arguments)
+    }
+
+    /// How many nodes are members that count, by the status of a host that is up.
+    pub fn members(&self) -> usize {
+        let status = self.status();
+        let is = |node: &Value, key: &str| node.get(key).and_then(Value::as_bool) == Some(true);
+        let nodes = status.get("nodes").and_then(Value::as_object);
+        nodes
+            .map_or(0, |nodes| nodes.values().filter(|node| is(node, "member") && is(node, "counts")).count())
+    }
+
+    /// Whether the group is online somewhere.
+    pub fn is_online(&self) -> bool {
+        let status = self.status();
+        status.pointer(&format!("/groups/{GROUP}/state")).and_then(Value::as_str) == Some("online")
+    }
+
+    fn status(&self) -> Value {
+        let text = self.phalanx(&["status", "--json"]).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
     }
 
     /// The same on one host.
@@ -244,9 +277,15 @@ impl Site {
                 wait_until(UP_LIMIT, || machine.daemon.as_mut().is_none_or(ended));
                 machine.disk.sever();
                 machine.host.crash();
-                machine.disk.free();
             }
         }
+    }
+}
+
+/// A bridge stands for a switch, which no packet filter of a host sees; where there is none to keep out, all is well.
+fn be_plain_switches() {
+    for hook in ["iptables", "ip6tables", "arptables"] {
+        let _ = fs::write(format!("/proc/sys/net/bridge/bridge-nf-call-{hook}"), "0");
     }
 }
 

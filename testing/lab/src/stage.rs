@@ -1,9 +1,13 @@
 //! The stage: namespaces of the program's own, entered by running itself once more inside them.
 
-use crate::tool::{Outcome, Trouble, While, run, this_program};
+use crate::host;
+use crate::tool::{Outcome, Trouble, While, this_program};
+use phalanx_realtime::Signals;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 
 /// Set inside the stage; holds the work directory.
 const INSIDE: &str = "PHALANX_STAGE";
@@ -20,7 +24,7 @@ pub fn inside() -> Option<PathBuf> {
 pub fn enter() -> Outcome<ExitStatus> {
     let work = std::env::temp_dir().join(format!("phalanx-lab-{}", std::process::id()));
     fs::create_dir_all(&work).during("making the work directory")?;
-    // Ctrl-C goes to the whole foreground group: the stage ends itself, and this process stays to clear up.
+    let signals = Signals::begin().during("listening to signals")?;
     let program = this_program()?;
     let child = Command::new("unshare")
         .args(["--mount", "--net", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc", "--"])
@@ -28,19 +32,24 @@ pub fn enter() -> Outcome<ExitStatus> {
         .args(std::env::args_os().skip(1))
         .env(INSIDE, &work)
         .spawn();
-    let status = child.and_then(|mut child| child.wait());
+    let status = child.and_then(|child| attend(child, signals));
     clear(&work);
     status.during("unshare")
 }
 
-/// Puts away what namespaces do not hold: loop devices, control groups, the work directory.
-pub fn clear(work: &Path) {
-    let listed =
-        run("losetup", &["--noheadings", "--list", "--output", "NAME,BACK-FILE"]).unwrap_or_default();
-    let ours = listed.lines().filter(|line| line.contains(&*work.to_string_lossy()));
-    for device in ours.filter_map(|line| line.split_whitespace().next()) {
-        let _ = run("losetup", &["--detach", device]);
+/// Waits for the stage's end. A signal ends it at once: the first process of a namespace hears none of its own.
+fn attend(mut unshare: Child, mut signals: Signals) -> std::io::Result<ExitStatus> {
+    let pid = Pid::from_child(&unshare);
+    let ended = pidfd_open(pid, PidfdFlags::empty())?;
+    poll(&mut [PollFd::new(&ended, PollFlags::IN), PollFd::new(&signals, PollFlags::IN)], None)?;
+    if signals.take().is_some() {
+        host::child_of(unshare.id()).map_or_else(|| host::kill(unshare.id()), host::kill);
     }
+    unshare.wait()
+}
+
+/// Puts away what namespaces do not hold: control groups and the work directory. Loop devices go by themselves.
+pub fn clear(work: &Path) {
     let _ = cgroup(work).map(|folder| remove_groups(&folder));
     let _ = fs::remove_dir_all(work);
 }

@@ -52,7 +52,6 @@ fn a_crash_loses_what_was_not_synced_and_keeps_what_was() {
             .unwrap();
             disk.sever();
             host.crash();
-            disk.free();
             shell(&format!(
                 "mkdir -p {SCRATCH}/look && mount -o loop {} {SCRATCH}/look",
                 image.path().display()
@@ -87,7 +86,6 @@ fn a_planted_double_mount_is_seen() {
             assert!(sampler.seen().dual[0].contains("ada holds mount; bob holds mount"));
             disks.iter_mut().for_each(DiskPath::sever);
             hosts.into_iter().for_each(Host::crash);
-            disks.iter_mut().for_each(DiskPath::free);
         });
     });
 }

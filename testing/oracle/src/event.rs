@@ -173,6 +173,11 @@ pub enum What {
         /// The group.
         group: GroupName,
     },
+    /// The adapter that service addresses are on is dead here, and stays so.
+    AdapterDead {
+        /// Whether the kernel does not notice.
+        silent: bool,
+    },
     /// Every fault is over: from now on these nodes are up and reach each other.
     Healed {
         /// The nodes.

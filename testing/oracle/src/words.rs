@@ -61,6 +61,8 @@ impl Display for What {
             What::Fault { kind, words } => write!(f, "FAULT {kind}: {words}"),
             What::Excused { group } => write!(f, "{group} may be offline"),
             What::Expected { group } => write!(f, "{group} is wanted online"),
+            What::AdapterDead { silent: false } => f.write_str("THE ADAPTER IS DEAD for good"),
+            What::AdapterDead { silent: true } => f.write_str("THE ADAPTER IS DEAD for good, silently"),
             What::Healed { core } => write!(f, "ALL IS WELL with nodes {}", nodes(core)),
         }
     }

@@ -42,7 +42,8 @@ impl<F: Factory> World<F> {
             index.unwrap_or_else(|| panic!("an operation on something that is not there: {operation:?}"));
         self.tell(host, What::OperationBegan { operation: operation.clone(), local });
         let (id, verb) = (operation.id, operation.verb);
-        let looks = matches!(verb, Verb::Probe | Verb::Monitor).then(|| Box::new(operation.clone()));
+        let looks =
+            matches!(verb, Verb::Probe | Verb::Scout | Verb::Monitor).then(|| Box::new(operation.clone()));
         let begun = self.hosts[host].resources.begin(index, start, operation, &mut self.seen);
         self.tell_seen(host);
         let begun = match begun {
@@ -153,6 +154,9 @@ impl<F: Factory> World<F> {
         if target.look <= self.now {
             target.look = u64::MAX;
         }
+        // What was written down in time counts.
+        self.accepts(host);
+        let target = &mut self.hosts[host];
         let holding = target.resources.holding();
         match target.deadman.look(target.clock.local(self.now), holding) {
             Act::Rest => (),

@@ -30,8 +30,10 @@ pub enum Class {
     Flap,
     /// One network is down for everybody.
     NetworkDown,
-    /// One adapter loses its carrier.
+    /// One adapter loses its carrier, or carries nothing though it has one.
     Adapter,
+    /// Somebody takes a service address off.
+    Address,
     /// Operations are slow, hang, fail or lie.
     Operations,
     /// An application ends.
@@ -63,8 +65,15 @@ pub enum Fault {
     Restart,
     /// The networks are in trouble.
     Net([Option<Trouble>; 2]),
-    /// An adapter on this network loses its carrier.
-    Adapter(u8),
+    /// An adapter on this network dies.
+    Adapter {
+        /// The network.
+        network: u8,
+        /// Whether the kernel does not notice.
+        silent: bool,
+    },
+    /// A service address is taken off.
+    Address,
     /// Operations on a host ail.
     Operations(Ailment),
     /// An application ends.
@@ -75,6 +84,8 @@ pub enum Fault {
     Deadman,
     /// An operator wants something.
     Operator,
+    /// An operator applies another cluster file.
+    Change,
     /// All daemons crash.
     AllDaemons,
     /// All hosts crash.
@@ -107,13 +118,15 @@ pub struct Strike {
 pub enum Mode {
     /// All that proofs of class `process` cover.
     Swarm,
+    /// The same, and with each of them operators on two nodes apply changes.
+    Stress,
     /// Whole hosts are frozen too, which class `process` does not cover: two owners are counted, not judged.
     Freeze,
     /// Once in each seed most hosts are lost for long, and an operator forms the cluster without them.
     Form,
 }
 
-const SWARM: [Class; 15] = [
+const SWARM: [Class; 16] = [
     Class::CrashHost,
     Class::CrashDaemon,
     Class::Pause,
@@ -124,6 +137,7 @@ const SWARM: [Class; 15] = [
     Class::Flap,
     Class::NetworkDown,
     Class::Adapter,
+    Class::Address,
     Class::Operations,
     Class::Application,
     Class::Disk,
@@ -152,6 +166,7 @@ impl Class {
             Class::Flap => "flap",
             Class::NetworkDown => "network-down",
             Class::Adapter => "adapter",
+            Class::Address => "address",
             Class::Operations => "operations",
             Class::Application => "application",
             Class::Disk => "disk",
@@ -198,6 +213,11 @@ impl<'a> Planner<'a> {
             let at = self.random.between(from, from + (to - from) / 2);
             self.strike(Class::Form, at, &mut strikes);
         }
+        if mode == Mode::Stress {
+            let change = |strike: &Strike| Strike { fault: Fault::Change, counts: false, ..*strike };
+            let changes: Vec<_> = strikes.iter().flat_map(|strike| [change(strike); 2]).collect();
+            strikes.extend(changes);
+        }
         strikes.retain(|strike| strike.at <= to);
         strikes.sort_by_key(|strike| strike.at);
         strikes
@@ -238,7 +258,11 @@ impl<'a> Planner<'a> {
             Class::Noise => Fault::Net([Some(self.noise()), None]),
             Class::Flap => Fault::Net(self.both_ways(self.everywhere, Link::CUT)),
             Class::NetworkDown => Fault::Net([Some(self.network_down()), None]),
-            Class::Adapter => Fault::Adapter(self.random.below(self.setting.networks as u64) as u8),
+            Class::Adapter => {
+                let network = self.random.below(self.setting.networks as u64) as u8;
+                Fault::Adapter { network, silent: self.random.coin() }
+            }
+            Class::Address => Fault::Address,
             Class::Operations => Fault::Operations(self.ailment()),
             Class::Application => Fault::Application,
             Class::Disk if self.random.coin() => Fault::Disk(DiskHealth::Slow),
@@ -264,7 +288,7 @@ impl<'a> Planner<'a> {
             Class::Adapter | Class::Noise | Class::Operations => (detect, detect * 25),
             Class::Flap => (detect / 8, detect * 2),
             Class::Disk | Class::Deadman => (detect, detect * 12),
-            Class::Application | Class::Operator | Class::Form => (Span::ZERO, Span::ZERO),
+            Class::Address | Class::Application | Class::Operator | Class::Form => (Span::ZERO, Span::ZERO),
         };
         self.random.span_by_magnitude(low, high)
     }

@@ -6,9 +6,9 @@ use crate::disk::Journal;
 use crate::resource::Resources;
 use crate::world::Happening;
 use phalanx_conduct::Request;
-use phalanx_node::Input;
+use phalanx_node::{Frame, Input};
 use phalanx_types::{BootId, Incarnation, NodeId, Operation, RequestId, Span, Tick, ViewId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Frames that a stopped daemon's socket keeps.
 pub const INBOX_MAX: usize = 4_096;
@@ -37,16 +37,31 @@ pub struct Host<N> {
     pub deadman: Deadman,
     /// When the deadman looks next, on the global clock.
     pub look: u64,
-    /// When the last lease end reaches the deadman, and its last answer the daemon: that socket keeps its order.
-    pub socket: (u64, u64),
+    /// The lease end that the daemon wrote for the deadman to see.
+    pub slate: Option<Slate>,
     /// What is active here.
     pub resources: Resources,
+    /// Which faults keep adapters from having a carrier, each with its network.
+    pub unplugged: BTreeSet<(u32, u8)>,
     /// Its daemon, if it runs.
     pub daemon: Option<Daemon<N>>,
     /// How long a daemon that ends itself is away; drawn if not said.
     pub away: Option<Span>,
     /// Since when the host stands still.
     pub ice: Option<Ice>,
+}
+
+/// What the daemon has written for the deadman, and whether that is going to look.
+#[derive(Clone, Copy)]
+pub struct Slate {
+    /// Which life wrote it.
+    pub start: u64,
+    /// The lease end.
+    pub until: Tick,
+    /// The lease end that the deadman accepted last.
+    pub accepted: Tick,
+    /// Whether a look is to come.
+    pub awaited: bool,
 }
 
 /// A host that stands still.
@@ -71,6 +86,10 @@ pub struct Daemon<N> {
     pub wake: Tick,
     /// When it will be, on the global clock.
     pub wake_due: u64,
+    /// The lease end that the deadman accepted since it was awake last.
+    pub fed: Option<Tick>,
+    /// What has arrived that need not wake it.
+    pub unread: Vec<Frame>,
     /// What waits for it while it is stopped.
     pub stopped: Option<Stopped>,
     /// Operators' requests it has not answered.
@@ -89,6 +108,11 @@ pub struct Stopped {
 }
 
 impl<N> Host<N> {
+    /// Whether its adapter on a network has a carrier.
+    pub fn has_carrier(&self, network: u8) -> bool {
+        self.unplugged.iter().all(|(_, unplugged)| *unplugged != network)
+    }
+
     /// Its latest life.
     pub fn life(&self) -> Incarnation {
         Incarnation { node: self.id, start: self.starts }

@@ -85,9 +85,10 @@ fn timing(word: Option<&str>) -> Result<TimingProfile, String> {
 fn mode(word: Option<&str>) -> Result<Mode, String> {
     match word {
         Some("swarm") => Ok(Mode::Swarm),
+        Some("stress") => Ok(Mode::Stress),
         Some("freeze") => Ok(Mode::Freeze),
         Some("form") => Ok(Mode::Form),
-        other => Err(format!("--mode is swarm, freeze or form, not {other:?}")),
+        other => Err(format!("--mode is swarm, stress, freeze or form, not {other:?}")),
     }
 }
 
@@ -145,6 +146,7 @@ fn options(arguments: &Arguments) -> String {
     };
     let mode = match arguments.course.mode {
         Mode::Swarm => "",
+        Mode::Stress => " --mode stress",
         Mode::Freeze => " --mode freeze",
         Mode::Form => " --mode form",
     };

@@ -9,10 +9,10 @@ use crate::random::Random;
 use crate::resource::Resources;
 use crate::setting::Setting;
 use crate::world::{Happening, World};
-use phalanx_node::{Birth, Input};
+use phalanx_node::Birth;
 use phalanx_oracle::What;
 use phalanx_types::{BootId, NodeId, Plot, Span, Tick, Timings, ViewId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// From power to the daemon's start.
 const BOOT: (Span, Span) = (Span::from_millis(50), Span::from_millis(300));
@@ -41,8 +41,9 @@ pub(crate) fn new_host<N>(
         journal: Journal::new(seed, node, ledger),
         deadman: new_deadman(&setting.timings(), clocks),
         look: u64::MAX,
-        socket: (0, 0),
+        slate: None,
         resources: Resources::new(seed, node, setting),
+        unplugged: BTreeSet::new(),
         daemon: None,
         away: None,
         ice: None,
@@ -93,12 +94,16 @@ impl<F: Factory> World<F> {
             view: ViewId::NONE,
             wake: Tick::NEVER,
             wake_due: u64::MAX,
+            fed: None,
+            unread: Vec::new(),
             stopped: None,
             open: BTreeMap::new(),
         });
         self.tell(host, What::Started { boot });
+        let unplugged: Vec<_> = self.hosts[host].unplugged.iter().map(|(_, network)| *network).collect();
+        unplugged.into_iter().for_each(|network| self.tell_carrier(host, network));
         self.carry_out_all(host);
-        self.step(host, Input::Wake);
+        self.wake_up(host);
     }
 
     /// The daemon is gone; what its host holds and what its drivers began lives on.
@@ -156,7 +161,7 @@ impl<F: Factory> World<F> {
         self.tell(host, What::Resumed);
         let timers_first = self.targets.coin();
         if timers_first {
-            self.step(host, Input::Wake);
+            self.wake_up(host);
         }
         for operation in stopped.operations {
             self.begins(host, start, operation);
@@ -165,7 +170,7 @@ impl<F: Factory> World<F> {
             self.hears(host, start, input);
         }
         if !timers_first && self.hosts[host].living(start).is_some() {
-            self.step(host, Input::Wake);
+            self.wake_up(host);
         }
     }
 

@@ -58,6 +58,8 @@ pub enum Ailing {
     Kill,
     /// Probes; they never lie.
     Probe,
+    /// Questions who else has an address; nobody ever has, and nothing is wrong with the questions.
+    Scout,
     /// Monitors.
     Monitor,
 }
@@ -116,12 +118,15 @@ pub struct Resources {
     groups: Vec<GroupName>,
     list: Vec<Resource>,
     ailments: Vec<(u32, Ailment)>,
+    /// Whether the adapter that addresses are on has a carrier.
+    carrier: bool,
     random: Random,
 }
 
 fn ailing(verb: Verb) -> Ailing {
     match verb {
         Verb::Probe => Ailing::Probe,
+        Verb::Scout => Ailing::Scout,
         Verb::Start(_) => Ailing::Start,
         Verb::Stop => Ailing::Stop,
         Verb::Kill => Ailing::Kill,
@@ -133,6 +138,7 @@ fn ailing(verb: Verb) -> Ailing {
 fn duration(verb: Ailing, kind: Kind) -> (Span, Span) {
     let (low, high) = match (verb, kind) {
         (Ailing::Probe | Ailing::Monitor, _) => (100, 1_500),
+        (Ailing::Scout, _) => (20_000, 25_000),
         (Ailing::Start, Kind::Address) => (200, 3_000),
         (Ailing::Start, Kind::Disk) => (1_000, 20_000),
         (Ailing::Start, Kind::Application) => (2_000, 60_000),
@@ -162,7 +168,7 @@ impl Resources {
         };
         let list = setting.groups.iter().enumerate().flat_map(of_group).collect();
         let random = Random::new(seed.wrapping_add(node << 32), Stream::Workload);
-        Resources { groups, list, ailments: Vec::new(), random }
+        Resources { groups, list, ailments: Vec::new(), carrier: true, random }
     }
 
     /// Which resource an operation is about.
@@ -249,6 +255,24 @@ impl Resources {
         }
     }
 
+    /// The adapter that addresses are on has a carrier, or has none.
+    pub fn set_carrier(&mut self, up: bool) {
+        self.carrier = up;
+    }
+
+    /// Whether a resource that is active can be reached: an address needs a carrier.
+    fn is_reached(&self, index: usize) -> bool {
+        self.carrier || self.list[index].kind != Kind::Address
+    }
+
+    /// An address that is up.
+    pub fn addresses_up(&self) -> Vec<usize> {
+        let up = |index: &usize| {
+            self.list[*index].kind == Kind::Address && self.list[*index].state != State::Inactive
+        };
+        self.indices().filter(up).collect()
+    }
+
     /// Operations of some kind begin to go wrong.
     pub fn ail(&mut self, id: u32, ailment: Ailment) {
         self.ailments.push((id, ailment));
@@ -310,7 +334,7 @@ impl Resources {
         }
         self.list[index].busy = match verb {
             Ailing::Start | Ailing::Stop | Ailing::Kill => Some(Busy { start, operation, how }),
-            Ailing::Probe | Ailing::Monitor => self.list[index].busy.take(),
+            Ailing::Probe | Ailing::Scout | Ailing::Monitor => self.list[index].busy.take(),
         };
         Ok(Begun { after, interrupted })
     }
@@ -329,7 +353,7 @@ impl Resources {
             Ailing::Kill => true,
             Ailing::Stop => matches!(busy.operation.verb, Verb::Start(_)),
             Ailing::Start => false,
-            Ailing::Probe | Ailing::Monitor => {
+            Ailing::Probe | Ailing::Scout | Ailing::Monitor => {
                 self.list[index].busy = Some(busy);
                 return Ok(None);
             }
@@ -350,7 +374,10 @@ impl Resources {
         }
         match (self.diagnose(verb), verb, self.list[index].state) {
             (Some(How::Fail), _, _) => OperationResult::Failed("an error".into()),
-            (_, Ailing::Monitor, State::Active { whole: true, .. }) => OperationResult::Done,
+            (_, Ailing::Scout, _) => OperationResult::Done,
+            (_, Ailing::Monitor, State::Active { whole: true, .. }) if self.is_reached(index) => {
+                OperationResult::Done
+            }
             (_, Ailing::Monitor, State::Active { .. } | State::Inactive) => {
                 OperationResult::Failed("not well".into())
             }
@@ -372,7 +399,7 @@ impl Resources {
         let result = match operation.verb {
             Verb::Start(_) => self.started(index, how, seen),
             Verb::Stop | Verb::Kill => self.stopped(index, how, seen),
-            Verb::Probe | Verb::Monitor => unreachable!("looks are never busy"),
+            Verb::Probe | Verb::Scout | Verb::Monitor => unreachable!("looks are never busy"),
         };
         Some(Answer { start, operation, result })
     }
@@ -382,6 +409,10 @@ impl Resources {
             return OperationResult::Failed("it was killed while it started".into());
         };
         let gone = self.random.coin();
+        if !self.is_reached(index) {
+            self.set(index, State::Inactive, HoldEnd::LetGo, seen);
+            return OperationResult::Failed("no interface has a carrier".into());
+        }
         match how {
             Some(How::Fail | How::Hang) if gone => self.set(index, State::Inactive, HoldEnd::LetGo, seen),
             Some(How::Lie) => self.set(index, State::Inactive, HoldEnd::LetGo, seen),
@@ -472,7 +503,9 @@ mod tests {
                 Err(result) => return result,
             };
             match verb {
-                Verb::Probe | Verb::Monitor => self.resources.looked(index, &operation, begun.after),
+                Verb::Probe | Verb::Scout | Verb::Monitor => {
+                    self.resources.looked(index, &operation, begun.after)
+                }
                 Verb::Start(_) | Verb::Stop | Verb::Kill => {
                     self.resources.over(index, operation.id, 1, &mut self.seen).unwrap().result
                 }

@@ -1,13 +1,13 @@
 //! The shell of every node: carries out what a core asks for, and brings it what comes of that.
 
 use crate::disk::Written;
-use crate::host::INBOX_MAX;
+use crate::host::{INBOX_MAX, Slate};
 use crate::node::Factory;
 use crate::session::Standing;
 use crate::world::{Flight, Happening, World};
 use phalanx_conduct::Reply;
 use phalanx_events::{MembershipNote, Note};
-use phalanx_node::{Effect, Input, Record, StoreToken};
+use phalanx_node::{Effect, Frame, Input, Lane, Record, StoreToken};
 use phalanx_oracle::{GlobalTime, What};
 use phalanx_types::{Incarnation, NetworkId, NodeId, PathId, RequestId, Span, Tick};
 
@@ -19,7 +19,9 @@ impl<F: Factory> World<F> {
         let Some(start) = self.hosts[host].daemon.as_ref().map(|daemon| daemon.life.start) else { return };
         let index = host as u8;
         match effect {
-            Effect::Send { to, path, lane: _, bytes } => self.send(host, start, to, path, bytes),
+            Effect::Send { to, path, lane, bytes } => {
+                self.send(host, start, (to, path), lane == Lane::Routine, bytes);
+            }
             Effect::Feed { until } => self.feed(host, start, until),
             Effect::Store { token, record } => self.store(host, start, token, record),
             Effect::Operate(operation) => {
@@ -65,7 +67,8 @@ impl<F: Factory> World<F> {
         }
     }
 
-    fn send(&mut self, host: usize, start: u64, to: NodeId, path: PathId, bytes: Vec<u8>) {
+    fn send(&mut self, host: usize, start: u64, to: (NodeId, PathId), routine: bool, bytes: Vec<u8>) {
+        let (to, path) = to;
         let (peer, network) = (to.0 as usize - 1, path.network.0 as usize);
         assert!(
             peer < self.hosts.len() && network < self.setting.networks,
@@ -74,13 +77,20 @@ impl<F: Factory> World<F> {
         let Some(receiver) = self.hosts[peer].daemon.as_ref().map(|daemon| daemon.life.start) else { return };
         let (from, to) = ((host, start), (peer, receiver));
         match self.sessions.standing(from, to, self.now) {
-            Standing::Ready => self.launch(from, to, network, bytes),
+            Standing::Ready => self.launch(from, to, network, routine, bytes),
             Standing::Greeting => (),
             Standing::Strangers => self.greet(from, to, network),
         }
     }
 
-    fn launch(&mut self, from: (usize, u64), to: (usize, u64), network: usize, bytes: Vec<u8>) {
+    fn launch(
+        &mut self,
+        from: (usize, u64),
+        to: (usize, u64),
+        network: usize,
+        routine: bool,
+        bytes: Vec<u8>,
+    ) {
         let fate = self.net.fate(network, from.0, to.0, self.now);
         let now = self.now;
         self.trace.remark(|| {
@@ -96,10 +106,13 @@ impl<F: Factory> World<F> {
         });
         let (from, to, network) = ((from.0 as u8, from.1), (to.0 as u8, to.1), network as u8);
         if let Some(second) = fate.second {
-            self.queue.push(second, Happening::Arrives(Flight { from, to, network, bytes: bytes.clone() }));
+            self.queue.push(
+                second,
+                Happening::Arrives(Flight { from, to, network, routine, bytes: bytes.clone() }),
+            );
         }
         if let Some(first) = fate.first {
-            self.queue.push(first, Happening::Arrives(Flight { from, to, network, bytes }));
+            self.queue.push(first, Happening::Arrives(Flight { from, to, network, routine, bytes }));
         }
     }
 
@@ -116,7 +129,7 @@ impl<F: Factory> World<F> {
     }
 
     pub(crate) fn arrives(&mut self, flight: Flight) {
-        let Flight { from, to, network, bytes } = flight;
+        let Flight { from, to, network, routine, bytes } = flight;
         let lives = ((from.0 as usize, from.1), (to.0 as usize, to.1));
         let superseded = self.sessions.standing(lives.0, lives.1, self.now) != Standing::Ready;
         if superseded || self.hosts[lives.1.0].living(to.1).is_none() {
@@ -125,36 +138,63 @@ impl<F: Factory> World<F> {
         self.trace.frame(self.now, lives.0.0, lives.1.0, &bytes);
         let path = PathId { network: NetworkId(network), index: 0 };
         let sender = Incarnation { node: NodeId(u16::from(from.0) + 1), start: from.1 };
-        self.hears(lives.1.0, to.1, Input::Frame { path, from: sender, bytes });
+        match routine {
+            true => self.leaves_unread(lives.1.0, to.1, Frame { path, from: sender, bytes }),
+            false => self.hears(lives.1.0, to.1, Input::Frame { path, from: sender, bytes }),
+        }
     }
 
+    /// A frame that need not wake its receiver; a full socket drops what comes.
+    fn leaves_unread(&mut self, host: usize, start: u64, frame: Frame) {
+        let daemon = self.hosts[host].living(start);
+        if let Some(daemon) = daemon.filter(|daemon| daemon.unread.len() < INBOX_MAX) {
+            daemon.unread.push(frame);
+        }
+    }
+
+    /// The daemon writes a lease end down. The deadman comes to look as often as the stop budget is long; of an end that
+    /// cannot wait for that it is told.
     fn feed(&mut self, host: usize, start: u64, until: Tick) {
-        let due = self.now + self.local_way().0;
-        let last = &mut self.hosts[host].socket.0;
-        *last = due.max(*last + 1);
-        self.queue.push(*last, Happening::Feeds { host: host as u8, start, until });
+        let before = self.hosts[host].slate.filter(|slate| slate.start == start);
+        let accepted = before.map_or(Tick::ZERO, |slate| slate.accepted);
+        self.hosts[host].slate = Some(Slate { start, until, accepted, awaited: true });
+        let (now, budget) = (self.hosts[host].clock.local(self.now), self.timings.stop_budget());
+        let after = match accepted.before(budget) <= now + budget {
+            true => self.local_way(),
+            false if before.is_some_and(|slate| slate.awaited) => return,
+            false => self.workload.span(LOCAL.0, budget),
+        };
+        self.later(after, Happening::Looks { host: host as u8, start });
     }
 
-    /// What the deadman answers comes in the order of what it was told.
-    fn deadman_answers(&mut self, host: usize, start: u64, input: Input) {
-        let due = self.now + self.local_way().0;
-        let last = &mut self.hosts[host].socket.1;
-        *last = due.max(*last + 1);
-        self.queue.push(*last, Happening::Hears { host: host as u8, start, input: Box::new(input) });
+    /// The deadman comes to look, if nothing else had it look before.
+    pub(crate) fn looks_at_slate(&mut self, host: usize, start: u64) {
+        let is_awaited = |slate: &Slate| slate.start == start && slate.awaited;
+        if self.hosts[host].slate.as_ref().is_some_and(is_awaited) && !self.accepts(host) {
+            self.answer(host, start, Input::Unfed);
+        }
     }
 
-    /// The deadman takes a lease end, or is not there to take it.
-    pub(crate) fn feeds(&mut self, host: usize, start: u64, until: Tick) {
-        if !self.hosts[host].up {
-            return;
+    /// The deadman takes the lease end that is written down; `false` if it is not there to take it. The daemon sees that when
+    /// it is awake next.
+    pub(crate) fn accepts(&mut self, host: usize) -> bool {
+        let target = &mut self.hosts[host];
+        let Some(slate) = target.slate.as_mut().filter(|slate| target.up && slate.awaited) else {
+            return true;
+        };
+        slate.awaited = false;
+        let Slate { start, until, .. } = *slate;
+        if !target.deadman.feed(until) {
+            return false;
         }
-        let accepted = self.hosts[host].deadman.feed(until);
-        if accepted {
-            let until_global = GlobalTime(self.hosts[host].clock.global(until));
-            self.tell(host, What::Fed { until, until_global });
-            self.set_deadman(host);
+        slate.accepted = until;
+        let until_global = GlobalTime(target.clock.global(until));
+        if let Some(daemon) = target.living(start) {
+            daemon.fed = Some(until);
         }
-        self.deadman_answers(host, start, if accepted { Input::Fed { until } } else { Input::Unfed });
+        self.tell(host, What::Fed { until, until_global });
+        self.set_deadman(host);
+        true
     }
 
     fn store(&mut self, host: usize, start: u64, token: StoreToken, record: Record) {

@@ -12,6 +12,10 @@ use phalanx_oracle::{HoldEnd, What};
 use phalanx_types::{GroupName, NetworkId, NodeId, RequestId, Span};
 use std::collections::BTreeSet;
 
+/// The network that service addresses are on.
+const SERVICE_NETWORK: u8 = 0;
+/// The fault that outlasts all others.
+const FOR_GOOD: u32 = u32::MAX;
 /// How long what heals waits for hosts that are still away.
 const HEALED_TRIES: u32 = 20;
 
@@ -46,12 +50,17 @@ impl<F: Factory> World<F> {
             Fault::Pause => self.stop_daemon(host, strike.span),
             Fault::Restart => self.restart(host, strike.span),
             Fault::Net(troubles) => self.lay(index, &troubles.into_iter().flatten().collect::<Vec<_>>()),
-            Fault::Adapter(network) => self.adapter_down(index, host, network),
+            Fault::Adapter { network, silent } => self.adapter_dies(index as u32, host, network, silent),
+            Fault::Address => self.address_is_taken(host),
             Fault::Operations(ailment) => self.hosts[host].resources.ail(index as u32, ailment),
             Fault::Application => self.end_application(host),
             Fault::Disk(health) => self.hosts[host].journal.set_health(health),
             Fault::Deadman => self.deadman_dies(host),
             Fault::Operator => self.operator(host),
+            Fault::Change => {
+                let request = self.change_of_policy();
+                self.ask(host, request);
+            }
             Fault::AllDaemons => self.all_daemons_crash(strike.span),
             Fault::AllHosts => self.all_hosts_crash(strike.span),
             Fault::Freeze => self.freeze(host, strike.span, false),
@@ -78,9 +87,10 @@ impl<F: Factory> World<F> {
         }
         match self.strikes[index].fault {
             Fault::Net(_) => self.net.lift(index as u32),
-            Fault::Adapter(network) => {
+            Fault::Adapter { network, .. } => {
                 self.net.lift(index as u32);
-                self.carrier(host, network, true);
+                self.hosts[host].unplugged.remove(&(index as u32, network));
+                self.carrier(host, network);
             }
             Fault::Operations(_) => self.hosts[host].resources.cure(index as u32),
             Fault::Disk(_) => self.hosts[host].journal.set_health(DiskHealth::Well),
@@ -90,8 +100,10 @@ impl<F: Factory> World<F> {
             | Fault::CrashDaemon
             | Fault::Pause
             | Fault::Restart
+            | Fault::Address
             | Fault::Application
             | Fault::Operator
+            | Fault::Change
             | Fault::AllDaemons
             | Fault::AllHosts
             | Fault::Freeze
@@ -106,16 +118,36 @@ impl<F: Factory> World<F> {
         self.answer(host, start, Input::Shutdown);
     }
 
-    fn adapter_down(&mut self, index: usize, host: usize, network: u8) {
+    fn adapter_dies(&mut self, fault: u32, host: usize, network: u8, silent: bool) {
         let (networks, one) = (1 << network, 1 << host);
         let cut = |from, to| Trouble { networks, from, to, link: Link::CUT };
-        self.lay(index, &[cut(one, !0), cut(!0, one)]);
-        self.carrier(host, network, false);
+        self.net.lay(fault, &[cut(one, !0), cut(!0, one)]);
+        if !silent {
+            self.hosts[host].unplugged.insert((fault, network));
+        }
+        self.carrier(host, network);
     }
 
-    fn carrier(&mut self, host: usize, network: u8, up: bool) {
-        let start = self.hosts[host].starts;
+    /// The carrier of an adapter may have changed.
+    fn carrier(&mut self, host: usize, network: u8) {
+        let has_carrier = self.hosts[host].has_carrier(SERVICE_NETWORK);
+        self.hosts[host].resources.set_carrier(has_carrier);
+        self.tell_carrier(host, network);
+    }
+
+    /// The kernel says that something changed about the adapter on a network.
+    pub(crate) fn tell_carrier(&mut self, host: usize, network: u8) {
+        let (start, up) = (self.hosts[host].starts, self.hosts[host].has_carrier(network));
         self.answer(host, start, Input::Carrier { network: NetworkId(network), up });
+    }
+
+    /// Somebody takes an address off; the kernel says so.
+    fn address_is_taken(&mut self, host: usize) {
+        let addresses = self.hosts[host].resources.addresses_up();
+        if let Some(index) = self.targets.pick(&addresses) {
+            self.ends(host, *index, HoldEnd::LetGo, "taken off");
+            self.tell_carrier(host, SERVICE_NETWORK);
+        }
     }
 
     fn end_application(&mut self, host: usize) {
@@ -131,6 +163,9 @@ impl<F: Factory> World<F> {
         self.hosts[host].deadman.set_gone(true);
         self.tell(host, What::DeadmanGone { gone: true });
         let start = self.hosts[host].starts;
+        if let Some(daemon) = self.hosts[host].living(start) {
+            daemon.fed = None;
+        }
         self.answer(host, start, Input::Unfed);
     }
 
@@ -217,7 +252,8 @@ impl<F: Factory> World<F> {
         }
     }
 
-    /// Every fault ends. In one seed of four a minority stays away for ever.
+    /// Every fault ends. In one seed of four a minority stays away for ever; in one of four of those with a second network
+    /// an adapter is dead for ever.
     pub(crate) fn heals(&mut self) {
         self.healing = true;
         self.net.calm();
@@ -229,6 +265,7 @@ impl<F: Factory> World<F> {
         for host in 0..self.hosts.len() {
             self.heal_host(host);
         }
+        self.retire_an_adapter();
         self.later(self.phases.rest, Happening::Healed { tries: 0 });
     }
 
@@ -244,6 +281,17 @@ impl<F: Factory> World<F> {
         }
     }
 
+    fn retire_an_adapter(&mut self) {
+        let here: Vec<usize> = (0..self.hosts.len()).filter(|host| !self.hosts[*host].retired).collect();
+        let chosen = (self.targets.below(4) == 0, self.targets.pick(&here).copied(), self.targets.coin());
+        if let (true, Some(host), silent) = chosen
+            && self.setting.networks > 1
+        {
+            self.adapter_dies(FOR_GOOD, host, SERVICE_NETWORK, silent);
+            self.tell(host, What::AdapterDead { silent });
+        }
+    }
+
     fn heal_host(&mut self, host: usize) {
         let target = &mut self.hosts[host];
         target.resources.cure_all();
@@ -256,7 +304,8 @@ impl<F: Factory> World<F> {
         if let Some(number) = stopped.map(|stopped| stopped.number) {
             self.resumes(host, number);
         }
-        (0..self.setting.networks as u8).for_each(|network| self.carrier(host, network, true));
+        self.hosts[host].unplugged.clear();
+        (0..self.setting.networks as u8).for_each(|network| self.carrier(host, network));
         let soon = self.targets.span(Span::from_millis(100), Span::from_secs(1));
         let boot = self.hosts[host].boots;
         match self.hosts[host].up {
@@ -311,8 +360,9 @@ fn can_strike<N>(host: &Host<N>, fault: Fault) -> bool {
         Fault::Freeze | Fault::FreezeWithClock => runs && guarded,
         Fault::Operations(_) => host.up && guarded,
         Fault::Deadman => runs && guarded && !host.resources.ails(),
+        Fault::Address => host.up && !host.resources.addresses_up().is_empty(),
         Fault::Application => runs && host.resources.holding(),
-        Fault::Operator => runs,
-        Fault::Net(_) | Fault::Adapter(_) | Fault::Disk(_) | Fault::Form => true,
+        Fault::Operator | Fault::Change => runs,
+        Fault::Net(_) | Fault::Adapter { .. } | Fault::Disk(_) | Fault::Form => true,
     }
 }

@@ -167,7 +167,7 @@ impl Toy {
     }
 
     fn take_in(&mut self, input: &Input) {
-        if let Input::Fed { until } = input {
+        if let Input::Fed { until } | Input::Due { fed: Some(until), .. } = input {
             self.lease = *until;
         }
         if matches!(input, Input::Unfed) {
@@ -194,7 +194,7 @@ impl Toy {
 impl SimNode for Toy {
     fn step(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
         self.take_in(&input);
-        self.fed |= matches!(input, Input::Fed { .. });
+        self.fed |= matches!(input, Input::Fed { .. } | Input::Due { fed: Some(_), .. });
         if let Input::Frame { from, .. } = input {
             self.heard.insert(from.node, now);
         }

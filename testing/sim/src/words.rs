@@ -48,13 +48,18 @@ impl Display for Fault {
             Fault::Net([Some(there), None] | [None, Some(there)]) => write!(f, "{there}"),
             Fault::Net([Some(there), Some(back)]) => write!(f, "{there}; {back}"),
             Fault::Net([None, None]) => f.write_str("nothing"),
-            Fault::Adapter(network) => write!(f, "no carrier on network {network}"),
+            Fault::Adapter { network, silent: false } => write!(f, "no carrier on network {network}"),
+            Fault::Adapter { network, silent: true } => {
+                write!(f, "nothing passes on network {network}, which has a carrier")
+            }
+            Fault::Address => f.write_str("somebody takes a service address off"),
             Fault::Operations(ailment) => write!(f, "{ailment}"),
             Fault::Application => f.write_str("an application ends"),
             Fault::Disk(DiskHealth::Well) => f.write_str("nothing"),
             Fault::Disk(DiskHealth::Slow) => f.write_str("the journal is slow"),
             Fault::Disk(DiskHealth::Failing) => f.write_str("the journal fails now and then"),
             Fault::Deadman => f.write_str("the deadman is gone"),
+            Fault::Change => f.write_str("an operator applies a change"),
             Fault::Operator => f.write_str("an operator wants something"),
             Fault::AllDaemons => f.write_str("all daemons crash, to be started again"),
             Fault::AllHosts => f.write_str("all hosts crash, to boot again"),

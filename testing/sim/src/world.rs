@@ -33,6 +33,8 @@ pub struct Flight {
     pub to: (u8, u64),
     /// The network.
     pub network: u8,
+    /// Whether it waits until its receiver is awake anyway.
+    pub routine: bool,
     /// What is in it.
     pub bytes: Vec<u8>,
 }
@@ -46,8 +48,8 @@ pub enum Happening {
     Wakes { host: u8, start: u64 },
     /// A daemon is told something by its own host.
     Hears { host: u8, start: u64, input: Box<Input> },
-    /// A lease end reaches the deadman.
-    Feeds { host: u8, start: u64, until: Tick },
+    /// The deadman comes to look at what a life has written down.
+    Looks { host: u8, start: u64 },
     /// A record is durable, or not.
     Lands { host: u8, start: u64, generation: u32 },
     /// An operation reaches its driver.
@@ -93,7 +95,7 @@ impl Happening {
             Happening::Arrives(flight) => Some(flight.to.0 as usize),
             Happening::Wakes { host, .. }
             | Happening::Hears { host, .. }
-            | Happening::Feeds { host, .. }
+            | Happening::Looks { host, .. }
             | Happening::Lands { host, .. }
             | Happening::Begins { host, .. }
             | Happening::Looked { host, .. }
@@ -184,7 +186,7 @@ impl<F: Factory> World<F> {
         let strikes = Planner::new(seed, &setting).draw(mode, phases.warm, phases.heal);
         let terms = setting.terms();
         let oracle = match mode {
-            Mode::Swarm | Mode::Form => Oracle::safety(&terms),
+            Mode::Swarm | Mode::Stress | Mode::Form => Oracle::safety(&terms),
             Mode::Freeze => Oracle::beyond_class(&terms),
         };
         let live = factory.is_live() && judge == Judge::All;
@@ -288,7 +290,7 @@ impl<F: Factory> World<F> {
             Happening::Arrives(flight) => self.arrives(flight),
             Happening::Wakes { host, start } => self.wakes(host as usize, start),
             Happening::Hears { host, start, input } => self.hears(host as usize, start, *input),
-            Happening::Feeds { host, start, until } => self.feeds(host as usize, start, until),
+            Happening::Looks { host, start } => self.looks_at_slate(host as usize, start),
             Happening::Lands { host, start, generation } => self.lands(host as usize, start, generation),
             Happening::Begins { host, start, operation } => self.begins(host as usize, start, *operation),
             Happening::Looked { host, boot, start, index, operation, after } => {
@@ -386,8 +388,15 @@ impl<F: Factory> World<F> {
             daemon.wake_due = u64::MAX;
         }
         match daemon.core.wake_at() <= local {
-            true => self.step(host, Input::Wake),
+            true => self.wake_up(host),
             false => self.set_alarm(host),
         }
+    }
+
+    /// A daemon whose time has come reads first what did not wake it.
+    pub(crate) fn wake_up(&mut self, host: usize) {
+        let Some(daemon) = &mut self.hosts[host].daemon else { return };
+        let (fed, beats) = (daemon.fed.take(), std::mem::take(&mut daemon.unread));
+        self.step(host, Input::Due { fed, beats });
     }
 }

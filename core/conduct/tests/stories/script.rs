@@ -4,6 +4,8 @@ use crate::cluster::{self, node};
 use crate::tell::tell;
 use crate::world::World;
 use phalanx_conduct::{ManagerInput, Request};
+use phalanx_events::ShutdownCause;
+use phalanx_membership::Hearing;
 use phalanx_types::{GroupName, NodeId, RequestId, Span};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -69,6 +71,29 @@ fn act(world: &mut World, words: &[&str], id: RequestId) -> Span {
         ["isolate", name] => isolate(world, node(name)),
         ["heal"] => world.heal(),
         ["application", "of", group, "dies"] => world.application_dies(&named(group)),
+        ["unplug", name] => world.set_adapter(node(name), 0, false),
+        ["plug", name] => world.set_adapter(node(name), 0, true),
+        ["plug", "second", "adapter", "of", name] => world.set_adapter(node(name), 1, true),
+        ["blink", name, "for", millis, "ms"] => {
+            world.set_adapter(node(name), 0, false);
+            world.run(Span::from_millis(millis.parse().unwrap()));
+            world.set_adapter(node(name), 0, true);
+        }
+        ["take", "addresses", "off", name] => world.take_addresses(node(name)),
+        ["switch", "dies"] => {
+            cluster::NODES.iter().for_each(|name| world.hear(node(name), Hearing::NobodyHere));
+        }
+        ["switch", "is", "back"] => {
+            cluster::NODES.iter().for_each(|name| world.hear(node(name), Hearing::Somebody));
+        }
+        [name, "reaches", "nobody"] => world.hear(node(name), Hearing::NobodyHere),
+        [name, "reaches", "somebody"] => world.hear(node(name), Hearing::Somebody),
+        ["another", "host", "takes", address] => {
+            for host in world.hosts.values_mut() {
+                host.taken.insert(address.parse().unwrap());
+            }
+            return Span::ZERO;
+        }
         ["wait", seconds, "s"] => return Span::from_secs(seconds.parse().unwrap()),
         ["let", "start", "of", resource, "fail", times, "times", "on", name] => {
             world.host(node(name)).bad_starts.insert(resource.parse().unwrap(), times.parse().unwrap());
@@ -103,7 +128,7 @@ fn act(world: &mut World, words: &[&str], id: RequestId) -> Span {
             apply(world, node(other), &[second], RequestId(id.0 + 1_000));
         }
         ["on", name, "apply", change @ ..] => apply(world, node(name), change, id),
-        ["shut", "down", name] => world.step(node(name), ManagerInput::Shutdown),
+        ["shut", "down", name] => world.step(node(name), ManagerInput::Shutdown(ShutdownCause::Asked)),
         ["on", name, request @ ..] => ask(world, node(name), request, id),
         other => panic!("no such command: {}", other.join(" ")),
     }

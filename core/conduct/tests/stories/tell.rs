@@ -94,6 +94,18 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
             vec![format!("{node}: generation {generation}: {decides}{down}")]
         }
         ManagerNote::VersionLost { version, .. } => vec![format!("{node}: version {version} is LOST")],
+        ManagerNote::AdapterDown { cause, .. } => vec![format!("{node}: adapter down: {cause}")],
+        ManagerNote::AdapterUp { settles_in, .. } => {
+            vec![format!("{node}: adapter up, relied on again in {settles_in}")]
+        }
+        ManagerNote::NetworkDown { node, .. } => vec![format!("*network down {}", at(node))],
+        ManagerNote::NetworkUp { node, .. } => vec![format!("*network up {}", at(node))],
+        ManagerNote::SwapAdapter { resource, cause, .. } => {
+            vec![format!("{node}: {resource} is put on a good adapter: {cause}")]
+        }
+        ManagerNote::AddressAstray { resource, cause, .. } => {
+            vec![format!("{node}: {resource} is astray: {cause}")]
+        }
         ManagerNote::GroupChanged { .. }
         | ManagerNote::Probed { .. }
         | ManagerNote::PlanProposed { .. }
@@ -105,7 +117,7 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         | ManagerNote::InStep { .. }
         | ManagerNote::StateAdopted { .. }
         | ManagerNote::ChangeAcknowledged { .. }
-        | ManagerNote::ShutdownBegun => Vec::new(),
+        | ManagerNote::ShutdownBegun { .. } => Vec::new(),
     }
 }
 
@@ -113,9 +125,14 @@ fn names(nodes: NodeSet) -> String {
     nodes.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
+fn at(node: Option<NodeId>) -> String {
+    node.map_or("everywhere".to_owned(), |node| format!("on {}", name(node)))
+}
+
 fn word(verb: Verb) -> &'static str {
     match verb {
         Verb::Probe => "probe",
+        Verb::Scout => "scout",
         Verb::Start(_) => "start",
         Verb::Stop => "stop",
         Verb::Kill => "kill",

@@ -9,13 +9,13 @@ use phalanx_groups::{
 };
 use phalanx_ledger::Ledger;
 use phalanx_membership::testing::{confirmed_down, expiry};
-use phalanx_membership::{Expiry, Standing};
+use phalanx_membership::{Expiry, Hearing, Standing};
 use phalanx_model::{Cluster, parse};
 use phalanx_types::limits::FORMED_COUNTER_STEP;
 use phalanx_types::{
-    BootId, Charter, Digest, Electorate, GroupName, Incarnation, Member, NodeId, NodeSet, Operation,
-    OperationResult, OwnershipEpoch, ProofClass, ResourceName, Span, Tick, TimingProfile, Timings, Verb,
-    View, ViewId,
+    BootId, Charter, Digest, Electorate, GroupName, Incarnation, Member, NetworkId, NodeId, NodeSet,
+    Operation, OperationResult, OwnershipEpoch, ProofClass, ResourceName, Span, Tick, TimingProfile, Timings,
+    Verb, View, ViewId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,6 +51,12 @@ pub struct Host {
     pub lying_starts: BTreeSet<ResourceName>,
     /// Its disk: the ledger's image.
     pub image: Vec<u8>,
+    /// Its adapters on the one network: which have a carrier.
+    pub adapters: [bool; 2],
+    /// The adapter that each address is on; none once somebody took it off.
+    on: BTreeMap<ResourceName, Option<usize>>,
+    /// Addresses that a host outside the cluster has.
+    pub taken: BTreeSet<ResourceName>,
     /// Whether it objects to every change of the configuration, as a newer program might.
     pub objects: bool,
 }
@@ -116,6 +122,26 @@ struct Port<'a> {
     heard: NodeSet,
 }
 
+impl Host {
+    fn is_address(resource: &ResourceName) -> bool {
+        resource.as_str().ends_with("-ip")
+    }
+
+    /// Puts an address on an adapter with a carrier, if there is one; anything else needs none.
+    fn place(&mut self, resource: &ResourceName) -> bool {
+        let good = self.adapters.iter().position(|carrier| *carrier);
+        if Host::is_address(resource) {
+            self.on.insert(resource.clone(), good);
+        }
+        good.is_some() || !Host::is_address(resource)
+    }
+
+    fn is_astray(&self, resource: &ResourceName) -> bool {
+        let on = self.on.get(resource).copied().flatten();
+        Host::is_address(resource) && !on.is_some_and(|adapter| self.adapters[adapter])
+    }
+}
+
 impl Group for Port<'_> {
     fn me(&self) -> Incarnation {
         self.me
@@ -161,6 +187,9 @@ impl World {
             bad_starts: BTreeMap::new(),
             bad_stops: BTreeSet::new(),
             lying_starts: BTreeSet::new(),
+            adapters: [true, false],
+            on: BTreeMap::new(),
+            taken: BTreeSet::new(),
             image: image.clone(),
             objects: false,
         };
@@ -199,6 +228,8 @@ impl World {
         host.lease_end = None;
         host.held.clear();
         self.step(node, ManagerInput::Wake);
+        self.hear(node, Hearing::Somebody);
+        self.tell_adapters(node);
     }
 
     /// The host is gone at once, and comes back with another boot.
@@ -259,6 +290,28 @@ impl World {
             let (group, resource) = (group.clone(), resource.clone());
             self.step(node, ManagerInput::Ended { group, resource, how });
         }
+    }
+
+    /// An adapter loses or finds its carrier.
+    pub fn set_adapter(&mut self, node: NodeId, adapter: usize, carrier: bool) {
+        self.host(node).adapters[adapter] = carrier;
+        self.tell_adapters(node);
+    }
+
+    /// Somebody takes all addresses off a host.
+    pub fn take_addresses(&mut self, node: NodeId) {
+        self.host(node).on.clear();
+        self.tell_adapters(node);
+    }
+
+    fn tell_adapters(&mut self, node: NodeId) {
+        let up = self.hosts[&node].adapters.contains(&true);
+        self.step(node, ManagerInput::Carrier { network: NetworkId(0), up });
+    }
+
+    /// Whom a node reaches on the one network that addresses are on; all reach each other on another one.
+    pub fn hear(&mut self, node: NodeId, hearing: Hearing) {
+        self.step(node, ManagerInput::Hearing(BTreeMap::from([(NetworkId(0), hearing)])));
     }
 
     /// Runs for `span` of virtual time.
@@ -348,6 +401,7 @@ impl World {
             Verb::Stop => 10,
             Verb::Kill => 5,
             Verb::Probe | Verb::Monitor => 2,
+            Verb::Scout => 0,
         };
         if let Verb::Start(permit) = operation.verb {
             let standing = self.standing(node);
@@ -416,11 +470,13 @@ impl World {
             return;
         }
         let key = (operation.group.clone(), operation.resource.clone());
+        let placed = !matches!(operation.verb, Verb::Start(_)) || host.place(&operation.resource);
         let bad_start = host.bad_starts.get_mut(&operation.resource).filter(|left| **left > 0);
         let result = match operation.verb {
             Verb::Start(_) => {
                 host.starting.remove(&operation.group);
                 match bad_start {
+                    None if !placed => OperationResult::Failed("no interface has a carrier".into()),
                     Some(left) => {
                         *left -= 1;
                         OperationResult::Failed("exit code 1".into())
@@ -446,7 +502,13 @@ impl World {
                 Some(_) => OperationResult::Active { epoch: None },
                 None => OperationResult::Inactive,
             },
-            Verb::Monitor => OperationResult::Done,
+            Verb::Scout if host.taken.contains(&operation.resource) => {
+                OperationResult::Failed("another host has it".into())
+            }
+            Verb::Monitor if host.is_astray(&operation.resource) => {
+                OperationResult::Failed("its interface has no carrier".into())
+            }
+            Verb::Scout | Verb::Monitor => OperationResult::Done,
         };
         self.step(life.node, ManagerInput::Operated { id: operation.id, result });
     }

@@ -82,9 +82,14 @@ impl Membership {
             return;
         }
         self.promise();
+        let said = Some((speech, self.topology.hears()));
+        let news = std::mem::replace(&mut self.said, said) != said || self.beat_now;
         (self.beat_now, self.urgent) = (false, false);
         self.ack_told = speech.received;
-        let send = |(to, path, bytes)| Output::Send { to, path, stream: Stream::Control, bytes };
+        let send = |(to, path, bytes)| match news {
+            true => Output::Send { to, path, stream: Stream::Control, bytes },
+            false => Output::Beat { to, path, bytes },
+        };
         self.out.extend(beats.into_iter().map(send));
     }
 

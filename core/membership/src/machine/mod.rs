@@ -16,11 +16,11 @@ use crate::promise::Promises;
 use crate::proof::Expiry;
 use crate::standing::Standing;
 use phalanx_events::MembershipNote;
-use phalanx_topology::Topology;
+use phalanx_topology::{Hearing, Speech, Topology};
 use phalanx_types::limits::{DOWN_SILENCE, FORMED_COUNTER_STEP};
 use phalanx_types::{
-    BootId, Bug, Charter, Electorate, Incarnation, NodeId, NodeSet, PathId, Plot, ProofClass, Span, Tick,
-    Timings, View, ViewId,
+    BootId, Bug, Charter, Electorate, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, ProofClass,
+    Span, Tick, Timings, View, ViewId,
 };
 use phalanx_wire::{Frame, Stream};
 use std::collections::{BTreeMap, VecDeque};
@@ -71,6 +71,15 @@ pub enum Output {
         path: PathId,
         /// Of which urgency.
         stream: Stream,
+        /// The frame.
+        bytes: Vec<u8>,
+    },
+    /// Send a beat that says nothing new: it need not wake its receiver.
+    Beat {
+        /// The receiver.
+        to: NodeId,
+        /// By which path.
+        path: PathId,
         /// The frame.
         bytes: Vec<u8>,
     },
@@ -192,6 +201,8 @@ pub struct Membership {
     ack_told: u64,
     urgent: bool,
     beat_now: bool,
+    /// What the last beat to all said, and whom it said is heard.
+    said: Option<(Speech, NodeSet)>,
     /// Installed upcalls that the layers above have not taken yet; nothing is acquired meanwhile.
     unseen_installs: usize,
     /// When the step under way began.
@@ -240,6 +251,7 @@ impl Membership {
             ack_told: 0,
             urgent: true,
             beat_now: true,
+            said: None,
             unseen_installs: 0,
             now,
             expected: now,
@@ -280,6 +292,24 @@ impl Membership {
             Ok(Frame::Segment(segment)) => self.on_segment(now, from, &segment, above),
             Ok(Frame::Ack(ack)) => self.on_ack(from, ack.view, ack.received),
             Err(_) => self.drop_frame(from, "not a frame"),
+        }
+        self.finish(now, above);
+    }
+
+    /// Beats arrived, authenticated. They are taken in together: nothing is delivered on a beat's account before the last
+    /// of them is heard. What is no beat is dropped, for after each of those the layers above must have their turn.
+    pub fn receive_beats<'a>(
+        &mut self,
+        now: Tick,
+        frames: impl Iterator<Item = (PathId, Incarnation, &'a [u8])>,
+        above: &mut dyn Above,
+    ) {
+        self.begin(now);
+        for (path, from, bytes) in frames {
+            match Frame::decode(bytes) {
+                Ok(Frame::Beat(beat)) => self.on_beat(now, path, from, &beat, above),
+                Ok(Frame::Segment(_) | Frame::Ack(_)) | Err(_) => self.drop_frame(from, "not a beat"),
+            }
         }
         self.finish(now, above);
     }
@@ -331,6 +361,11 @@ impl Membership {
     /// The nodes that any beat came from lately, this one not among them, whatever became of it.
     pub fn heard_lately(&self) -> NodeSet {
         self.topology.heard_within(self.now, DOWN_SILENCE)
+    }
+
+    /// Whether anybody is reached on each network.
+    pub fn hearing(&self) -> &BTreeMap<NetworkId, Hearing> {
+        self.topology.hearing()
     }
 
     /// The view installed last.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 #![allow(dead_code, reason = "each test binary tells other stories")]
 
-use phalanx_drivers::{Drivers, Report, Settings};
+use phalanx_drivers::{Contest, Drivers, Report, Settings};
 use phalanx_exec::{Cgroup, Permits};
 use phalanx_host::now;
 use phalanx_model::Cluster;
@@ -17,6 +17,8 @@ use std::time::Duration;
 
 pub const VIEW: ViewId = ViewId { counter: 4, coordinator: NodeId(1) };
 pub const EPOCH: OwnershipEpoch = OwnershipEpoch(262_144);
+/// How long the network is asked who has an address.
+const PROBE: Span = Span::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One life of a daemon's drivers.
@@ -68,8 +70,7 @@ impl Host {
         let permits = Permits::none();
         permits.publish(VIEW, now() + Span::from_secs(600));
         let run_dir = PathBuf::from(format!("{SCRATCH}/run"));
-        let settings =
-            Settings { node: "ada".into(), run_dir, cgroup: cgroup.clone(), address_probe: Span::ZERO };
+        let settings = Settings { node: "ada".into(), run_dir, cgroup: cgroup.clone(), address_probe: PROBE };
         let (sender, reports) = mpsc::channel();
         let drivers =
             Drivers::new(settings, Arc::clone(&permits), move |report| drop(sender.send(report))).unwrap();
@@ -94,7 +95,7 @@ impl Host {
         let is_it = |report: &Report| matches!(report, Report::Operated { id: its, .. } if *its == id);
         match self.expect(is_it) {
             Report::Operated { result, .. } => result,
-            Report::Ended { .. } => unreachable!("it was asked for"),
+            Report::Ended { .. } | Report::Contested { .. } => unreachable!("it was asked for"),
         }
     }
 
@@ -102,7 +103,7 @@ impl Host {
     pub fn ended(&self) -> String {
         match self.expect(|report| matches!(report, Report::Ended { .. })) {
             Report::Ended { how, .. } => how,
-            Report::Operated { .. } => unreachable!("it was asked for"),
+            Report::Operated { .. } | Report::Contested { .. } => unreachable!("it was asked for"),
         }
     }
 
@@ -119,6 +120,14 @@ impl Host {
                 return waiting.remove(position);
             }
             waiting.push(self.reports.recv_timeout(PATIENCE).expect("a report comes"));
+        }
+    }
+
+    /// The next host that is found to have an address of ours.
+    pub fn contested(&self) -> Contest {
+        match self.expect(|report| matches!(report, Report::Contested { .. })) {
+            Report::Contested { contest, .. } => contest,
+            Report::Operated { .. } | Report::Ended { .. } => unreachable!("it was asked for"),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Each is a deadline after [`What::Healed`](crate::What): one event after it shows whether it was met.
 
 mod answered;
+mod attached;
 mod completeness;
 mod online;
 mod precision;
@@ -20,6 +21,7 @@ pub(crate) fn checkers(terms: &Terms) -> Vec<Box<dyn Checker>> {
         Box::new(completeness::Completeness::new(terms)),
         Box::new(primary::Primary::new(terms)),
         Box::new(online::Online::new(terms)),
+        Box::new(attached::Attached::new(terms)),
         Box::new(answered::Answered::default()),
     ]
 }

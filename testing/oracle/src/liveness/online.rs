@@ -9,10 +9,10 @@ use phalanx_types::{GroupName, NodeId, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Beyond a settled view and a takeover's wait: planning, starting, and one try elsewhere.
-const STARTS: Span = Span::from_secs(5);
+pub(super) const STARTS: Span = Span::from_secs(5);
 
 /// How the cluster says that a group is in ERROR.
-const ERROR: &str = "failed on every node that is there";
+const ERRORS: [&str; 2] = ["failed on every node that is there", "is down on every node that could have it"];
 
 /// Where each group is all active.
 pub(crate) struct Online {
@@ -68,7 +68,7 @@ impl Checker for Online {
             self.up.remove(&(group.clone(), node));
         }
         if let What::Note(Note::Manager(ManagerNote::StandingStill { group, reason })) = &event.what {
-            match reason.ends_with(ERROR) {
+            match ERRORS.iter().any(|error| reason.ends_with(error)) {
                 true => self.in_error.insert(group.clone()),
                 false => self.in_error.remove(group),
             };

@@ -46,6 +46,7 @@ impl Checker for Determinism {
 mod tests {
     use super::*;
     use crate::story::{Story, bad, good};
+    use phalanx_events::ShutdownCause;
     use phalanx_types::NodeId;
 
     fn says(note: ManagerNote) -> Story {
@@ -63,7 +64,7 @@ mod tests {
 
     #[test]
     fn they_agree() {
-        good(Determinism::default(), says(ManagerNote::ShutdownBegun));
+        good(Determinism::default(), says(ManagerNote::ShutdownBegun { cause: ShutdownCause::Asked }));
         let story =
             Story::new().tell(1, in_step(5, b"one")).tell(2, in_step(5, b"one")).tell(2, in_step(6, b"two"));
         good(Determinism::default(), story);
