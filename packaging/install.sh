@@ -64,6 +64,7 @@ install_all() {
     for text in docs/admin/*.md; do
         put 644 "$text" "$prefix/share/doc/phalanx/docs/admin/${text##*/}"
     done
+    put 644 docs/demo.svg "$prefix/share/doc/phalanx/docs/demo.svg"
     install_pages
     mv -f "$root$list.new" "$root$list"
 }

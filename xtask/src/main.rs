@@ -1,20 +1,24 @@
 //! The repository checks itself: `cargo xtask tidy` reads only and fails with every fault it finds.
 
 mod crates;
+mod picture;
 mod sources;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const HELP: &str = "usage: cargo xtask tidy
+const HELP: &str = "usage: cargo xtask tidy | picture
 
 Checks what the compiler does not: which folders may depend on which, that the
 core takes no other crates than those agreed on, that every file says what it is
-for, and that nothing unfinished is left. Prints the longest files and functions.";
+for, and that nothing unfinished is left. Prints the longest files and functions.
+
+`picture` draws the output of the demo, given on standard input, for the README.";
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("tidy") => tidy(),
+        Some("picture") => picture::draw(),
         Some("help" | "--help" | "-h") => {
             println!("{HELP}");
             ExitCode::SUCCESS
