@@ -2,6 +2,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever answer was not asked for is told as such")]
 
 use crate::cli::{Cli, Waiting};
+use crate::events::text;
 use crate::fault::{Exit, Fault};
 use phalanx_api::{Answer, Ask, Client, Event};
 use phalanx_conduct::Reply;
@@ -69,7 +70,7 @@ pub fn change(cli: &Cli, ask: &Ask, waiting: &Waiting) -> Result<Reply, Fault> {
 fn progress(cli: &Cli, event: &Event) {
     if !cli.json {
         // Progress that nobody can read does not stop a change.
-        let _ = writeln!(io::stderr(), "  {}", event.text);
+        let _ = writeln!(io::stderr(), "  {}", text(event, "    "));
     }
 }
 

@@ -126,6 +126,21 @@ pub enum ClusterVerb {
         #[arg(long, value_name = "DIR", default_value = "/var/lib/phalanx")]
         state_dir: PathBuf,
     },
+    /// Form the cluster without the nodes that are away: the override for a lost quorum
+    Form {
+        /// Of the nodes that are left, on your word that all others are off
+        #[arg(long, required = true)]
+        alone: bool,
+        /// The cluster's name, instead of being asked to type it
+        #[arg(long, value_name = "CLUSTER")]
+        confirm: Option<String>,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT", default_value = "no reason given")]
+        reason: String,
+        /// How it is waited for.
+        #[command(flatten)]
+        waiting: Waiting,
+    },
     /// Print the active cluster file
     Show,
     /// The cluster's key
@@ -174,11 +189,12 @@ pub enum GroupVerb {
         waiting: Waiting,
     },
     /// Move a group to a node, where it stays until it is restored
+    #[command(group(clap::ArgGroup::new("where").args(["to", "restore"]).required(true)))]
     Move {
         /// The group
         group: GroupName,
         /// The node
-        #[arg(long, value_name = "NODE", required_unless_present = "restore", conflicts_with = "restore")]
+        #[arg(long, value_name = "NODE")]
         to: Option<NodeName>,
         /// Let its policies decide again where it runs
         #[arg(long)]

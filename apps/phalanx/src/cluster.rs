@@ -3,6 +3,7 @@
 use crate::ask;
 use crate::cli::{Cli, ClusterVerb, KeyVerb};
 use crate::fault::{Exit, Fault};
+use crate::form;
 use phalanx_api::SCHEMA;
 use phalanx_journal::{ClusterSecret, Identity, Invitation, StateDir, stamp::Stamp};
 use phalanx_ledger::Ledger;
@@ -25,6 +26,9 @@ pub fn run(cli: &Cli, verb: &ClusterVerb) -> Result<(), Fault> {
         }
         ClusterVerb::Join { invitation, node, state_dir } => join(cli, invitation, node, state_dir),
         ClusterVerb::Invite { file, state_dir } => invite(cli, file, state_dir),
+        ClusterVerb::Form { alone: _, confirm, reason, waiting } => {
+            form::run(cli, confirm.as_deref(), reason, waiting)
+        }
         ClusterVerb::Show => show(cli),
         ClusterVerb::Key(KeyVerb::Show { state_dir }) => key(cli, state_dir),
     }

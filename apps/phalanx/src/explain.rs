@@ -4,6 +4,7 @@ use crate::ask;
 use crate::cli::{Cli, ExplainArgs};
 use crate::events::{json, line};
 use crate::fault::{Exit, Fault};
+use crate::form;
 use crate::paint::{Ink, Paint};
 use crate::status::view;
 use crate::view::{GroupView, StatusView};
@@ -36,6 +37,9 @@ pub fn render(status: &StatusView) -> String {
         "A lost node's groups are taken over {} after its last beat. That rests on its lease (class {}), which does not cover {}.\n",
         status.takeover_wait, status.class.name, status.class.does_not_cover
     );
+    if form::hint(status).is_some() {
+        page += "Bring one of them back; or, if they are off for certain, `phalanx cluster form --alone` goes on without them.\n";
+    }
     for (name, group) in &status.groups {
         page += &sentence(name, group);
     }

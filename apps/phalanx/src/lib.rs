@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod events;
 pub mod explain;
 pub mod fault;
+pub mod form;
 pub mod lists;
 pub mod manual;
 pub mod paint;

@@ -3,6 +3,7 @@
 use crate::ask;
 use crate::cli::{Cli, StatusArgs};
 use crate::fault::{Exit, Fault};
+use crate::form;
 use crate::paint::{Ink, Paint};
 use crate::table::{Cell, Table, cell, plain};
 use crate::view::{GroupView, NodeView, StatusView};
@@ -61,6 +62,7 @@ fn head(status: &StatusView, paint: Paint) -> String {
         "takeover {} after a node's last beat ({}), class {}: does not cover {}\n",
         status.takeover_wait, status.timing, status.class.name, status.class.does_not_cover
     );
+    page += &form::hint(status).unwrap_or_default();
     page + &remarks(status, paint)
 }
 

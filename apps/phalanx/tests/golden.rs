@@ -6,7 +6,7 @@ use clap::{Command, CommandFactory};
 use phalanx::cli::Cli;
 use phalanx::paint::Paint;
 use phalanx::view::StatusView;
-use phalanx::{explain, status};
+use phalanx::{explain, form, status};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -90,8 +90,20 @@ fn no_quorum_says_who_is_waited_for() {
         status["in_step"] = false.into();
         status["lease_left"] = 0.into();
         status["quorum"] = quorum.into();
-        status["groups"]["shop"] = json!({ "state": "unknown", "node": null, "epoch": 0, "placed": null, "reason": quorum, "awaiting": [] });
+        let reason = format!("stopped here 12 s ago, before its lease was over; {quorum}");
+        status["groups"]["shop"] = json!({ "state": "unknown", "node": null, "epoch": 0, "placed": null, "reason": reason, "awaiting": [] });
     });
+}
+
+#[test]
+fn the_word_of_an_operator_is_asked_for_with_all_that_it_means() {
+    let status = status_of(|status| {
+        for node in ["bob", "cyd"] {
+            status["nodes"][node] = json!({ "member": false, "counts": false, "start": null });
+        }
+        status["quorum"] = "no quorum: 1 of 3, waiting for bob, cyd".into();
+    });
+    check("form-alone.txt", &form::warning(&status));
 }
 
 #[test]

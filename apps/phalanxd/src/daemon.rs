@@ -262,6 +262,10 @@ impl Daemon {
             Ask::Config => self.told.answer(client, Answer::Config { text: self.config.clone() }),
             Ask::Events { .. } => self.told.answer(client, Answer::End),
             Ask::Apply { text } => self.request(client, Request::Apply { text }),
+            Ask::Form { cluster, .. } if cluster != self.cluster.name.as_str() => {
+                self.refuse(client, format!("this cluster is called {}, not {cluster}", self.cluster.name));
+            }
+            Ask::Form { why, .. } => self.request(client, Request::Form { by, why }),
             Ask::Move { group, to } => match self.cluster.node_named(to.as_str()) {
                 Some(to) => self.request(client, Request::Move { group, to }),
                 None => self.refuse(client, format!("there is no node {to}; see `phalanx node`")),
@@ -399,6 +403,7 @@ fn summary(ask: &Ask) -> String {
     match ask {
         Ask::Status | Ask::Config | Ask::Events { .. } => "to read".into(),
         Ask::Apply { text } => format!("apply a cluster file of {} bytes", text.len()),
+        Ask::Form { why, .. } => format!("cluster form --alone ({why})"),
         Ask::Move { group, to } => format!("group move {group} --to {to}"),
         Ask::Restore { group } => format!("group move {group} --restore"),
         Ask::Online { group } => format!("group online {group}"),

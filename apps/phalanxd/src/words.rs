@@ -3,7 +3,9 @@
 use phalanx_api::Level;
 use phalanx_events::{ManagerNote, MembershipNote, Note};
 use phalanx_model::Cluster;
-use phalanx_types::{GroupName, Incarnation, NetworkId, NodeId, PathId, Span, Verb, View};
+use phalanx_types::{
+    Charter, CharterStage, GroupName, Incarnation, NetworkId, NodeId, PathId, Span, Verb, View,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A path that goes down after a shorter silence than this is still heard; the peer does not hear us.
@@ -115,7 +117,9 @@ fn manager_level(note: &ManagerNote) -> Level {
         | N::SwapAdapter { .. }
         | N::AddressAstray { .. }
         | N::LettingGo { .. } => Level::Warn,
-        N::PlanDiverged { .. } | N::StateDiverged { .. } => Level::Error,
+        N::CharterChanged { .. } => Level::Info,
+        N::Formed { .. } | N::FormedWithoutUs { .. } => Level::Warn,
+        N::PlanDiverged { .. } | N::StateDiverged { .. } | N::VersionLost { .. } => Level::Error,
     }
 }
 
@@ -196,7 +200,7 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         N::ChangeAcknowledged { config } => format!("configuration {} is active everywhere", short(config)),
         N::PlanVoided { group, cause } => format!("{group}: plan ended before its goal: {cause}"),
         N::PlanFinished { group, outcome } => format!("{group}: plan finished: {outcome}"),
-        N::StandingStill { group, reason } => format!("{group}: nothing is done: {reason}"),
+        N::StandingStill { reason, .. } => reason.clone(),
         N::Cleared { group, epoch, proofs, waited } => {
             let proofs: Vec<_> =
                 proofs.iter().map(|(node, proof)| format!("{}: {proof}", names.node(*node))).collect();
@@ -255,6 +259,34 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         N::StateAdopted { from, .. } => format!("state taken over from {}", names.node(*from)),
         N::Activated { version, .. } => format!("configuration version {version} is active"),
         N::ShutdownBegun { cause } => format!("leaving ({cause}): groups go elsewhere first"),
+        N::Formed { generation, few, without, by, why } => format!(
+            "cluster formed against the quorum: {by} says that {} is down ({why}); generation {generation} is {}",
+            names.list(without.iter()),
+            names.list(few.iter())
+        ),
+        N::CharterChanged { charter } => charter_words(charter, names),
+        N::FormedWithoutUs { generation } => {
+            format!("an operator formed generation {generation} without this node: all held here is let go")
+        }
+        N::VersionLost { version, .. } => format!(
+            "version {version} of the configuration was agreed on without those that formed the cluster: it is lost"
+        ),
+    }
+}
+
+fn charter_words(charter: &Charter, names: &Names) -> String {
+    let decides = match charter.stage {
+        CharterStage::Few(few) => format!("{} decides until a majority is back", names.list(few.iter())),
+        CharterStage::Closing(few) => {
+            format!("a majority is back and decides with {} for a moment", names.list(few.iter()))
+        }
+        CharterStage::All => "a majority of all nodes decides".into(),
+    };
+    match charter.confirmed_down.is_empty() {
+        true => decides,
+        false => {
+            format!("{decides}; down by the operator's word: {}", names.list(charter.confirmed_down.iter()))
+        }
     }
 }
 

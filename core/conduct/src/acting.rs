@@ -18,19 +18,31 @@ impl Manager {
     /// Makes an agreed version the active one, if it is news. All that a change of configuration means to the manager
     /// is here.
     pub(crate) fn take_version(&mut self, turn: &mut Turn<'_>, version: Version) {
-        let (config, parent, index) = (version.digest(), version.parent(), version.index());
+        let index = version.index();
         let read = crate::apply::read(&version);
+        let lost = self.config.lost_by(&version);
         if !self.config.take(turn, version) {
             return;
         }
-        match read {
-            Ok(cluster) => self.config.cluster = Arc::new(cluster),
+        let cluster = match read {
+            Ok(cluster) => Arc::new(cluster),
             Err(why) => {
                 let why = format!("version {index} of the configuration cannot be read here: {why}");
                 return turn.out.push(ManagerEffect::Leave { why });
             }
+        };
+        if let Some((version, config)) = lost {
+            turn.note(ManagerNote::VersionLost { version, config });
         }
-        turn.note(ManagerNote::Activated { config, parent, version: index });
+        self.use_version(turn, cluster);
+    }
+
+    /// Goes by what the active version declares.
+    pub(crate) fn use_version(&mut self, turn: &mut Turn<'_>, cluster: Arc<Cluster>) {
+        self.config.cluster = cluster;
+        let active = self.config.ledger.active();
+        let (config, parent, version) = (active.digest(), active.parent(), active.index());
+        turn.note(ManagerNote::Activated { config, parent, version });
         self.redefine_all(turn);
     }
 

@@ -5,7 +5,7 @@
 use crate::manager::{ManagerEffect, Turn};
 use phalanx_ledger::{Ledger, StageError, Version};
 use phalanx_model::Cluster;
-use phalanx_types::Digest;
+use phalanx_types::{Charter, Digest, NodeSet, ViewId};
 use std::sync::Arc;
 
 /// The configuration.
@@ -18,11 +18,13 @@ pub(crate) struct Config {
     durable: u64,
     /// The image that makes an adopted version durable.
     needed: u64,
+    /// The image that makes the charter durable, and the charter before.
+    pending: Option<(u64, Charter)>,
 }
 
 impl Config {
     pub fn new(ledger: Ledger, cluster: Arc<Cluster>) -> Config {
-        Config { ledger, cluster, written: 0, durable: 0, needed: 0 }
+        Config { ledger, cluster, written: 0, durable: 0, needed: 0, pending: None }
     }
 
     /// The digest of the active version.
@@ -48,6 +50,12 @@ impl Config {
     /// The version with this digest, if it is active or staged here.
     pub fn version(&self, digest: Digest) -> Option<&Version> {
         [self.ledger.head(), self.ledger.active()].into_iter().find(|version| version.digest() == digest)
+    }
+
+    /// The active version, if adopting this one loses it.
+    pub fn lost_by(&self, version: &Version) -> Option<(u64, Digest)> {
+        let (base, active) = (self.ledger.charter().base, self.ledger.active());
+        self.ledger.would_lose(version, base).then(|| (active.index(), active.digest()))
     }
 
     /// Stages a version; gives the image that makes it durable.
@@ -78,6 +86,32 @@ impl Config {
             self.needed = self.store(turn);
         }
         adopted
+    }
+
+    /// The charter as this node has it on disk.
+    pub fn charter(&self) -> Charter {
+        match self.pending {
+            Some((number, before)) if !self.is_stored(number) => before,
+            Some(_) | None => self.ledger.charter(),
+        }
+    }
+
+    /// Takes what became of the charter; gives the image that makes it durable.
+    pub fn set_charter(&mut self, turn: &mut Turn<'_>, charter: Charter) -> u64 {
+        let before = self.charter();
+        self.ledger.set_charter(charter);
+        let number = self.store(turn);
+        (self.pending, self.needed) = (Some((number, before)), number);
+        number
+    }
+
+    /// Begins a generation of `few` without `others`; gives the image that makes it durable.
+    pub fn form(&mut self, turn: &mut Turn<'_>, few: NodeSet, others: NodeSet, view: ViewId) -> u64 {
+        let before = self.charter();
+        self.ledger.form(few, others, view);
+        let number = self.store(turn);
+        (self.pending, self.needed) = (Some((number, before)), number);
+        number
     }
 
     fn store(&mut self, turn: &mut Turn<'_>) -> u64 {

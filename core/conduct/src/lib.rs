@@ -6,8 +6,10 @@
 mod acting;
 mod adapter;
 mod apply;
+mod charter;
 mod clearing;
 mod config;
+mod form;
 mod guard;
 pub mod manager;
 mod message;

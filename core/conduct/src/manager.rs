@@ -4,7 +4,9 @@
 //! node is decided by the difference between that state, the agents' own truth and the lease.
 
 use crate::apply::Changes;
+use crate::charter::Closing;
 use crate::config::Config;
+use crate::form::Forming;
 use crate::guard::Guard;
 use crate::message::{Papers, Transfer, encode};
 use crate::networks::Networks;
@@ -55,8 +57,12 @@ pub struct Manager {
     pub(crate) shutdown: Shutdown,
     pub(crate) guard: Guard,
     pub(crate) networks: Networks,
+    pub(crate) closing: Closing,
+    pub(crate) forming: Option<Forming>,
     /// Why each group stands still, as last told.
     pub(crate) told: BTreeMap<GroupName, String>,
+    /// When each group was let go here because the lease ran out, since this node was last in step.
+    pub(crate) let_go: BTreeMap<GroupName, Tick>,
     /// When something that the group would not take is tried again.
     pub(crate) retry_at: Tick,
 }
@@ -205,7 +211,10 @@ impl Manager {
             shutdown: Shutdown::No,
             guard: Guard::default(),
             networks: Networks::default(),
+            closing: Closing::default(),
+            forming: None,
             told: BTreeMap::new(),
+            let_go: BTreeMap::new(),
             retry_at: Tick::NEVER,
         }
     }
@@ -259,6 +268,8 @@ impl Manager {
         self.report_restarts(turn);
         self.follow_requests(turn);
         self.follow_change(turn);
+        self.follow_charter(turn);
+        self.follow_forming(turn);
         self.explain(turn);
         self.propose(turn);
         self.follow_shutdown(turn);
@@ -272,6 +283,7 @@ impl Manager {
         agents
             .chain([unlisted, self.retry_at, self.proofs_at(), self.planning.wake_at(), self.networks_at()])
             .chain([self.requests.wake_at(), self.changes.wake_at(), self.shutdown.wake_at(self.now)])
+            .chain([self.charter_at(), self.forming.map_or(Tick::NEVER, Forming::wake_at)])
             .min()
             .unwrap_or(Tick::NEVER)
     }
@@ -341,6 +353,11 @@ impl Manager {
         let (ids, out, unplugged) = (&mut self.ids, &mut effects, &self.networks.unplugged);
         let mut desk = Desk { now: turn.now, standing: self.standing, unplugged, ids, out };
         let answer = self.agents.get_mut(name).map(|agent| act(agent, &mut desk));
+        let lets_go =
+            |effect: &AgentEffect| matches!(effect, AgentEffect::Note(ManagerNote::LettingGo { .. }));
+        if effects.iter().any(lets_go) {
+            self.let_go.insert(name.clone(), turn.now);
+        }
         turn.out.extend(effects.into_iter().map(ManagerEffect::from));
         answer
     }

@@ -52,6 +52,9 @@ pub(crate) enum Word {
     /// Members came with different versions of the configuration: the newest of them.
     #[n(3)]
     Config(#[n(0)] Version),
+    /// The sender has it on disk that the charter of this generation is closing.
+    #[n(7)]
+    Closing(#[n(0)] u64),
     /// Applications of a group that the sender restarted in place.
     #[n(4)]
     Restarts {

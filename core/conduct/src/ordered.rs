@@ -69,6 +69,7 @@ impl Manager {
         self.reported.clear();
         self.planning.reset();
         self.each_agent(turn, |agent, desk| agent.revoke(desk));
+        self.charter_meets_view(turn, membership.charter);
         let membership = Box::new(membership);
         if !membership.view.primary {
             self.phase = Phase::Apart(membership);
@@ -110,6 +111,7 @@ impl Manager {
                 turn.note(ManagerNote::PlanVoided { group: group.clone(), cause });
             }
         }
+        self.let_go.clear();
         meet(&mut self.state, &self.config.cluster, &membership);
         self.phase = Phase::InStep(membership);
         self.planning.touch();
@@ -161,6 +163,7 @@ impl Manager {
             }
             Word::Restarts { group, restarts } => self.state.count(life, &group, restarts),
             Word::Config(version) => self.take_config(turn, version),
+            Word::Closing(generation) => self.take_closing(from, generation),
         }
     }
 

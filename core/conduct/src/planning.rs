@@ -8,7 +8,7 @@ use crate::message::{PlanBallot, Proposal, encode};
 use phalanx_events::ManagerNote;
 use phalanx_groups::{Cause, Membership, Outcome, ProposalId, Vote};
 use phalanx_model::Cluster;
-use phalanx_plan::{PLANNER_LEVEL, Plan, Verdict, inputs, plan, render, verdict};
+use phalanx_plan::{PLANNER_LEVEL, Plan, Standstill, Verdict, inputs, plan, render, verdict};
 use phalanx_types::limits::{PLAN_RETRY_PAUSE, PLAN_VOTE_LIMIT};
 use phalanx_types::{Digest, GroupName, NodeId, Tick};
 use std::collections::{BTreeMap, BTreeSet};
@@ -221,6 +221,11 @@ impl Manager {
             return;
         }
         for (group, reason) in self.standstills() {
+            // A plan tells of itself; where it left the group is told anew.
+            let Some(reason) = reason else {
+                self.told.remove(&group);
+                continue;
+            };
             if self.told.get(&group) != Some(&reason) {
                 self.told.insert(group.clone(), reason.clone());
                 turn.note(ManagerNote::StandingStill { group, reason });
@@ -228,14 +233,15 @@ impl Manager {
         }
     }
 
-    fn standstills(&self) -> Vec<(GroupName, String)> {
+    /// Why each group stands still; nothing where it moves.
+    fn standstills(&self) -> Vec<(GroupName, Option<String>)> {
         let Some(membership) = self.in_step() else { return Vec::new() };
         let cluster = self.cluster();
         let why = |group: &phalanx_model::Group| match verdict(group, &membership.view, &self.state) {
-            Verdict::Stay(why) => Some((group.name.clone(), render::standstill(cluster, &group.name, &why))),
-            Verdict::Move(_) => None,
+            Verdict::Stay(Standstill::InMotion) | Verdict::Move(_) => (group.name.clone(), None),
+            Verdict::Stay(why) => (group.name.clone(), Some(render::standstill(cluster, &group.name, &why))),
         };
-        cluster.groups.values().filter_map(why).collect()
+        cluster.groups.values().map(why).collect()
     }
 
     /// What the active version declares.

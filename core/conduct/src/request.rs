@@ -12,6 +12,13 @@ pub enum Request {
         /// The cluster file, as text.
         text: String,
     },
+    /// Form the cluster without the nodes that are away, on the operator's word that they are down.
+    Form {
+        /// Who the operator is, for the audit.
+        by: String,
+        /// Why, in the operator's words.
+        why: String,
+    },
     /// Move a group to a node and keep it there until it is restored (PowerHA: priority override location).
     Move {
         /// The group.

@@ -50,6 +50,7 @@ impl Manager {
         turn.note(ManagerNote::RequestBegun { id, asked: describe(&request) });
         let order = match request {
             Request::Apply { text } => return self.asked_to_apply(turn, id, &text),
+            Request::Form { by, why } => return self.asked_to_form(turn, id, by, why),
             Request::Move { group, to } => Order::Move { group, to },
             Request::Restore { group } => Order::Restore { group },
             Request::Online { group } => Order::Online { group },
@@ -245,6 +246,7 @@ fn outcome(reply: &Reply) -> String {
 fn describe(request: &Request) -> String {
     match request {
         Request::Apply { .. } => "apply a cluster file".into(),
+        Request::Form { by, .. } => format!("form the cluster without those that are away, by {by}"),
         Request::Move { group, to } => format!("move {group} to {to}"),
         Request::Restore { group } => format!("restore {group}"),
         Request::Online { group } => format!("bring {group} online"),

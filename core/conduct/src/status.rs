@@ -4,7 +4,7 @@ use crate::manager::{Manager, Phase};
 use phalanx_groups::Membership;
 use phalanx_model::Cluster;
 use phalanx_plan::{GroupRecord, Holding, Intent, Standstill, Verdict, render, verdict};
-use phalanx_types::{BootId, Digest, GroupName, NodeId, OwnershipEpoch, Span, Tick, View};
+use phalanx_types::{BootId, Digest, GroupName, NodeId, NodeSet, OwnershipEpoch, Span, Tick, View};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -23,6 +23,10 @@ pub struct Status {
     pub in_step: bool,
     /// The quorum in words: `no quorum: 1 of 3, waiting for bob, cyd`.
     pub quorum: String,
+    /// How often operators formed the cluster, counting its beginning.
+    pub generation: u64,
+    /// Whose word is needed since an operator formed the cluster without the others; empty in a cluster that is whole.
+    pub formed_by: Vec<String>,
     /// How long the lease holds.
     pub lease_left: Span,
     /// Version of the active configuration.
@@ -99,6 +103,8 @@ impl Manager {
             view: view.map(|view| view.id.to_string()),
             in_step: self.in_step().is_some(),
             quorum: self.quorum(),
+            generation: self.config.ledger.charter().generation,
+            formed_by: self.names(self.few()),
             lease_left: now.until(self.standing.lease_until),
             config_version: self.config.ledger.active().index(),
             config: self.config.active(),
@@ -111,10 +117,24 @@ impl Manager {
     /// The quorum in words, with who is missing if there is none.
     pub(crate) fn quorum(&self) -> String {
         let (cluster, Some(view)) = (self.cluster(), self.view()) else { return self.no_quorum() };
+        let formed = match self.names(self.few()).join(", ") {
+            few if few.is_empty() => String::new(),
+            few => format!(", formed by {few} alone until a majority is back"),
+        };
         match view.primary {
-            true => format!("quorum: {} of {}", counting(view), cluster.nodes.len()),
+            true => format!("quorum: {} of {}{formed}", counting(view), cluster.nodes.len()),
             false => self.no_quorum(),
         }
+    }
+
+    /// The few that formed the cluster, while their word is needed.
+    fn few(&self) -> NodeSet {
+        self.config.ledger.charter().few().unwrap_or(NodeSet::EMPTY)
+    }
+
+    /// Names for people.
+    pub(crate) fn names(&self, nodes: NodeSet) -> Vec<String> {
+        nodes.iter().map(|node| self.name(node)).collect()
     }
 
     /// That there is no quorum, and who is waited for.
@@ -124,9 +144,14 @@ impl Manager {
         let counts =
             |node: &NodeId| view.and_then(|view| view.members.get(node)).is_some_and(|one| one.counts);
         let missing = cluster.nodes.keys().filter(|node| !counts(node) && **node != self.me.node);
-        let missing: Vec<_> = missing.map(|node| self.name(*node)).collect();
+        let missing: NodeSet = missing.copied().collect();
+        // Without those that formed the cluster, nobody else's return helps.
+        let few = self.few().and(missing);
+        let (waited, who) =
+            if few.is_empty() { (missing, "") } else { (few, ", by whom an operator formed the cluster") };
         let there = view.map_or(0, counting).max(1);
-        format!("no quorum: {there} of {}, waiting for {}", cluster.nodes.len(), missing.join(", "))
+        let waited = self.names(waited).join(", ");
+        format!("no quorum: {there} of {}, waiting for {waited}{who}", cluster.nodes.len())
     }
 
     fn view(&self) -> Option<&View> {
@@ -157,7 +182,7 @@ impl Manager {
     ) -> GroupStatus {
         let (state, node, reason) = match self.in_step() {
             Some(membership) => self.known(cluster, name, record, membership),
-            None => self.guessed(name),
+            None => self.guessed(name, now),
         };
         let nodes = record.nodes.iter().map(|(node, said)| (self.name(*node), said.holding.clone()));
         GroupStatus {
@@ -198,7 +223,7 @@ impl Manager {
     }
 
     /// Without quorum: only what this node itself does.
-    fn guessed(&self, name: &GroupName) -> (GroupWord, Option<NodeId>, String) {
+    fn guessed(&self, name: &GroupName, now: Tick) -> (GroupWord, Option<NodeId>, String) {
         let me = Some(self.me.node);
         let quorum = self.quorum();
         match self.agents.get(name).map(|agent| agent.holding()) {
@@ -207,9 +232,19 @@ impl Manager {
             Some(Holding::Releasing { .. }) => (GroupWord::Releasing, me, quorum),
             Some(Holding::Stuck { why, .. }) => (GroupWord::Error, me, why),
             Some(Holding::Free { .. } | Holding::Unknown | Holding::Lost { .. }) | None => {
-                (GroupWord::Unknown, None, quorum)
+                (GroupWord::Unknown, None, self.let_go_words(name, now) + &quorum)
             }
         }
+    }
+}
+
+impl Manager {
+    /// What was stopped here for want of a quorum, when and why.
+    fn let_go_words(&self, name: &GroupName, now: Tick) -> String {
+        let since = self.let_go.get(name).map(|at| now.since(*at).as_millis() / 1_000);
+        since.map_or_else(String::new, |since| {
+            format!("stopped here {since} s ago, before its lease was over; ")
+        })
     }
 }
 

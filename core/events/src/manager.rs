@@ -1,7 +1,8 @@
 //! What the cluster manager has to say: plans, groups, resources, requests. Each note carries its cause.
 
 use phalanx_types::{
-    Digest, GroupName, NetworkId, NodeId, OwnershipEpoch, RequestId, ResourceName, Span, Tick, Verb, ViewId,
+    Charter, Digest, GroupName, NetworkId, NodeId, NodeSet, OwnershipEpoch, RequestId, ResourceName, Span,
+    Tick, Verb, ViewId,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -278,6 +279,36 @@ pub enum ManagerNote {
     },
     /// An operator is told that this version is active everywhere: it is never lost.
     ChangeAcknowledged {
+        /// Its digest.
+        config: Digest,
+    },
+    /// An operator forms the cluster without nodes that he knows to be down, against the quorum.
+    Formed {
+        /// The generation that begins with it.
+        generation: u64,
+        /// Who decides in it.
+        few: NodeSet,
+        /// Who is down by the operator's word.
+        without: NodeSet,
+        /// Who the operator is.
+        by: String,
+        /// Why, in the operator's words.
+        why: String,
+    },
+    /// Whose agreement makes a primary view is another matter now.
+    CharterChanged {
+        /// Whose it is.
+        charter: Charter,
+    },
+    /// The cluster was formed by an operator without this node: what is held here is let go.
+    FormedWithoutUs {
+        /// The generation that begins with it.
+        generation: u64,
+    },
+    /// A version of the configuration that was active here is not part of the generation joined.
+    VersionLost {
+        /// Its version.
+        version: u64,
         /// Its digest.
         config: Digest,
     },

@@ -136,7 +136,7 @@ impl Engine {
     }
 
     fn notified(&self, installed: Installed) -> (Notified, BTreeMap<NodeId, StateStamp>) {
-        let Installed { view, previous, delivered, passports, expiries } = installed;
+        let Installed { view, previous, delivered, passports, expiries, charter } = installed;
         let read = |bytes: &Vec<u8>| {
             let nothing = Passport { stamp: StateStamp::default(), body: Vec::new() };
             minicbor::decode::<Passport>(bytes).unwrap_or(nothing)
@@ -152,7 +152,7 @@ impl Engine {
         let donor = stamps.iter().find(|(_, stamp)| **stamp == best).map_or(self.me.node, |(node, _)| *node);
         let in_step = stamps.iter().filter(|(_, stamp)| **stamp == best).map(|(node, _)| *node).collect();
         let timings = self.timings;
-        (Notified { view, previous, passports, donor, in_step, timings, expiries }, stamps)
+        (Notified { view, previous, passports, donor, in_step, timings, expiries, charter }, stamps)
     }
 
     /// While this provider waits for state, what it would hear waits with it.
@@ -270,6 +270,10 @@ impl Group for Provider<'_> {
     fn standing(&self) -> Standing {
         let standing = self.membership.standing();
         Standing { confirmed: standing.confirmed && !self.engine.is_waiting(), ..standing }
+    }
+
+    fn heard_lately(&self) -> NodeSet {
+        self.membership.heard_lately()
     }
 
     fn broadcast(&mut self, body: Vec<u8>) -> Result<(), Refusal> {

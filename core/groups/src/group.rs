@@ -7,7 +7,7 @@
 
 use minicbor::{Decode, Encode};
 use phalanx_membership::{Expiry, Standing};
-use phalanx_types::{Digest, Incarnation, NodeId, Span, Timings, View, ViewId};
+use phalanx_types::{Charter, Digest, Incarnation, NodeId, NodeSet, Span, Timings, View, ViewId};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -120,6 +120,8 @@ pub struct Membership {
     pub timings: Timings,
     /// For each configured node that is not a member: when its last lease is over here.
     pub expiries: BTreeMap<NodeId, Expiry>,
+    /// The charter that the view was formed under: who decides.
+    pub charter: Charter,
 }
 
 /// What a provider hears, in order.
@@ -172,6 +174,9 @@ pub trait Group {
 
     /// What this node may do right now.
     fn standing(&self) -> Standing;
+
+    /// The nodes that were heard lately by whatever path, this one not among them; members or not.
+    fn heard_lately(&self) -> NodeSet;
 
     /// Sends `body` to every provider in the agreed order.
     fn broadcast(&mut self, body: Vec<u8>) -> Result<(), Refusal>;

@@ -4,8 +4,8 @@
 
 use crate::{Ledger, Version};
 use minicbor::{Decode, Encode};
-use phalanx_types::Digest;
 use phalanx_types::limits::CLUSTER_FILE_BYTES_MAX;
+use phalanx_types::{Charter, Digest};
 use std::fmt;
 
 const MAGIC: [u8; 8] = *b"PHXLEDG1";
@@ -37,12 +37,16 @@ struct Body {
     active: Version,
     #[n(1)]
     staged: Option<Version>,
+    /// Not written while it is the first.
+    #[n(2)]
+    charter: Option<Charter>,
 }
 
 impl Ledger {
     /// The ledger as bytes.
     pub fn to_image(&self) -> Vec<u8> {
-        let body = Body { active: self.active.clone(), staged: self.staged.clone() };
+        let charter = Some(self.charter).filter(|charter| *charter != Charter::FIRST);
+        let body = Body { active: self.active.clone(), staged: self.staged.clone(), charter };
         let body = minicbor::to_vec(body).expect("writing to memory does not fail");
         let length = (body.len() as u64).to_le_bytes();
         [&MAGIC, &length[..], &Digest::of(&body).0[..], &body].concat()
@@ -62,8 +66,8 @@ impl Ledger {
         if Digest::of(body).0 != head[16..] {
             return Err(Damage::WrongDigest);
         }
-        let Body { active, staged } = minicbor::decode(body).map_err(|_| Damage::Unreadable)?;
-        Ok(Ledger { active, staged })
+        let Body { active, staged, charter } = minicbor::decode(body).map_err(|_| Damage::Unreadable)?;
+        Ok(Ledger { active, staged, charter: charter.unwrap_or(Charter::FIRST) })
     }
 }
 
@@ -85,7 +89,7 @@ impl std::error::Error for Damage {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phalanx_types::{NodeId, ViewId};
+    use phalanx_types::{NodeId, NodeSet, ViewId};
     use proptest::prelude::*;
 
     fn ledger() -> Ledger {
@@ -98,6 +102,10 @@ mod tests {
     #[test]
     fn an_image_reads_back() {
         assert_eq!(Ledger::from_image(&ledger().to_image()), Ok(ledger()));
+        let mut formed = ledger();
+        let few = NodeSet::EMPTY.with(NodeId(1));
+        formed.form(few, few, ViewId { counter: 9, coordinator: NodeId(1) });
+        assert_eq!(Ledger::from_image(&formed.to_image()), Ok(formed));
     }
 
     #[test]

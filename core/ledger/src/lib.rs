@@ -11,13 +11,14 @@ mod version;
 pub use image::Damage;
 pub use version::{Stamp, Version};
 
-use phalanx_types::{Digest, ViewId};
+use phalanx_types::{Charter, Digest, NodeSet, ViewId};
 
 /// What one node knows of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ledger {
     active: Version,
     staged: Option<Version>,
+    charter: Charter,
 }
 
 /// Why a version was not staged. Nothing was changed.
@@ -35,7 +36,7 @@ pub enum StageError {
 impl Ledger {
     /// A chain that begins with `text`, in generation 1.
     pub fn begin(text: String) -> Ledger {
-        Ledger { active: Version::first(text), staged: None }
+        Ledger { active: Version::first(text), staged: None, charter: Charter::FIRST }
     }
 
     /// The version in force.
@@ -51,6 +52,32 @@ impl Ledger {
     /// The newest version known here: what a new primary compares.
     pub fn head(&self) -> &Version {
         self.staged.as_ref().unwrap_or(&self.active)
+    }
+
+    /// Whose agreement makes a primary view, as last known here.
+    pub fn charter(&self) -> Charter {
+        self.charter
+    }
+
+    /// Takes over what is known of the charter elsewhere, or what became of it.
+    pub fn set_charter(&mut self, charter: Charter) {
+        self.charter = charter;
+    }
+
+    /// An operator forms the cluster of `few`: the newest version known here, staged or not, is the first of a new
+    /// generation. Whatever the others agreed on after it is not in it.
+    pub fn form(&mut self, few: NodeSet, others: NodeSet, view: ViewId) {
+        let base = self.head().clone();
+        self.charter = self.charter.formed_by(few, others, base.index());
+        self.active = base.first_of(self.charter.generation, view);
+        self.staged = None;
+    }
+
+    /// Whether adopting `version` loses something: what is active here is of an older generation, and that generation
+    /// had no part in it.
+    pub fn would_lose(&self, version: &Version, base: u64) -> bool {
+        let (ours, theirs) = (self.active.stamp(), version.stamp());
+        ours.generation < theirs.generation && ours.index > base
     }
 
     /// The version that `text` would be if it were agreed in `view`.
@@ -109,6 +136,10 @@ mod tests {
     use super::*;
     use phalanx_types::NodeId;
 
+    fn set(nodes: &[u16]) -> NodeSet {
+        nodes.iter().map(|node| NodeId(*node)).collect()
+    }
+
     fn view(counter: u64) -> ViewId {
         ViewId { counter, coordinator: NodeId(1) }
     }
@@ -157,6 +188,25 @@ mod tests {
         assert_eq!(ledger.check(&low), Err(StageError::Older));
         ledger.unstage(high.digest());
         ledger.stage(low).unwrap();
+    }
+
+    #[test]
+    fn a_generation_begins_with_the_newest_version_known_and_beats_what_others_agreed_on() {
+        let mut alone = Ledger::begin("one".into());
+        let (two, three) = (alone.next("two".into(), view(5)), alone.next("three".into(), view(9)));
+        alone.stage(two.clone()).unwrap();
+        let mut others = alone.clone();
+        others.commit(two.digest());
+        let three = others.next(three.text().into(), view(9));
+        others.stage(three.clone()).unwrap();
+        others.commit(three.digest());
+        alone.form(set(&[1]), set(&[2, 3]), view(6));
+        assert_eq!((alone.active().text(), alone.active().index(), alone.staged()), ("two", 3, None));
+        assert_eq!(alone.charter().generation, 2);
+        let base = alone.charter().base;
+        assert!(others.would_lose(alone.active(), base), "they had gone on to version three");
+        assert!(others.adopt(alone.active().clone()));
+        assert!(!Ledger::begin("one".into()).would_lose(alone.active(), base), "that one was only behind");
     }
 
     #[test]

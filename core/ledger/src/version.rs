@@ -53,6 +53,11 @@ impl Version {
         }
     }
 
+    /// The same configuration as the first version of a new generation, begun in `view`.
+    pub fn first_of(&self, generation: u64, view: ViewId) -> Version {
+        Version { generation, ..self.next(self.text.clone(), view) }
+    }
+
     /// Names it.
     pub fn digest(&self) -> Digest {
         Digest::of(&minicbor::to_vec(self).expect("writing to memory does not fail"))

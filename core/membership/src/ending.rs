@@ -1,31 +1,29 @@
 //! What a coordinator makes of the flushes: the new view, and how each old view ends. A pure function.
 
 use crate::message::{Ending, Flush, Install, Ordered, Passport};
-use phalanx_types::{Member, NodeId, NodeSet, Span, View, ViewId};
+use phalanx_types::{Charter, Electorate, Member, NodeId, NodeSet, Span, View, ViewId};
 use std::collections::BTreeMap;
 
-/// The view `id` of the nodes that flushed. `configured` and `quorum` are those of the active configuration.
-pub(crate) fn install(
-    id: ViewId,
-    configured: NodeSet,
-    quorum: usize,
-    flushes: BTreeMap<NodeId, Flush>,
-) -> Install {
-    let all_blank = configured.iter().all(|node| flushes.get(&node).is_some_and(|flush| flush.blank));
+/// The view `id` of the nodes that flushed. `all` are those of the active configuration.
+pub(crate) fn install(id: ViewId, all: Electorate, flushes: BTreeMap<NodeId, Flush>) -> Install {
+    let all_blank = all.nodes.iter().all(|node| flushes.get(&node).is_some_and(|flush| flush.blank));
     let member = |flush: &Flush| Member {
         incarnation: flush.life,
         boot: flush.boot,
         counts: flush.ready || all_blank,
     };
     let members: BTreeMap<_, _> = flushes.iter().map(|(node, flush)| (*node, member(flush))).collect();
-    let primary = members.values().filter(|member| member.counts).count() >= quorum;
+    let charter = flushes.values().map(|flush| flush.charter).fold(Charter::FIRST, Charter::merged);
+    let count = members.iter().filter(|(_, member)| member.counts).map(|(node, _)| *node).collect();
+    let primary = charter.is_met(count, all);
     let counting = || flushes.values().filter(|flush| members[&flush.life.node].counts);
     Install {
-        promises: longest_promises(configured, &flushes, counting()),
+        promises: longest_promises(all.nodes, &flushes, counting()),
         previous: flushes.iter().map(|(node, flush)| (*node, flush.previous)).collect(),
         endings: endings(&flushes),
         passports: flushes.iter().map(|(node, flush)| (*node, Passport(flush.passport.clone()))).collect(),
         view: View { id, members, primary },
+        charter,
     }
 }
 
@@ -92,17 +90,18 @@ mod tests {
             held: held.iter().map(message).collect(),
             promises: [(NodeId(3), Span(u64::from(node) * 10))].into(),
             passport: vec![],
+            charter: Charter::FIRST,
         };
         (NodeId(node), flush)
     }
 
-    fn three() -> NodeSet {
-        [1, 2, 3].map(NodeId).into_iter().collect()
+    fn three() -> Electorate {
+        Electorate { nodes: [1, 2, 3].map(NodeId).into_iter().collect(), quorum: 2 }
     }
 
     #[test]
     fn whoever_lacks_a_message_gets_it_from_the_others() {
-        let install = install(NEW, three(), 2, [flush(1, 5, &[4, 5]), flush(2, 7, &[5, 6, 7])].into());
+        let install = install(NEW, three(), [flush(1, 5, &[4, 5]), flush(2, 7, &[5, 6, 7])].into());
         let ending = &install.endings[&OLD];
         assert_eq!(ending.last, 7);
         assert_eq!(ending.missing.iter().map(|message| message.sequence).collect::<Vec<_>>(), [6, 7]);
@@ -110,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_longest_promise_toward_a_lost_node_stands() {
-        let install = install(NEW, three(), 2, [flush(1, 0, &[]), flush(2, 0, &[])].into());
+        let install = install(NEW, three(), [flush(1, 0, &[]), flush(2, 0, &[])].into());
         assert_eq!(install.promises, [(NodeId(3), Span(20))].into());
     }
 
@@ -118,9 +117,23 @@ mod tests {
     fn a_member_in_quarantine_makes_no_quorum_and_its_guess_no_promise() {
         let mut flushes: BTreeMap<_, _> = [flush(1, 0, &[]), flush(2, 0, &[])].into();
         flushes.get_mut(&NodeId(2)).unwrap().ready = false;
-        let install = install(NEW, three(), 2, flushes);
+        let install = install(NEW, three(), flushes);
         assert!(!install.view.primary);
         assert_eq!(install.promises, [(NodeId(3), Span(10))].into());
+    }
+
+    #[test]
+    fn the_latest_charter_that_anybody_knows_says_who_decides() {
+        let check = |formed_by: u16, members: &[u16]| {
+            let few = NodeSet::EMPTY.with(NodeId(formed_by));
+            let mut flushes: BTreeMap<_, _> = members.iter().map(|node| flush(*node, 0, &[])).collect();
+            let informed = flushes.values_mut().next_back().expect("there are members");
+            informed.charter = Charter::FIRST.formed_by(few, NodeSet::EMPTY, 1);
+            install(NEW, three(), flushes).view.primary
+        };
+        assert!(check(1, &[1]));
+        assert!(!check(1, &[2, 3]), "a majority that knows that 1 formed without it");
+        assert!(check(1, &[1, 3]));
     }
 
     #[test]
@@ -130,7 +143,7 @@ mod tests {
             for flush in flushes.values_mut() {
                 (flush.ready, flush.blank) = (false, blank);
             }
-            install(NEW, three(), 2, flushes).view.primary
+            install(NEW, three(), flushes).view.primary
         };
         assert!(check(&[1, 2, 3], true));
         assert!(!check(&[1, 2, 3], false));

@@ -7,7 +7,7 @@
 
 use minicbor::{Decode, Encode};
 use phalanx_events::{MessageId, Service};
-use phalanx_types::{BootId, Incarnation, NodeId, Span, View, ViewId};
+use phalanx_types::{BootId, Charter, Incarnation, NodeId, Span, View, ViewId};
 use std::collections::BTreeMap;
 
 /// Messages that form a view.
@@ -61,6 +61,9 @@ pub(crate) struct Flush {
     /// The words of the layers above.
     #[cbor(n(8), with = "minicbor::bytes")]
     pub passport: Vec<u8>,
+    /// Whose agreement makes a primary view, as far as it knows.
+    #[n(9)]
+    pub charter: Charter,
 }
 
 /// A new view and the end of the old ones.
@@ -79,6 +82,9 @@ pub(crate) struct Install {
     pub promises: BTreeMap<NodeId, Span>,
     #[n(4)]
     pub passports: BTreeMap<NodeId, Passport>,
+    /// The charter that the view is formed under: the latest that any member knows.
+    #[n(5)]
+    pub charter: Charter,
 }
 
 /// Bytes of the layers above that membership only carries.

@@ -44,14 +44,16 @@ pub enum ProofKind {
     Rebooted(BootId),
     /// The last lease that any member of this primary could have granted it is over, deadman and margin included.
     LeaseExpired(ProofClass),
+    /// An operator said that the node is down when forming the cluster without it, and it was no member since.
+    Confirmed,
 }
 
 /// When the last lease of a lost node is over on this node's clock; kept by the promise book of `membership`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Expiry {
     node: NodeId,
     until: Tick,
-    class: ProofClass,
+    kind: ProofKind,
 }
 
 /// What a probe of a group on one node found.
@@ -81,8 +83,8 @@ pub struct Missing(pub Vec<NodeId>);
 
 impl Expiry {
     /// Only the promise book makes these; see `promise.rs`.
-    pub(crate) fn new(node: NodeId, until: Tick, class: ProofClass) -> Expiry {
-        Expiry { node, until, class }
+    pub(crate) fn new(node: NodeId, until: Tick, kind: ProofKind) -> Expiry {
+        Expiry { node, until, kind }
     }
 
     /// The lost node.
@@ -95,14 +97,9 @@ impl Expiry {
         self.until
     }
 
-    /// The class that the proof will have.
-    pub fn class(&self) -> ProofClass {
-        self.class
-    }
-
     /// The proof, once the time has come.
     pub fn proof(&self, now: Tick) -> Option<Proof> {
-        (now >= self.until).then_some(Proof { node: self.node, kind: ProofKind::LeaseExpired(self.class) })
+        (now >= self.until).then(|| Proof { node: self.node, kind: self.kind.clone() })
     }
 }
 
@@ -138,7 +135,7 @@ impl Proof {
             ProofKind::Released { group: named, .. } | ProofKind::NeverHeld { group: named, .. } => {
                 named == group
             }
-            ProofKind::Rebooted(_) => true,
+            ProofKind::Rebooted(_) | ProofKind::Confirmed => true,
             ProofKind::LeaseExpired(class) => *class >= needs,
         }
     }
@@ -192,6 +189,7 @@ impl fmt::Display for ProofKind {
             ProofKind::NeverHeld { .. } => write!(f, "never held (probed)"),
             ProofKind::Rebooted(boot) => write!(f, "rebooted (boot {boot})"),
             ProofKind::LeaseExpired(class) => write!(f, "lease expired (class {class})"),
+            ProofKind::Confirmed => write!(f, "down by an operator's word"),
         }
     }
 }
@@ -229,7 +227,8 @@ mod tests {
 
     #[test]
     fn an_expiry_proves_nothing_before_its_time_nor_beyond_its_class() {
-        let expiry = |node| Expiry::new(NodeId(node), Tick(10), ProofClass::Process);
+        let kind = ProofKind::LeaseExpired(ProofClass::Process);
+        let expiry = |node| Expiry::new(NodeId(node), Tick(10), kind.clone());
         assert_eq!(expiry(2).proof(Tick(9)), None);
         let proofs = || vec![expiry(2).proof(Tick(10)).unwrap(), expiry(3).proof(Tick(11)).unwrap()];
         assert!(check(proofs(), ProofClass::Process).is_ok());

@@ -1,17 +1,19 @@
 //! Views form, messages are ordered and leases run, on a small perfect network with a hand on its cables.
 
 use phalanx_events::{MembershipNote, Service};
-use phalanx_membership::{Above, Installed, Membership, Output, Setup, Upcall};
+use phalanx_membership::{Above, Installed, Membership, Output, ProofKind, Setup, Upcall};
 use phalanx_types::{
-    BootId, Incarnation, NetworkId, NodeId, PathId, Plot, ProofClass, Span, Tick, TimingProfile, Timings,
-    ViewId,
+    BootId, Charter, CharterStage, Incarnation, NetworkId, NodeId, PathId, Plot, ProofClass, Span, Tick,
+    TimingProfile, Timings, ViewId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 const PATH: PathId = PathId { network: NetworkId(0), index: 0 };
 const HOP: Span = Span::from_micros(200);
 
-struct Blank;
+/// Layers above that hold nothing and know this charter.
+#[derive(Clone, Copy)]
+struct Blank(Charter);
 
 impl Above for Blank {
     fn passport(&mut self) -> Vec<u8> {
@@ -20,9 +22,14 @@ impl Above for Blank {
     fn is_blank(&self) -> bool {
         true
     }
+    fn charter(&self) -> Charter {
+        self.0
+    }
 }
 
 struct Host {
+    above: Blank,
+    life: Incarnation,
     membership: Membership,
     installed: Vec<Installed>,
     delivered: Vec<(ViewId, u64, Vec<u8>)>,
@@ -48,9 +55,10 @@ impl Lab {
     }
 
     fn start(&mut self, node: u16, start: u64) {
+        let (mut above, life) = (Blank(Charter::FIRST), Incarnation { node: NodeId(node), start });
         let others = (1..=self.count).filter(|other| *other != node);
         let setup = Setup {
-            me: Incarnation { node: NodeId(node), start },
+            me: life,
             boot: BootId([start as u8; 16]),
             timings: Timings::of(TimingProfile::Auto),
             quorum: usize::from(self.count) / 2 + 1,
@@ -61,8 +69,8 @@ impl Lab {
             plot: Plot::NONE,
             class: ProofClass::Process,
         };
-        let membership = Membership::new(self.now, setup, &mut Blank);
-        let host = Host { membership, installed: vec![], delivered: vec![], notes: vec![] };
+        let membership = Membership::new(self.now, setup, &mut above);
+        let host = Host { above, life, membership, installed: vec![], delivered: vec![], notes: vec![] };
         self.hosts.insert(NodeId(node), host);
         self.drain(NodeId(node));
     }
@@ -73,7 +81,7 @@ impl Lab {
             match output {
                 Output::Send { to, bytes, .. } | Output::Beat { to, bytes, .. } => {
                     self.sent += 1;
-                    let from = Incarnation { node, start: 1 };
+                    let from = host.life;
                     self.frames.insert((self.now + HOP, self.sent), (from, to, bytes));
                 }
                 Output::Feed(until) => host.membership.fed(self.now, until),
@@ -104,12 +112,12 @@ impl Lab {
                 let (from, to, bytes) = self.frames.remove(&frame.expect("just seen")).expect("just seen");
                 if !self.cut.contains(&(from.node, to)) && self.hosts.contains_key(&to) {
                     let host = self.hosts.get_mut(&to).expect("just seen");
-                    host.membership.receive(self.now, PATH, from, &bytes, &mut Blank);
+                    host.membership.receive(self.now, PATH, from, &bytes, &mut host.above);
                     self.drain(to);
                 }
             } else {
                 self.now = self.now.max(wake_at);
-                self.hosts.get_mut(&node).expect("it runs").membership.wake(self.now, &mut Blank);
+                self.wake(node);
                 self.drain(node);
             }
         }
@@ -119,7 +127,19 @@ impl Lab {
     fn send(&mut self, node: u16, service: Service, body: &[u8]) {
         let host = self.hosts.get_mut(&NodeId(node)).expect("it runs");
         host.membership.send(service, body.to_vec()).expect("the view is installed");
-        host.membership.wake(self.now, &mut Blank);
+        self.wake(NodeId(node));
+        self.drain(NodeId(node));
+    }
+
+    fn wake(&mut self, node: NodeId) {
+        let host = self.hosts.get_mut(&node).expect("it runs");
+        host.membership.wake(self.now, &mut host.above);
+    }
+
+    /// The layers above of a host have a charter on disk.
+    fn grant_charter(&mut self, node: u16, charter: Charter) {
+        self.hosts.get_mut(&NodeId(node)).expect("it runs").above.0 = charter;
+        self.wake(NodeId(node));
         self.drain(NodeId(node));
     }
 
@@ -258,4 +278,65 @@ fn a_bridge_host_does_not_make_views_form_for_ever() {
     lab.run(ms(5_000));
     let after: Vec<_> = lab.hosts.values().map(|host| host.installed.len()).collect();
     assert_eq!(before, after);
+}
+
+/// Host 1 alone, formed by an operator who says that 2 and 3 are down.
+fn formed_alone() -> (Lab, Charter) {
+    let mut lab = Lab::new(3);
+    lab.run(ms(1_000));
+    lab.hosts.retain(|node, _| *node == NodeId(1));
+    lab.run(ms(4_000));
+    assert_eq!(lab.members(1), (vec![1], false));
+    let set = |nodes: &[u16]| nodes.iter().map(|node| NodeId(*node)).collect();
+    let charter = Charter::FIRST.formed_by(set(&[1]), set(&[2, 3]), 1);
+    lab.grant_charter(1, charter);
+    lab.run(ms(300));
+    (lab, charter)
+}
+
+#[test]
+fn one_of_three_acts_alone_once_an_operator_formed_the_cluster_of_it() {
+    let (mut lab, _) = formed_alone();
+    let host = &lab.hosts[&NodeId(1)];
+    assert_eq!(lab.members(1), (vec![1], true));
+    assert!(host.membership.standing().may_acquire(lab.now));
+    let installed = host.installed.last().expect("a view");
+    assert!(installed.view.id.counter > 1 << 20, "out of reach of any view there was");
+    let proof = installed.expiries[&NodeId(2)].proof(lab.now).expect("its lease is long over, too");
+    assert_eq!(proof.kind(), &ProofKind::Confirmed);
+    lab.run(ms(5_000));
+    assert!(lab.hosts[&NodeId(1)].membership.standing().may_acquire(lab.now), "and it goes on");
+}
+
+#[test]
+fn who_returns_to_a_cluster_formed_by_few_is_proven_by_its_lease_again_and_decides_nothing_without_them() {
+    let (mut lab, _) = formed_alone();
+    lab.start(2, 2);
+    lab.start(3, 2);
+    lab.run(ms(2_000));
+    assert_eq!(lab.members(2), (vec![1, 2, 3], true));
+    let charter = lab.hosts[&NodeId(2)].installed.last().expect("a view").charter;
+    assert_eq!((charter.generation, charter.confirmed_down.len()), (2, 0));
+    [2, 3].into_iter().for_each(|node| lab.grant_charter(node, charter));
+    lab.isolate(1);
+    lab.run(ms(2_000));
+    assert_eq!(lab.members(1), (vec![1], true), "the few decide");
+    assert_eq!(lab.members(2), (vec![2, 3], false), "and a majority without them does not");
+    let expiry = &lab.hosts[&NodeId(1)].installed.last().expect("a view").expiries[&NodeId(2)];
+    let expired = ProofKind::LeaseExpired(ProofClass::Process);
+    assert_eq!(expiry.proof(Tick(u64::MAX)).expect("over").kind(), &expired, "that word was of another life");
+}
+
+#[test]
+fn a_closed_charter_is_a_majority_of_all_again() {
+    let (mut lab, charter) = formed_alone();
+    lab.start(2, 2);
+    lab.run(ms(2_000));
+    [1, 2].into_iter().for_each(|node| lab.grant_charter(node, charter.at(CharterStage::All)));
+    lab.start(3, 2);
+    lab.run(ms(2_000));
+    lab.isolate(1);
+    lab.run(ms(1_000));
+    assert_eq!(lab.members(1), (vec![1], false));
+    assert_eq!(lab.members(2), (vec![2, 3], true));
 }

@@ -13,7 +13,8 @@ use phalanx_membership::{Above, Hearing, Installed, Membership, Output, Setup, S
 use phalanx_model::{Cluster, Fault};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
 use phalanx_types::{
-    Bug, Incarnation, NetworkId, NodeId, PathId, ProofClass, Span, Tick, Timings, View, ViewId,
+    Bug, Charter, Incarnation, NetworkId, NodeId, NodeSet, PathId, ProofClass, Span, Tick, Timings, View,
+    ViewId,
 };
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
@@ -70,6 +71,10 @@ impl Above for Words<'_> {
     fn is_blank(&self) -> bool {
         self.manager.is_blank()
     }
+
+    fn charter(&self) -> Charter {
+        self.manager.charter()
+    }
 }
 
 /// The group before there is one.
@@ -85,6 +90,10 @@ impl Group for NoGroup {
 
     fn standing(&self) -> Standing {
         self.standing
+    }
+
+    fn heard_lately(&self) -> NodeSet {
+        NodeSet::EMPTY
     }
 
     fn broadcast(&mut self, _: Vec<u8>) -> Result<(), Refusal> {

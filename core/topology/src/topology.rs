@@ -224,6 +224,12 @@ impl Topology {
         &self.hearing
     }
 
+    /// The peers of whom anything was heard within `span`, by whichever path and whether or not they are taken for up.
+    pub fn heard_within(&self, now: Tick, span: Span) -> NodeSet {
+        let heard = |peer: &Peer| peer.life.as_ref().is_some_and(|life| now.since(life.heard) < span);
+        self.peers.iter().filter(|(_, peer)| heard(peer)).map(|(node, _)| *node).collect()
+    }
+
     /// Whether `node` and this one hear each other.
     pub fn is_mutual(&self, node: NodeId) -> bool {
         let hears_us = |peer: &Peer| peer.life.as_ref().is_some_and(|life| life.hears.has(self.me.node));

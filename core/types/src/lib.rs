@@ -4,6 +4,7 @@
 //! here reads a clock, a file or the environment.
 #![forbid(unsafe_code)]
 
+pub mod charter;
 pub mod id;
 pub mod limits;
 pub mod name;
@@ -14,6 +15,7 @@ pub mod time;
 pub mod timing;
 pub mod view;
 
+pub use charter::{Charter, CharterStage, Electorate};
 pub use id::{
     BootId, ClusterId, Digest, Incarnation, NetworkId, NodeId, OperationId, OwnershipEpoch, PathId,
     RequestId, ViewId,

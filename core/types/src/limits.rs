@@ -30,6 +30,13 @@ pub const PENDING_MESSAGES_MAX: usize = 256;
 pub const DRIFT_PPM_MAX: u64 = 1_000;
 /// View counters reserved on disk at a time, so that a view change waits for no disk.
 pub const VIEW_COUNTERS_RESERVED: u64 = 64;
+/// How far ahead of every view there was the first view of a cluster formed by an operator is: what the others may have
+/// agreed on meanwhile, if they are not down after all, is older.
+pub const FORMED_COUNTER_STEP: u64 = 1 << 20;
+/// Silence after which an operator's word that a node is down is believed.
+pub const DOWN_SILENCE: Span = Span::from_secs(3);
+/// How long forming a cluster may take before the operator is told that its outcome is unknown.
+pub const FORM_LIMIT: Span = Span::from_secs(30);
 /// Deadline of a resource operation when the cluster file names none.
 pub const OPERATION_LIMIT_DEFAULT: Span = Span::from_secs(30);
 /// Addresses of one node on one network.

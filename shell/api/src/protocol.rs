@@ -29,6 +29,13 @@ pub enum Ask {
         /// The file, as text.
         text: String,
     },
+    /// Form the cluster without the nodes that are away, on the operator's word that they are down.
+    Form {
+        /// The cluster's name, as the operator typed it.
+        cluster: String,
+        /// Why, for the record.
+        why: String,
+    },
     /// Move a group to a node.
     Move {
         /// The group.
@@ -130,6 +137,7 @@ impl Ask {
         match self {
             Ask::Status | Ask::Config | Ask::Events { .. } => false,
             Ask::Apply { .. }
+            | Ask::Form { .. }
             | Ask::Move { .. }
             | Ask::Restore { .. }
             | Ask::Online { .. }

@@ -61,8 +61,24 @@ fn open(run_dir: &Path, path: &Path) -> io::Result<UnixListener> {
 pub fn rights(stream: &UnixStream) -> io::Result<(Rights, String)> {
     let peer = socket_peercred(stream)?;
     let trusted = peer.uid.is_root() || peer.uid == rustix::process::geteuid();
-    let who = format!("uid {} (pid {})", peer.uid.as_raw(), peer.pid.as_raw_nonzero());
+    let who = who(peer.uid.as_raw(), peer.pid.as_raw_nonzero().get());
     Ok((if trusted { Rights::Change } else { Rights::Read }, who))
+}
+
+/// A user for the record, with the one who logged in where that is another: `root (uid 0, logged in as ann)`.
+fn who(uid: u32, pid: i32) -> String {
+    let login = fs::read_to_string(format!("/proc/{pid}/loginuid")).ok();
+    let login =
+        login.and_then(|text| text.trim().parse().ok()).filter(|login| ![uid, u32::MAX].contains(login));
+    let login = login.map(|login| format!(", logged in as {}", user_name(login))).unwrap_or_default();
+    format!("{} (uid {uid}{login})", user_name(uid))
+}
+
+fn user_name(uid: u32) -> String {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = |line: &&str| line.split(':').nth(2).is_some_and(|number| number.parse() == Ok(uid));
+    let name = users.lines().find(named).and_then(|line| line.split(':').next());
+    name.map_or_else(|| format!("user {uid}"), str::to_owned)
 }
 
 fn group_id(name: &str) -> Option<u32> {

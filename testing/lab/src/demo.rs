@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::host::Net;
+use crate::keep;
 use crate::outage::{Kind, Outages};
 use crate::parts::Parts;
 use crate::report::{self, Freeze, Paused};
@@ -294,13 +295,8 @@ impl Story<'_> {
 
     fn keep(&mut self) -> Outcome<()> {
         say("KEEP=1: the cluster stays up until Ctrl-C");
-        let init = self.site.machine(ADA)?.host.init();
-        tell(&format!(
-            "look at it from ada: nsenter -t {init} -a phalanx status --watch   (from this stage)"
-        ));
-        loop {
-            std::thread::sleep(Duration::from_secs(3_600));
-        }
+        println!("{}", keep::invitation()?);
+        keep::serve(self.work, &mut self.site)
     }
 }
 

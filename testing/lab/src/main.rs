@@ -1,11 +1,16 @@
 //! `phalanx-lab`: the demo, the benches, and the small programs that its hosts are made of.
 
 use phalanx_lab::tool::Outcome;
-use phalanx_lab::{bench, demo, host, preflight, stage};
+use phalanx_lab::{bench, demo, host, preflight, stage, visit};
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: phalanx-lab demo | bench SUITE";
+const USAGE: &str = "\
+usage: phalanx-lab demo
+       phalanx-lab bench SUITE
+       of a cluster that KEEP=1 left up, at another terminal:
+       phalanx-lab on HOST COMMAND…   phalanx-lab shell HOST
+       phalanx-lab crash HOST   boot HOST   cut HOST   plug HOST";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -13,6 +18,9 @@ fn main() -> ExitCode {
     match words.as_slice() {
         ["demo"] => on_stage(demo::run),
         ["bench", suite] => on_stage(|work| bench::run(suite, work)),
+        ["on", name, command @ ..] if !command.is_empty() => end(Err(visit::on(name, command))),
+        ["shell", name] => end(Err(visit::shell(name))),
+        [verb @ ("crash" | "boot" | "cut" | "plug"), name] => end(visit::order(verb, name)),
         ["init", name, cgroup] => end(host::init(name, cgroup)),
         ["within", cgroup, program, rest @ ..] => {
             let rest: Vec<String> = rest.iter().map(|word| (*word).to_owned()).collect();

@@ -151,6 +151,11 @@ impl Site {
         Ok(())
     }
 
+    /// Whether a host is up: one that its deadman reset is not.
+    pub fn is_up(&self, number: usize) -> bool {
+        self.machines[number].as_ref().is_some_and(|machine| machine.host.is_up())
+    }
+
     /// A host that is up.
     pub fn machine(&self, number: usize) -> Outcome<&Machine> {
         self.machines[number].as_ref().ok_or_else(|| Trouble(format!("{} is down", NAMES[number])))

@@ -1,6 +1,7 @@
 //! What happened in a trace, counted: no judgement, only figures (L10 among them).
 
 use crate::event::{Event, What};
+use phalanx_events::{ManagerNote, Note};
 use phalanx_types::{GroupName, NodeId, ViewId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,8 @@ pub struct Census {
     pub deadman_resets: u64,
     /// Faults by class.
     pub faults: BTreeMap<&'static str, u64>,
+    /// Times an operator formed the cluster against the quorum.
+    pub formed: u64,
     /// Holds that began while another node held the same group.
     pub dual_owners: u64,
     holding: BTreeSet<(GroupName, NodeId)>,
@@ -48,6 +51,9 @@ impl Census {
         }
         if let What::HoldEnded { group, .. } = &event.what {
             self.holding.remove(&(group.clone(), event.life.node));
+        }
+        if let What::Note(Note::Manager(ManagerNote::Formed { .. })) = event.what {
+            self.formed += 1;
         }
         if let What::Fault { kind, .. } = event.what {
             *self.faults.entry(kind).or_insert(0) += 1;

@@ -48,6 +48,8 @@ pub enum Class {
     All,
     /// A whole host stands still, deadman included; only in its own mode.
     Freeze,
+    /// All but a few hosts crash, and an honest operator forms the cluster of the few; only in its own mode.
+    Form,
 }
 
 /// One fault.
@@ -92,6 +94,8 @@ pub enum Fault {
     Freeze,
     /// A host is frozen; its clock stands too.
     FreezeWithClock,
+    /// An operator forms the cluster of the few that are left.
+    Form,
 }
 
 /// When what strikes, and for how long.
@@ -118,6 +122,8 @@ pub enum Mode {
     Stress,
     /// Whole hosts are frozen too, which class `process` does not cover: two owners are counted, not judged.
     Freeze,
+    /// Once in each seed most hosts are lost for long, and an operator forms the cluster without them.
+    Form,
 }
 
 const SWARM: [Class; 16] = [
@@ -168,6 +174,7 @@ impl Class {
             Class::Operator => "operator",
             Class::All => "all-at-once",
             Class::Freeze => "freeze",
+            Class::Form => "form",
         }
     }
 }
@@ -201,6 +208,10 @@ impl<'a> Planner<'a> {
         if self.random.below(20) == 0 {
             let at = self.random.between(from, to);
             self.strike(Class::All, at, &mut strikes);
+        }
+        if mode == Mode::Form {
+            let at = self.random.between(from, from + (to - from) / 2);
+            self.strike(Class::Form, at, &mut strikes);
         }
         if mode == Mode::Stress {
             let change = |strike: &Strike| Strike { fault: Fault::Change, counts: false, ..*strike };
@@ -262,6 +273,7 @@ impl<'a> Planner<'a> {
             Class::All => Fault::AllDaemons,
             Class::Freeze if self.random.coin() => Fault::Freeze,
             Class::Freeze => Fault::FreezeWithClock,
+            Class::Form => Fault::Form,
         }
     }
 
@@ -276,7 +288,7 @@ impl<'a> Planner<'a> {
             Class::Adapter | Class::Noise | Class::Operations => (detect, detect * 25),
             Class::Flap => (detect / 8, detect * 2),
             Class::Disk | Class::Deadman => (detect, detect * 12),
-            Class::Address | Class::Application | Class::Operator => (Span::ZERO, Span::ZERO),
+            Class::Address | Class::Application | Class::Operator | Class::Form => (Span::ZERO, Span::ZERO),
         };
         self.random.span_by_magnitude(low, high)
     }

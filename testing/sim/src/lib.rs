@@ -17,6 +17,7 @@ mod power;
 pub mod queue;
 pub mod random;
 pub mod report;
+mod rescue;
 pub mod resource;
 pub mod run;
 pub mod session;

@@ -13,11 +13,12 @@ use std::time::Instant;
 
 const USAGE: &str = "\
 usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 2-7] [--networks 1-3]
-                   [--mode swarm|freeze] [--safety] [--jobs J] [--json] [--trace FILE] [--planted]
+                   [--mode swarm|freeze|form] [--safety] [--jobs J] [--json] [--trace FILE] [--planted]
 
   --seeds N    how many seeds (100)             --from S    the first of them (0)
   --mode       swarm: all that proofs of class `process` cover (the default)
                freeze: whole hosts stand still too; two owners are counted, not judged
+               form: most hosts are lost for long, and an honest operator forms the cluster without them
   --safety     do not ask that all is well in the end
   --jobs J     threads (all cores); the result does not depend on it
   --json       one line for programs
@@ -86,7 +87,8 @@ fn mode(word: Option<&str>) -> Result<Mode, String> {
         Some("swarm") => Ok(Mode::Swarm),
         Some("stress") => Ok(Mode::Stress),
         Some("freeze") => Ok(Mode::Freeze),
-        other => Err(format!("--mode is swarm, stress or freeze, not {other:?}")),
+        Some("form") => Ok(Mode::Form),
+        other => Err(format!("--mode is swarm, stress, freeze or form, not {other:?}")),
     }
 }
 
@@ -146,6 +148,7 @@ fn options(arguments: &Arguments) -> String {
         Mode::Swarm => "",
         Mode::Stress => " --mode stress",
         Mode::Freeze => " --mode freeze",
+        Mode::Form => " --mode form",
     };
     let judge = if arguments.course.judge == Judge::Safety { " --safety" } else { "" };
     format!("--timing {timing}{}{}{mode}{judge}", option("nodes", nodes), option("networks", networks))

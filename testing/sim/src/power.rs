@@ -61,8 +61,9 @@ impl<F: Factory> World<F> {
         let deadman = new_deadman(&self.timings, &mut self.clocks);
         let boot_id = BootId(self.clocks.bytes());
         let shows = Tick(self.clocks.between(Span::from_secs(5).0, Span::from_secs(60).0));
+        let lost = self.rescue.as_ref().is_some_and(|rescue| rescue.is_lost(host));
         let target = &mut self.hosts[host];
-        if target.up || target.retired || target.boots != boot {
+        if target.up || target.retired || target.boots != boot || lost {
             return;
         }
         (target.up, target.deadman, target.boot_id, target.look) = (true, deadman, boot_id, u64::MAX);

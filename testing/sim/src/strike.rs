@@ -22,6 +22,12 @@ const HEALED_TRIES: u32 = 20;
 impl<F: Factory> World<F> {
     pub(crate) fn strikes(&mut self, index: usize) {
         let strike = self.strikes[index];
+        if strike.fault == Fault::Form {
+            return self.lose_most();
+        }
+        if self.rescue.as_ref().is_some_and(|rescue| !rescue.bears(strike.fault)) {
+            return;
+        }
         if let Some(host) = self.strike_somewhere(index, &strike) {
             self.later(strike.span, Happening::Lifts { strike: index, host: host as u8 });
         }
@@ -59,6 +65,8 @@ impl<F: Factory> World<F> {
             Fault::AllHosts => self.all_hosts_crash(strike.span),
             Fault::Freeze => self.freeze(host, strike.span, false),
             Fault::FreezeWithClock => self.freeze(host, strike.span, true),
+            // Struck before any host is picked.
+            Fault::Form => {}
         }
         Some(host)
     }
@@ -99,7 +107,8 @@ impl<F: Factory> World<F> {
             | Fault::AllDaemons
             | Fault::AllHosts
             | Fault::Freeze
-            | Fault::FreezeWithClock => (),
+            | Fault::FreezeWithClock
+            | Fault::Form => (),
         }
     }
 
@@ -160,7 +169,7 @@ impl<F: Factory> World<F> {
         self.answer(host, start, Input::Unfed);
     }
 
-    fn deadman_returns(&mut self, host: usize) {
+    pub(crate) fn deadman_returns(&mut self, host: usize) {
         if self.hosts[host].deadman.is_gone() {
             self.hosts[host].deadman.set_gone(false);
             self.tell(host, What::DeadmanGone { gone: false });
@@ -222,7 +231,7 @@ impl<F: Factory> World<F> {
         }
     }
 
-    fn ask(&mut self, host: usize, request: Request) {
+    pub(crate) fn ask(&mut self, host: usize, request: Request) {
         let start = self.hosts[host].starts;
         let Some(daemon) = self.hosts[host].living(start) else { return };
         self.requests += 1;
@@ -234,6 +243,9 @@ impl<F: Factory> World<F> {
 
     /// A group that was brought online again after healing is expected to be online.
     pub(crate) fn answered(&mut self, host: usize, request: &Request, reply: &Reply) {
+        if let Request::Form { .. } = request {
+            self.formed(reply);
+        }
         if let (true, Request::Online { group }, Reply::Done { .. }) = (self.healing, request, reply) {
             self.excused.remove(group);
             self.tell(host, What::Expected { group: group.clone() });
@@ -245,7 +257,11 @@ impl<F: Factory> World<F> {
     pub(crate) fn heals(&mut self) {
         self.healing = true;
         self.net.calm();
-        self.retire_some();
+        // Whoever formed the cluster is needed until a majority decides again.
+        let needed = self.charters().any(|charter| charter.few().is_some());
+        if self.rescue.take().is_none() && !needed {
+            self.retire_some();
+        }
         for host in 0..self.hosts.len() {
             self.heal_host(host);
         }
@@ -347,6 +363,6 @@ fn can_strike<N>(host: &Host<N>, fault: Fault) -> bool {
         Fault::Address => host.up && !host.resources.addresses_up().is_empty(),
         Fault::Application => runs && host.resources.holding(),
         Fault::Operator | Fault::Change => runs,
-        Fault::Net(_) | Fault::Adapter { .. } | Fault::Disk(_) => true,
+        Fault::Net(_) | Fault::Adapter { .. } | Fault::Disk(_) | Fault::Form => true,
     }
 }

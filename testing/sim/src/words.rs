@@ -63,6 +63,7 @@ impl Display for Fault {
             Fault::Operator => f.write_str("an operator wants something"),
             Fault::AllDaemons => f.write_str("all daemons crash, to be started again"),
             Fault::AllHosts => f.write_str("all hosts crash, to boot again"),
+            Fault::Form => f.write_str("most hosts crash, and an operator forms the cluster of the rest"),
             Fault::Freeze => f.write_str("the whole host stands still; its clock runs on"),
             Fault::FreezeWithClock => f.write_str("the whole host stands still, its clock too"),
         }

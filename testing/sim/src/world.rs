@@ -9,6 +9,7 @@ use crate::net::Net;
 use crate::node::{Factory, SimNode};
 use crate::queue::Queue;
 use crate::random::{Random, Stream};
+use crate::rescue::Rescue;
 use crate::run::{Course, Judge};
 use crate::session::Sessions;
 use crate::setting::Setting;
@@ -71,6 +72,8 @@ pub enum Happening {
     Resumes { host: u8, number: u64 },
     /// A frozen host runs again.
     Thaws { host: u8, since: u64 },
+    /// An honest operator looks whether to form the cluster of the few, or whether all is well again.
+    OperatorLooks,
     /// A planned fault.
     Strikes(usize),
     /// The end of one.
@@ -104,6 +107,7 @@ impl Happening {
             | Happening::Resumes { host, .. } => Some(*host as usize),
             Happening::PowersOn { .. }
             | Happening::Thaws { .. }
+            | Happening::OperatorLooks
             | Happening::Strikes(_)
             | Happening::Lifts { .. }
             | Happening::Heals
@@ -156,6 +160,8 @@ pub struct World<F: Factory> {
     pub(crate) targets: Random,
     pub(crate) workload: Random,
     pub(crate) healing: bool,
+    /// What an honest operator is about while most hosts are lost.
+    pub(crate) rescue: Option<Rescue>,
     pub(crate) requests: u64,
     /// The cluster as operators want it.
     pub(crate) wanted: Setting,
@@ -180,7 +186,7 @@ impl<F: Factory> World<F> {
         let strikes = Planner::new(seed, &setting).draw(mode, phases.warm, phases.heal);
         let terms = setting.terms();
         let oracle = match mode {
-            Mode::Swarm | Mode::Stress => Oracle::safety(&terms),
+            Mode::Swarm | Mode::Stress | Mode::Form => Oracle::safety(&terms),
             Mode::Freeze => Oracle::beyond_class(&terms),
         };
         let live = factory.is_live() && judge == Judge::All;
@@ -215,6 +221,7 @@ impl<F: Factory> World<F> {
             targets: Random::new(seed, Stream::Targets),
             workload: Random::new(seed, Stream::Workload),
             healing: false,
+            rescue: None,
             requests: 0,
             wanted: setting.clone(),
             excused: BTreeSet::new(),
@@ -301,6 +308,7 @@ impl<F: Factory> World<F> {
             Happening::DaemonStarts { host, boot } => self.daemon_starts(host as usize, boot),
             Happening::Resumes { host, number } => self.resumes(host as usize, number),
             Happening::Thaws { host, since } => self.thaws(host as usize, since),
+            Happening::OperatorLooks => self.operator_looks(),
             Happening::Strikes(index) => self.strikes(index),
             Happening::Lifts { strike, host } => self.lifts(strike, host as usize),
             Happening::Heals => self.heals(),

@@ -179,6 +179,7 @@ fn ask(world: &mut World, at: NodeId, words: &[&str], id: RequestId) {
         ["restore", group] => Request::Restore { group: named(group) },
         ["online", group] => Request::Online { group: named(group) },
         ["offline", group] => Request::Offline { group: named(group) },
+        ["form", "alone"] => Request::Form { by: "root".into(), why: "the others are off".into() },
         other => panic!("no such request: {}", other.join(" ")),
     };
     world.step(at, ManagerInput::Asked { id, request });

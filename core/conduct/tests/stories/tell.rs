@@ -4,7 +4,7 @@ use crate::cluster::name;
 use crate::world::World;
 use phalanx_conduct::ManagerEffect;
 use phalanx_events::ManagerNote;
-use phalanx_types::{NodeId, Tick, Verb};
+use phalanx_types::{CharterStage, NodeId, NodeSet, Tick, Verb};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -84,6 +84,28 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         ManagerNote::AddressAstray { resource, cause, .. } => {
             vec![format!("{node}: {resource} is astray: {cause}")]
         }
+        ManagerNote::Formed { generation, few, without, by, why } => {
+            let (few, without) = (names(few), names(without));
+            vec![format!("{node}: {by} forms generation {generation} of {few} without {without}: {why}")]
+        }
+        ManagerNote::FormedWithoutUs { generation } => {
+            vec![format!("{node}: generation {generation} was formed without it, all it holds goes")]
+        }
+        ManagerNote::CharterChanged { charter } => {
+            let (down, generation) = (charter.confirmed_down, charter.generation);
+            let decides = match charter.stage {
+                CharterStage::Few(few) => format!("{} decides", names(few)),
+                CharterStage::Closing(few) => format!("{} decides with a majority", names(few)),
+                CharterStage::All => "a majority decides".into(),
+            };
+            let down = if down.is_empty() {
+                String::new()
+            } else {
+                format!("; {} is down by the operator's word", names(down))
+            };
+            vec![format!("{node}: generation {generation}: {decides}{down}")]
+        }
+        ManagerNote::VersionLost { version, .. } => vec![format!("{node}: version {version} is LOST")],
         ManagerNote::GroupChanged { .. }
         | ManagerNote::Probed { .. }
         | ManagerNote::PlanProposed { .. }
@@ -101,6 +123,10 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
 
 fn at(node: Option<NodeId>) -> String {
     node.map_or("everywhere".to_owned(), |node| format!("on {}", name(node)))
+}
+
+fn names(nodes: NodeSet) -> String {
+    nodes.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn word(verb: Verb) -> &'static str {

@@ -8,11 +8,14 @@ use phalanx_groups::{
     Cause, Group, Membership, Notice, Outcome, Passport, ProposalId, Refusal, StateStamp, Vote,
 };
 use phalanx_ledger::Ledger;
-use phalanx_membership::{Hearing, Standing, testing::expiry};
+use phalanx_membership::testing::{confirmed_down, expiry};
+use phalanx_membership::{Expiry, Hearing, Standing};
 use phalanx_model::{Cluster, parse};
+use phalanx_types::limits::FORMED_COUNTER_STEP;
 use phalanx_types::{
-    BootId, Digest, GroupName, Incarnation, Member, NetworkId, NodeId, Operation, OperationResult,
-    OwnershipEpoch, ProofClass, ResourceName, Span, Tick, TimingProfile, Timings, Verb, View, ViewId,
+    BootId, Charter, Digest, Electorate, GroupName, Incarnation, Member, NetworkId, NodeId, NodeSet,
+    Operation, OperationResult, OwnershipEpoch, ProofClass, ResourceName, Span, Tick, TimingProfile, Timings,
+    Verb, View, ViewId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,6 +33,8 @@ pub struct Host {
     life: Incarnation,
     boot: u8,
     view: Option<View>,
+    /// The generation of the charter that its view was formed under.
+    formed_in: u64,
     stamp: StateStamp,
     /// What is active, and for which acquisition.
     active: BTreeMap<Key, OwnershipEpoch>,
@@ -114,6 +119,7 @@ struct Port<'a> {
     numbers: &'a mut u64,
     said: Vec<Word>,
     in_view: bool,
+    heard: NodeSet,
 }
 
 impl Host {
@@ -143,6 +149,9 @@ impl Group for Port<'_> {
     fn standing(&self) -> Standing {
         self.standing
     }
+    fn heard_lately(&self) -> NodeSet {
+        self.heard
+    }
     fn broadcast(&mut self, body: Vec<u8>) -> Result<(), Refusal> {
         self.in_view.then(|| self.said.push(Word::Broadcast(body))).ok_or(Refusal::Changing)
     }
@@ -167,6 +176,7 @@ impl World {
             life: Incarnation { node: *node, start: 0 },
             boot: 1,
             view: None,
+            formed_in: 1,
             stamp: StateStamp::default(),
             active: BTreeMap::new(),
             starting: BTreeSet::new(),
@@ -338,14 +348,15 @@ impl World {
 
     pub fn step(&mut self, node: NodeId, input: ManagerInput) {
         let standing = self.standing(node);
-        let mut numbers = self.sequence;
+        let (mut numbers, heard) = (self.sequence, self.reached(node).without(node));
         let host = self.hosts.get_mut(&node).unwrap();
         if host.frozen {
             return host.held.push(input);
         }
         let Some(manager) = host.manager.as_mut() else { return };
         let (mut out, in_view) = (Vec::new(), host.view.is_some());
-        let mut port = Port { me: host.life, standing, numbers: &mut numbers, said: Vec::new(), in_view };
+        let said = Vec::new();
+        let mut port = Port { me: host.life, standing, numbers: &mut numbers, said, in_view, heard };
         let objects = host.objects;
         let probed = manager.probed();
         manager.step(self.now, input, &mut port, &mut out);
@@ -435,6 +446,7 @@ impl World {
                 if host.life == life && host.manager.is_some() {
                     host.image = image;
                     self.step(life.node, ManagerInput::Stored { number });
+                    self.follow_charter(life.node);
                 }
             }
         }
@@ -527,15 +539,22 @@ impl World {
                 (node, Member { incarnation, boot, counts: true })
             })
             .collect();
-        let same = |node: &NodeId| self.hosts[node].view.as_ref().is_some_and(|view| view.members == members);
+        let charter = self.charter(members.keys().copied().collect());
+        let same = |node: &NodeId| {
+            let host = &self.hosts[node];
+            host.formed_in == charter.generation
+                && host.view.as_ref().is_some_and(|view| view.members == members)
+        };
         let Some(first) = members.keys().next().copied() else { return };
         if members.keys().all(same) {
             return self.renew(members.keys().copied().collect());
         }
         self.counter += 1;
         let id = ViewId { counter: self.counter, coordinator: first };
-        let primary = members.len() >= self.cluster.quorum_size();
-        self.begin_view(View { id, members, primary });
+        self.jump(charter);
+        let primary = charter.is_met(members.keys().copied().collect(), self.electorate());
+        let charter = charter.having_seen(members.keys().copied().collect());
+        self.begin_view(View { id: ViewId { counter: self.counter, ..id }, members, primary }, charter);
     }
 
     /// They reach each other again before anybody noticed that they did not.
@@ -549,7 +568,26 @@ impl World {
         }
     }
 
-    fn begin_view(&mut self, view: View) {
+    /// A host that has a new charter on disk wants a view formed under it.
+    fn follow_charter(&mut self, node: NodeId) {
+        let host = &self.hosts[&node];
+        let charter = host.manager.as_ref().map_or(Charter::FIRST, Manager::charter);
+        if host.formed_in < charter.generation {
+            self.review_views(Span::from_millis(50));
+        }
+    }
+
+    /// A new generation begins far ahead of the one before.
+    fn jump(&mut self, charter: Charter) {
+        self.counter = self.counter.max((charter.generation - 1) * FORMED_COUNTER_STEP);
+    }
+
+    fn electorate(&self) -> Electorate {
+        let nodes = self.cluster.nodes.keys().copied().collect();
+        Electorate { nodes, quorum: self.cluster.quorum_size() }
+    }
+
+    fn begin_view(&mut self, view: View, charter: Charter) {
         let nodes: Vec<_> = view.members.keys().copied().collect();
         let previous = nodes.iter().map(|node| (*node, self.view_id(*node))).collect();
         let passports: BTreeMap<_, _> = nodes.iter().map(|node| (*node, self.passport(*node))).collect();
@@ -557,19 +595,26 @@ impl World {
         let best = passports.values().map(|passport| passport.stamp).max().unwrap();
         let donor = *passports.iter().find(|(_, passport)| passport.stamp == best).unwrap().0;
         let absent = self.cluster.nodes.keys().filter(|node| !view.has(**node));
-        let expiries =
-            absent.map(|node| (*node, expiry(*node, self.promised[node], ProofClass::Process))).collect();
+        let expiries = absent.map(|node| (*node, self.expiry(*node, charter))).collect();
         let in_step = passports.iter().filter(|(_, passport)| passport.stamp == best);
         let in_step = in_step.map(|(node, _)| *node).collect();
         let timings = self.timings;
-        let membership =
-            Membership { view: view.clone(), previous, passports, donor, in_step, timings, expiries };
+        let membership = Membership {
+            view: view.clone(),
+            previous,
+            passports,
+            donor,
+            in_step,
+            timings,
+            expiries,
+            charter,
+        };
         for node in &nodes {
             let stamp = membership.passports[node].stamp;
             let lease_end = self.now + self.timings.lease();
             let host = self.host(*node);
             let was_primary = host.view.as_ref().is_some_and(|view| view.primary);
-            host.view = Some(view.clone());
+            (host.view, host.formed_in) = (Some(view.clone()), charter.generation);
             let in_step = view.primary && stamp == best;
             host.stamp = if in_step { StateStamp { primary: view.id, applied: 0 } } else { stamp };
             match (was_primary, view.primary) {
@@ -588,6 +633,13 @@ impl World {
                 self.host(*node).stamp = StateStamp { primary: view.id, applied: 0 };
             }
             self.step(*node, ManagerInput::Notice(Notice::State { from: donor, body, digest }));
+        }
+    }
+
+    fn expiry(&self, node: NodeId, charter: Charter) -> Expiry {
+        match charter.confirmed_down.has(node) {
+            true => confirmed_down(node, self.promised[&node]),
+            false => expiry(node, self.promised[&node], ProofClass::Process),
         }
     }
 
@@ -674,12 +726,24 @@ impl World {
 
     /// Whether enough hosts that live reach this one to grant it a lease.
     fn reaches_quorum(&self, node: NodeId) -> bool {
-        let grants = |other: &&NodeId| {
+        let reached = self.reached(node);
+        self.charter(reached).is_met(reached, self.electorate())
+    }
+
+    /// The hosts that live and reach this one, itself among them.
+    fn reached(&self, node: NodeId) -> NodeSet {
+        let lives = |other: &&NodeId| {
             let host = &self.hosts[other];
             host.manager.is_some() && !host.frozen
         };
         let reached = self.islands.iter().filter(|island| island.contains(&node)).flatten();
-        reached.filter(grants).count() >= self.cluster.quorum_size()
+        reached.filter(lives).copied().collect()
+    }
+
+    /// The latest charter that any of these knows.
+    fn charter(&self, nodes: NodeSet) -> Charter {
+        let managers = nodes.iter().filter_map(|node| self.hosts[&node].manager.as_ref());
+        managers.map(Manager::charter).fold(Charter::FIRST, Charter::merged)
     }
 
     /// Nodes that a quorum no longer reaches are granted nothing from now on.

@@ -4,10 +4,11 @@ use super::{Above, Installed, Membership, Output, Phase, Round, Upcall};
 use crate::ending;
 use crate::message::{self, Control, Flush, Install};
 use crate::order::{Order, Pending};
+use crate::promise::Grounds;
 use crate::proof::Expiry;
 use phalanx_events::{MembershipNote, MessageId};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
-use phalanx_types::{Bug, Incarnation, NodeId, NodeSet, Span, Tick, View, ViewId};
+use phalanx_types::{Bug, Charter, Incarnation, NodeId, NodeSet, Span, Tick, View, ViewId};
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
 use std::mem;
@@ -93,6 +94,7 @@ impl Membership {
             () if gone().any(heard) => Urgency::Doubt,
             () if gone().next().is_some() => Urgency::Now,
             () if wanted.iter().any(|life| !lives.contains(life)) => Urgency::Settle,
+            () if self.charter.generation > self.formed_in => Urgency::Settle,
             () if self.could_count_more(wanted, above) => Urgency::Settle,
             () => Urgency::None,
         }
@@ -118,7 +120,7 @@ impl Membership {
             true => above.is_blank(),
             false => self.topology.flags(life.node).blank,
         };
-        wanted.len() == self.configured.len() && wanted.iter().all(blank)
+        wanted.len() == self.all.nodes.len() && wanted.iter().all(blank)
     }
 
     /// Begins a round with this node as coordinator.
@@ -181,6 +183,7 @@ impl Membership {
             held: order.unstable(),
             promises: BTreeMap::new(),
             passport: above.passport(),
+            charter: self.charter.merged(above.charter()),
         }
     }
 
@@ -261,7 +264,7 @@ impl Membership {
             own.promises = self.promises.left(now);
             own.blank = above.is_blank();
         }
-        let install = ending::install(id, self.configured, self.setup.quorum, flushes);
+        let install = ending::install(id, self.all, flushes);
         let bytes = message::write(&Control::Install(install.clone()));
         self.send_to_others(&members, &bytes);
         self.install(now, install);
@@ -283,7 +286,7 @@ impl Membership {
     }
 
     fn install(&mut self, now: Tick, install: Install) {
-        let Install { view, previous, mut endings, promises, passports } = install;
+        let Install { view, previous, mut endings, promises, passports, charter } = install;
         let delivered = endings.iter().map(|(view, ending)| (*view, ending.last)).collect();
         let old = self.order().view.id;
         let Some(ending) = endings.remove(&old) else { return };
@@ -293,7 +296,15 @@ impl Membership {
         rest.into_iter().for_each(|message| self.hand_up(old, message, true));
         returned.into_iter().for_each(|pending| self.give_back(pending));
         promises.into_iter().for_each(|(node, left)| self.promises.learn(now, node, left));
+        self.take_charter(charter, &view);
         self.begin_view(view, previous, delivered, passports.into_iter().map(|(n, p)| (n, p.0)).collect());
+    }
+
+    /// Who is a member is down by nobody's word any more.
+    fn take_charter(&mut self, charter: Charter, view: &View) {
+        let members = view.members.keys().copied().collect();
+        self.formed_in = charter.generation;
+        self.set_charter(self.charter.merged(charter).having_seen(members));
     }
 
     fn give_back(&mut self, pending: Pending) {
@@ -312,7 +323,7 @@ impl Membership {
     ) {
         let me = self.setup.me.node;
         let members: NodeSet = view.members.keys().copied().collect();
-        let lost = self.configured.minus(members);
+        let lost = self.all.nodes.minus(members);
         lost.iter().for_each(|node| self.links.restart(node));
         self.ready |= view.members[&me].counts;
         self.ack_told = 0;
@@ -325,12 +336,14 @@ impl Membership {
             previous: previous[&me],
             transitional: transitional.collect(),
         });
-        let expiries = self.promises.expiries(lost, &self.setup.timings, self.setup.class);
+        let charter = self.charter;
+        let grounds = Grounds { class: self.setup.class, confirmed_down: charter.confirmed_down };
+        let expiries = self.promises.expiries(lost, &self.setup.timings, grounds);
         self.admit_at = expiries.values().map(Expiry::until).max().unwrap_or(Tick::ZERO);
         self.phase =
             Phase::Installed { order: Order::new(me, view.clone(), self.setup.plot), confirmed: false };
         self.unseen_installs += 1;
-        let installed = Installed { view, previous, delivered, passports, expiries };
+        let installed = Installed { view, previous, delivered, passports, expiries, charter };
         self.out.push_back(Output::Up(Upcall::Installed(Box::new(installed))));
         mem::take(&mut self.early).into_iter().for_each(|(from, traffic)| self.on_traffic(from, traffic));
     }
@@ -342,8 +355,8 @@ impl Membership {
         let has_it =
             |node: NodeId| node == me || self.topology.progress(node).is_some_and(|(view, _)| view == id);
         let counting = order.view.members.values().filter(|member| member.counts);
-        let count = counting.filter(|member| has_it(member.incarnation.node)).count();
-        if order.view.primary && count >= self.setup.quorum {
+        let have_it = counting.map(|member| member.incarnation.node).filter(|node| has_it(*node)).collect();
+        if order.view.primary && self.charter.is_met(have_it, self.all) {
             if let Phase::Installed { confirmed, .. } = &mut self.phase {
                 *confirmed = true;
             }

@@ -17,9 +17,10 @@ use crate::proof::Expiry;
 use crate::standing::Standing;
 use phalanx_events::MembershipNote;
 use phalanx_topology::{Hearing, Speech, Topology};
+use phalanx_types::limits::{DOWN_SILENCE, FORMED_COUNTER_STEP};
 use phalanx_types::{
-    BootId, Bug, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, ProofClass, Span, Tick, Timings,
-    View, ViewId,
+    BootId, Bug, Charter, Electorate, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, ProofClass,
+    Span, Tick, Timings, View, ViewId,
 };
 use phalanx_wire::{Frame, Stream};
 use std::collections::{BTreeMap, VecDeque};
@@ -55,6 +56,8 @@ pub trait Above {
     fn passport(&mut self) -> Vec<u8>;
     /// Whether this node has probed everything, holds nothing and is about to hold nothing.
     fn is_blank(&self) -> bool;
+    /// Whose agreement makes a primary view, as far as they know and have it on disk.
+    fn charter(&self) -> Charter;
 }
 
 /// What comes out of a membership.
@@ -131,6 +134,8 @@ pub struct Installed {
     pub passports: BTreeMap<NodeId, Vec<u8>>,
     /// For each configured node that is no member: when its last lease is over here.
     pub expiries: BTreeMap<NodeId, Expiry>,
+    /// The charter that it was formed under.
+    pub charter: Charter,
 }
 
 /// Why a message was not taken. Nothing was sent.
@@ -163,7 +168,11 @@ struct Round {
 #[derive(Clone, Debug)]
 pub struct Membership {
     setup: Setup,
-    configured: NodeSet,
+    all: Electorate,
+    /// Whose agreement makes a primary view, as last known.
+    charter: Charter,
+    /// The generation of the charter that the installed view was formed under.
+    formed_in: u64,
     topology: Topology,
     links: Links,
     phase: Phase,
@@ -212,17 +221,20 @@ impl Membership {
     /// A membership in a view of its own.
     pub fn new(now: Tick, setup: Setup, above: &mut dyn Above) -> Membership {
         let others: Vec<NodeId> = setup.paths.keys().copied().collect();
-        let configured: NodeSet = others.iter().copied().chain([setup.me.node]).collect();
+        let nodes: NodeSet = others.iter().copied().chain([setup.me.node]).collect();
+        let (all, charter) = (Electorate { nodes, quorum: setup.quorum }, above.charter());
         let topology = Topology::new(now, setup.me, setup.boot, setup.timings, setup.paths.clone());
         let lease_max = setup.lease_max.max(setup.timings.lease());
         assert!(setup.counter_reserved > setup.counter_used, "a life needs a view of its own to begin with");
         let nowhere = View { id: ViewId::NONE, members: BTreeMap::new(), primary: false };
         let order = Order::new(setup.me.node, nowhere, setup.plot);
         let mut membership = Membership {
-            configured,
+            all,
+            charter,
+            formed_in: charter.generation,
             topology,
             links: Links::default(),
-            lease: Lease::new(setup.quorum, setup.plot),
+            lease: Lease::new(setup.me.node, all, charter, setup.plot),
             promises: Promises::new(now, others, lease_max, setup.plot),
             grantees: BTreeMap::new(),
             admit_at: Tick::NEVER,
@@ -351,6 +363,11 @@ impl Membership {
         self.topology.hearing()
     }
 
+    /// The nodes that any beat came from lately, this one not among them, whatever became of it.
+    pub fn heard_lately(&self) -> NodeSet {
+        self.topology.heard_within(self.now, DOWN_SILENCE)
+    }
+
     /// The view installed last.
     pub fn view(&self) -> &View {
         &self.order().view
@@ -399,6 +416,7 @@ impl Membership {
     /// After every input: re-judges the picture, drives the view, delivers, and sends what is due.
     fn finish(&mut self, now: Tick, above: &mut dyn Above) {
         self.leave_quarantine(now);
+        self.follow_charter(now, above);
         let mut notes = Vec::new();
         let judged = self.topology.check(now, &mut notes);
         self.tell(notes);
@@ -423,6 +441,25 @@ impl Membership {
 
     fn tell(&mut self, notes: Vec<MembershipNote>) {
         self.out.extend(notes.into_iter().map(Output::Note));
+    }
+
+    /// What this node knows of the charter is in force here at once. One of a new generation wants a new view, whose
+    /// counter is out of reach for anybody who does not know of it.
+    fn follow_charter(&mut self, now: Tick, above: &mut dyn Above) {
+        let charter = self.charter.merged(above.charter());
+        if charter == self.charter {
+            return;
+        }
+        if charter.generation > self.charter.generation {
+            self.counter_seen += FORMED_COUNTER_STEP;
+            self.mismatch_since.get_or_insert(now);
+        }
+        self.set_charter(charter);
+    }
+
+    fn set_charter(&mut self, charter: Charter) {
+        self.charter = charter;
+        self.lease.set_charter(charter);
     }
 
     fn leave_quarantine(&mut self, now: Tick) {

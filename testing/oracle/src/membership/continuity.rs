@@ -1,20 +1,38 @@
 //! M7: a primary view counts a majority of the configured nodes, and shares one that counts with the primary before.
+//!
+//! Where an operator formed the cluster of few, a majority of those is enough, until a majority of all has it that their
+//! word is needed no more. Nothing is enough without them before. Their first primary needs to share nobody with the one
+//! before: the operator is the witness.
 
 use crate::checker::{Checker, Terms, demand};
-use crate::event::Event;
-use phalanx_types::{NodeId, View, ViewId};
+use crate::event::{Event, What};
+use phalanx_events::{ManagerNote, Note};
+use phalanx_types::{Charter, CharterStage, Electorate, NodeId, NodeSet, View, ViewId};
 use std::collections::BTreeSet;
 
 /// The newest primary.
 pub(crate) struct Continuity {
-    majority: usize,
+    all: Electorate,
+    /// The latest charter that anybody spoke of.
+    charter: Charter,
     newest: Option<(ViewId, BTreeSet<NodeId>)>,
 }
 
 impl Continuity {
     /// In this cluster.
     pub fn new(terms: &Terms) -> Continuity {
-        Continuity { majority: terms.majority(), newest: None }
+        let all = Electorate { nodes: terms.nodes.iter().copied().collect(), quorum: terms.majority() };
+        Continuity { all, charter: Charter::FIRST, newest: None }
+    }
+}
+
+impl Continuity {
+    /// While the charter closes, some do not know of it yet, and the few are enough for them.
+    fn lenient(&self) -> Charter {
+        match self.charter.few() {
+            Some(few) => self.charter.at(CharterStage::Few(few)),
+            None => self.charter,
+        }
     }
 }
 
@@ -28,10 +46,21 @@ impl Checker for Continuity {
     }
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
+        if let What::Note(Note::Manager(ManagerNote::CharterChanged { charter })) = &event.what {
+            if charter.generation > self.charter.generation {
+                self.newest = None;
+            }
+            self.charter = self.charter.merged(*charter);
+        }
         let Some(install) = event.install().filter(|install| install.view.primary) else { return Ok(()) };
         let (id, counting) = (install.view.id, counting(install.view));
-        demand(counting.len() >= self.majority, || {
-            format!("view {id} is primary with {} of {} needed", counting.len(), self.majority)
+        let set: NodeSet = counting.iter().copied().collect();
+        // A view of before is installed late by some: a majority of all was enough for it.
+        let met =
+            self.lenient().is_met(set, self.all) || self.newest.as_ref().is_some_and(|(new, _)| id <= *new);
+        demand(met, || {
+            let (count, quorum, few) = (counting.len(), self.all.quorum, self.charter.few());
+            format!("view {id} is primary with {count} of {quorum} needed (formed by {few:?})")
         })?;
         if let Some((before, witnesses)) = &self.newest {
             demand(*before == id || !witnesses.is_disjoint(&counting), || {
@@ -67,6 +96,24 @@ mod tests {
         let mut view = story.view(1, &[1]);
         view.primary = true;
         bad(checker(), story.install_as(1, view, 0, &[1]), "1 of 2 needed");
+    }
+
+    #[test]
+    fn few_decide_where_an_operator_formed_the_cluster_of_them() {
+        let set = |nodes: &[u16]| nodes.iter().map(|node| NodeId(*node)).collect();
+        let charter = Charter::FIRST.formed_by(set(&[1]), set(&[2, 3]), 1);
+        let note = What::Note(Note::Manager(ManagerNote::CharterChanged { charter }));
+        let formed =
+            || Story::new().start(&[1, 2, 3]).install(&[1, 2, 3], 1, &[1, 2, 3], 0).tell(1, note.clone());
+        let view = |story: &Story, counter, nodes: &[u16]| {
+            let mut view = story.view(counter, nodes);
+            view.primary = true;
+            view
+        };
+        let alone = view(&formed(), 2, &[1]);
+        good(checker(), formed().install_as(1, alone, 1, &[1]));
+        let others = view(&formed(), 3, &[2, 3]);
+        bad(checker(), formed().install_as(2, others, 1, &[2, 3]), "formed by");
     }
 
     #[test]

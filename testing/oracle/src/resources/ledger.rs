@@ -2,12 +2,14 @@
 //!
 //! Members in step with a view go by one version. A version follows one other, and only one version follows it. What an
 //! operator was told to be active is, or is followed by, what every later view goes by.
+//!
+//! Where an operator forms the cluster of few, what they do not know of is lost: that is in the bargain.
 
 use crate::checker::{Checker, demand};
 use crate::event::{Event, What};
 use phalanx_events::{ManagerNote, Note};
-use phalanx_types::{Digest, ViewId};
-use std::collections::BTreeMap;
+use phalanx_types::{Digest, Incarnation, ViewId};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The chain as it became active, and what was acknowledged.
 #[derive(Default)]
@@ -18,9 +20,21 @@ pub(crate) struct LedgerKept {
     views: BTreeMap<ViewId, Digest>,
     /// Each acknowledged version, and the newest view that anybody was in step with then.
     acknowledged: BTreeMap<Digest, ViewId>,
+    /// Who has just formed the cluster: the next version that becomes active there begins a generation.
+    forming: Option<Incarnation>,
 }
 
 impl LedgerKept {
+    /// A generation begins: nothing else that follows the same version counts any more.
+    fn begin_generation(&mut self, config: Digest, parent: Digest) {
+        self.forming = None;
+        self.children.insert(parent, config);
+        self.parents.insert(config, parent);
+        let kept = self.acknowledged.keys().copied().filter(|version| self.leads_to(*version, config));
+        let kept: BTreeSet<Digest> = kept.collect();
+        self.acknowledged.retain(|version, _| kept.contains(version));
+    }
+
     fn activate(&mut self, config: Digest, parent: Digest) -> Result<(), String> {
         let child = *self.children.entry(parent).or_insert(config);
         demand(child == config, || format!("{child} and {config} both follow {parent}"))?;
@@ -52,8 +66,14 @@ impl Checker for LedgerKept {
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
         let What::Note(Note::Manager(note)) = &event.what else { return Ok(()) };
+        if let ManagerNote::Formed { .. } = note {
+            self.forming = Some(event.life);
+        }
         if let ManagerNote::Activated { config, parent, .. } = note {
-            self.activate(*config, *parent)?;
+            match self.forming == Some(event.life) {
+                true => self.begin_generation(*config, *parent),
+                false => self.activate(*config, *parent)?,
+            }
         }
         if let ManagerNote::InStep { view, config, .. } = note {
             self.be_in_step(*view, *config)?;
@@ -70,6 +90,7 @@ impl Checker for LedgerKept {
 mod tests {
     use super::*;
     use crate::story::{Story, bad, good, view_id};
+    use phalanx_types::NodeSet;
 
     fn digest(version: &str) -> Digest {
         Digest::of(version.as_bytes())
@@ -117,6 +138,19 @@ mod tests {
     #[test]
     fn two_versions_follow_one() {
         bad(LedgerKept::default(), active(changed_in_view_5(), 3, "other", "one"), "both follow");
+    }
+
+    #[test]
+    fn what_the_few_did_not_know_is_lost_only_where_an_operator_formed_the_cluster() {
+        let formed = ManagerNote::Formed {
+            generation: 2,
+            few: NodeSet::EMPTY,
+            without: NodeSet::EMPTY,
+            by: "root".into(),
+            why: "off".into(),
+        };
+        let story = active(note(changed_in_view_5(), 3, formed), 3, "anew", "one");
+        good(LedgerKept::default(), in_step(story, 3, 9, "anew"));
     }
 
     #[test]
