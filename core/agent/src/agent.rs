@@ -32,6 +32,8 @@ pub struct Agent {
     forgetful: bool,
     /// When the lease known last ends.
     leased_until: Tick,
+    /// The end of a lease that is known to have lapsed.
+    lapse_noticed: Option<Tick>,
     /// Until when resources of an earlier life may be kept without an own lease; that life's deadman watches them.
     unleased_until: Tick,
 }
@@ -93,7 +95,8 @@ impl Agent {
         let sweep = Sweep::begin(desk, &group, OwnershipEpoch::NONE);
         let phase = Phase::Probing { sweep, tries: 0 };
         let (epoch, before) = (OwnershipEpoch::NONE, OwnershipEpoch::NONE);
-        Agent { group, phase, epoch, before, forgetful: false, leased_until: Tick::ZERO, unleased_until }
+        let (leased_until, lapse_noticed) = (Tick::ZERO, None);
+        Agent { group, phase, epoch, before, forgetful: false, leased_until, lapse_noticed, unleased_until }
     }
 
     /// What this node has to do with the group, truly.
@@ -362,11 +365,14 @@ impl Agent {
     }
 
     /// While this node had no lease, others may have owned the group: an acquisition agreed before that is over. It
-    /// takes a new decision to begin one, and that shows that the view is still everybody's.
+    /// takes a new decision to begin one, and that shows that the view is still everybody's. One that was agreed meanwhile
+    /// waits for the lease, and only then is over: or it would be agreed again and again until there is one.
     fn mind_lapse(&mut self, desk: &mut Desk<'_>) {
-        let lapsed = self.leased_until > Tick::ZERO && desk.now >= self.leased_until;
-        self.leased_until = desk.standing.lease_until;
-        if lapsed && self.is_unbegun() {
+        let (known, until) = (self.leased_until, desk.standing.lease_until);
+        let lapsed = known > Tick::ZERO && desk.now >= known;
+        let noticed = mem::replace(&mut self.lapse_noticed, lapsed.then_some(known)) == Some(known);
+        self.leased_until = until;
+        if lapsed && (!noticed || until > desk.now) && self.is_unbegun() {
             self.enter(desk, Phase::Idle { failed: None }, "the lease lapsed before anything was begun");
         }
     }

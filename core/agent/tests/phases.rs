@@ -493,3 +493,19 @@ fn an_address_that_cannot_be_put_back_or_does_not_stay_fails_here() {
     let Holding::Free { failed: Some(why), .. } = bench.agent.holding() else { panic!() };
     assert!(why.contains("does not stay"), "{why}");
 }
+
+#[test]
+fn what_is_agreed_without_a_lease_waits_for_one_and_takes_a_new_decision_then() {
+    let mut bench = Bench::idle();
+    bench.lease_until = bench.now + Span::from_millis(100);
+    bench.later(Span::from_millis(1));
+    bench.later(Span::from_millis(200));
+    bench.act(|agent, desk| agent.acquire(desk, epoch(7), "a plan"));
+    bench.later(Span::from_secs(1));
+    assert_eq!(bench.agent.holding(), Holding::Acquiring { epoch: epoch(7) }, "not given back at once");
+    bench.lease_until = bench.now + Span::from_secs(3_600);
+    bench.later(Span::from_millis(1));
+    assert_eq!(bench.agent.holding(), free(7));
+    bench.act(|agent, desk| agent.acquire(desk, epoch(8), "a plan"));
+    assert_eq!(bench.agent.holding(), Holding::Acquiring { epoch: epoch(8) });
+}

@@ -59,6 +59,11 @@ impl Path {
         (floor + self.jitter * JITTER_FACTOR).at_most(timings.detect())
     }
 
+    /// How long ago the last beat came; zero if none has come of this life of the peer.
+    pub fn silence(&self, now: Tick) -> Span {
+        now.since(if self.heard == Tick::ZERO { now } else { self.heard })
+    }
+
     /// Whether a beat came in time; `resumed` is when this node itself last stood still.
     pub fn is_heard(&self, now: Tick, resumed: Tick, timings: &Timings) -> bool {
         self.heard != Tick::ZERO && now.since(self.heard.max(resumed)) < self.patience(timings)
@@ -94,6 +99,14 @@ mod tests {
         assert_eq!(steady.patience(&timings), Span::from_millis(100));
         assert!(jittery.patience(&timings) > Span::from_millis(200));
         assert!(jittery.patience(&timings) <= timings.detect(), "the hard limit");
+    }
+
+    #[test]
+    fn a_new_life_is_not_silent_since_this_host_booted() {
+        let (mut path, last) = path_with_delays(&[1; 5]);
+        assert_eq!(path.silence(last + Span::from_millis(30)), Span::from_millis(30));
+        path.reset();
+        assert_eq!(path.silence(last), Span::ZERO);
     }
 
     #[test]

@@ -327,7 +327,7 @@ impl Topology {
                     continue;
                 }
                 path.up = up;
-                let (peer, path, silent) = (*node, path.id, now.since(path.heard));
+                let (peer, path, silent) = (*node, path.id, path.silence(now));
                 notes.push(match up {
                     true => MembershipNote::PathUp { peer, path },
                     false => MembershipNote::PathDown { peer, path, silent },

@@ -1,6 +1,7 @@
 //! The client of the demo: asks every five milliseconds, whether the question before was answered or not, and keeps its own
 //! list of answers.
 
+use std::fmt;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +32,13 @@ pub struct Answer {
     pub epoch: u64,
     /// The node that answered.
     pub node: String,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Answer { id, node, epoch, came, .. } = self;
+        write!(f, "order {id}, answered by {node} in epoch {epoch} {:.3} s ago", came.elapsed().as_secs_f64())
+    }
 }
 
 /// A client that asks until it is stopped.

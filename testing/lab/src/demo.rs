@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::host::Net;
 use crate::outage::{Kind, Outages};
 use crate::parts::Parts;
-use crate::report;
+use crate::report::{self, Freeze, Paused};
 use crate::sampler::{Sampler, Target};
 use crate::site::{GROUP, NAMES, Site};
 use crate::tool::{Outcome, Trouble, While, this_program, wait_until};
@@ -52,7 +52,7 @@ pub fn run(work: &Path) -> Outcome<()> {
     let client = Client::start(address);
     let mut story = Story { site, client, sampler, outages: Outages::default(), work, options };
     let told = story.tell();
-    if told.is_err() && std::env::var_os("KEEP_LOGS").is_some() {
+    if std::env::var_os("KEEP_LOGS").is_some() {
         let _ = crate::tool::run("cp", &["-r", &work.to_string_lossy(), "/tmp/phalanx-lab-failed"]);
     }
     told
@@ -86,6 +86,18 @@ fn say(words: &str) {
     println!("\n── {words}");
 }
 
+fn tell_paused(paused: &Paused) {
+    let Paused { late, overwritten } = paused;
+    tell(&format!(
+        "of the frozen owner after its thaw: {late} late writes, {overwritten} orders written over"
+    ));
+    if late + overwritten > 0 {
+        tell(
+            "a lease cannot stop what a frozen host has under way: only fencing can, which class `process` has not",
+        );
+    }
+}
+
 fn tell(words: &str) {
     println!("   {words}");
 }
@@ -107,8 +119,8 @@ impl Story<'_> {
         self.back_network_cut()?;
         self.adapter_lost()?;
         self.isolation()?;
-        let paused = self.freeze()?;
-        self.end(paused)
+        let freeze = self.freeze()?;
+        self.end(&freeze)
     }
 
     fn cold_start(&mut self) -> Outcome<()> {
@@ -240,13 +252,12 @@ impl Story<'_> {
         self.fall_back()
     }
 
-    /// The whole owner, deadman included, stands still: beyond what class `process` covers. How many moments had two
-    /// owners is told, not judged.
-    fn freeze(&mut self) -> Outcome<usize> {
+    /// The whole owner, deadman included, stands still: beyond what class `process` covers. What comes of it is told, not
+    /// judged.
+    fn freeze(&mut self) -> Outcome<Freeze> {
         say("the whole owner, deadman included, is frozen for 5 s and thawed");
         tell("class `process` does not cover a frozen host: what it writes after the thaw is counted");
-        let before = self.sampler.seen().dual.len();
-        let began = Instant::now();
+        let (began, last) = (Instant::now(), self.client.answers().last().map(|answer| answer.epoch));
         self.sampler.watch(self.site.targets().into_iter().filter(|target| target.name != "ada").collect());
         self.site.machine(ADA)?.host.set_frozen(true)?;
         let moved = self.answered_elsewhere(began)?;
@@ -256,24 +267,28 @@ impl Story<'_> {
         std::thread::sleep(Duration::from_secs(1));
         self.watch();
         self.revive()?;
+        let to = Instant::now();
         self.all_there()?;
-        Ok(self.sampler.seen().dual.len() - before)
+        Ok(Freeze { from: began, to, epoch: last.unwrap_or_default() })
     }
 
-    fn end(&mut self, paused: usize) -> Outcome<()> {
+    fn end(&mut self, freeze: &Freeze) -> Outcome<()> {
         say("everything stops; the disk is compared with what the client was told");
         self.client.stop();
         self.site.shut_down();
         let written = report::read_ledger(self.work, &self.site.image)?;
         let answers = self.client.answers();
-        let comparison = report::compare(&answers, &written);
+        let comparison = report::compare(&answers, &written, freeze);
         let seen = self.sampler.seen();
         println!("{}", report::table(&self.outages));
         tell(&format!("timings {}, class of proof: process", self.options.timing));
-        tell(&format!("lost acknowledged writes: {} of {}", comparison.lost, comparison.acknowledged));
+        let (lost, acknowledged) = (&comparison.lost, comparison.acknowledged);
+        tell(&format!("lost acknowledged writes: {} of {acknowledged}", lost.len()));
+        lost.iter().take(5).for_each(|answer| tell(&format!("  {answer}")));
         tell(&format!("moments with two owners: {} of {} looks", seen.dual.len(), seen.looks));
         seen.dual.iter().take(5).for_each(|words| tell(words));
-        println!("{}", report::line(&self.outages, &comparison, &seen, paused + comparison.out_of_turn));
+        tell_paused(&comparison.paused);
+        println!("{}", report::line(&self.outages, &comparison, seen.dual.len()));
         Ok(())
     }
 
@@ -349,17 +364,24 @@ impl Story<'_> {
     }
 
     fn owned_by(&self, node: &str) -> Outcome<()> {
-        let owner = || self.client.answers().last().map(|answer| answer.node.clone());
-        match wait_until(ACT_LIMIT, || owner().as_deref() == Some(node)) {
+        match wait_until(ACT_LIMIT, || self.owner().as_deref() == Some(node)) {
             true => Ok(()),
-            false => Err(Trouble(format!("{GROUP} should be on {node}, and is on {:?}", owner()))),
+            false => Err(Trouble(format!("{GROUP} should be on {node}, and is on {:?}", self.owner()))),
         }
+    }
+
+    /// Who answered last.
+    fn owner(&self) -> Option<String> {
+        self.client.answers().last().map(|answer| answer.node.clone())
     }
 
     /// Ada is there again, and the group returns to it.
     fn fall_back(&mut self) -> Outcome<()> {
-        self.revive()?;
         let began = Instant::now();
+        // Its deadman may reset ada at any moment until it has let go.
+        let settled = || self.owner().as_deref() == Some("ada") || !self.is_up().unwrap_or(true);
+        wait_until(ACT_LIMIT, settled);
+        self.revive()?;
         self.owned_by("ada")?;
         let gap = self.client.longest_gap(began);
         self.outages.add(Kind::Fallback, gap);
