@@ -63,6 +63,7 @@ simulate:
 	$(SIM) --seeds 200 --from $(FROM) --timing fast --json
 	$(SIM) --seeds 200 --from $(FROM) --timing relaxed --json
 	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode stress --json
+	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode form --json
 
 # A target folder of its own: no product is ever built beside a planted bug.
 planted:

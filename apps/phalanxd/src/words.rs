@@ -258,7 +258,6 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         }
         N::StateAdopted { from, .. } => format!("state taken over from {}", names.node(*from)),
         N::Activated { version, .. } => format!("configuration version {version} is active"),
-        N::ShutdownBegun { cause } => format!("leaving ({cause}): groups go elsewhere first"),
         N::Formed { generation, few, without, by, why } => format!(
             "cluster formed against the quorum: {by} says that {} is down ({why}); generation {generation} is {}",
             names.list(without.iter()),
@@ -271,6 +270,7 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         N::VersionLost { version, .. } => format!(
             "version {version} of the configuration was agreed on without those that formed the cluster: it is lost"
         ),
+        N::ShutdownBegun { cause } => format!("leaving ({cause}): groups go elsewhere first"),
     }
 }
 

@@ -56,9 +56,9 @@ pub struct Manager {
     pub(crate) changes: Changes,
     pub(crate) shutdown: Shutdown,
     pub(crate) guard: Guard,
-    pub(crate) networks: Networks,
     pub(crate) closing: Closing,
     pub(crate) forming: Option<Forming>,
+    pub(crate) networks: Networks,
     /// Why each group stands still, as last told.
     pub(crate) told: BTreeMap<GroupName, String>,
     /// When each group was let go here because the lease ran out, since this node was last in step.
@@ -210,9 +210,9 @@ impl Manager {
             changes: Changes::default(),
             shutdown: Shutdown::No,
             guard: Guard::default(),
-            networks: Networks::default(),
             closing: Closing::default(),
             forming: None,
+            networks: Networks::default(),
             told: BTreeMap::new(),
             let_go: BTreeMap::new(),
             retry_at: Tick::NEVER,

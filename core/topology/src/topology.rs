@@ -219,15 +219,15 @@ impl Topology {
         self.hears
     }
 
-    /// Whether anybody is reached on each network, as last judged.
-    pub fn hearing(&self) -> &BTreeMap<NetworkId, Hearing> {
-        &self.hearing
-    }
-
     /// The peers of whom anything was heard within `span`, by whichever path and whether or not they are taken for up.
     pub fn heard_within(&self, now: Tick, span: Span) -> NodeSet {
         let heard = |peer: &Peer| peer.life.as_ref().is_some_and(|life| now.since(life.heard) < span);
         self.peers.iter().filter(|(_, peer)| heard(peer)).map(|(node, _)| *node).collect()
+    }
+
+    /// Whether anybody is reached on each network, as last judged.
+    pub fn hearing(&self) -> &BTreeMap<NetworkId, Hearing> {
+        &self.hearing
     }
 
     /// Whether `node` and this one hear each other.

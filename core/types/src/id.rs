@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A cluster, drawn at random when it is created; every frame and every file names it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct ClusterId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
 
 /// One boot of one host, as the kernel names it; a new one proves that the old boot is over.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct BootId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
 
 /// BLAKE3 of something that must be the same everywhere.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Digest(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
 
@@ -164,6 +164,11 @@ macro_rules! hexadecimal {
                 write!(f, ")")
             }
         }
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
     )*};
 }
 hexadecimal!(ClusterId, BootId, Digest);
@@ -171,6 +176,13 @@ hexadecimal!(ClusterId, BootId, Digest);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_and_programs_read_hexadecimal_digits() {
+        let boot = BootId([0xa5; 16]);
+        assert_eq!(boot.to_string(), "a5".repeat(16));
+        assert_eq!(serde_json::to_string(&boot).unwrap(), format!("\"{boot}\""));
+    }
 
     #[test]
     fn epochs_grow_within_a_view_and_over_a_forgetful_restart() {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::fmt;
 
 /// A set of nodes. Ids outside `1..=NODES_MAX` are never in it.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct NodeSet(#[n(0)] u64);
 
@@ -15,6 +15,12 @@ fn bit(node: NodeId) -> u64 {
     match usize::from(node.0) {
         number @ 1..=NODES_MAX => 1 << (number - 1),
         _ => 0,
+    }
+}
+
+impl Serialize for NodeSet {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The cluster that is left up: its stage listens for what somebody at another terminal wants to happen to it.
 //!
-//! One word and one host a line, one answer a line: `crash bob`, `boot bob`, `cut bob`, `plug bob`, `init bob`.
+//! One word and one host a line, one answer a line: `crash bob`, `boot bob`, `cut bob`, `plug bob`, `init bob`; or `end`.
 
 use crate::host::Net;
 use crate::site::{NAMES, Site};
@@ -29,7 +29,8 @@ pub fn invitation() -> Outcome<String> {
          $lab on ada phalanx cluster form --alone\n\
          $lab boot bob; $lab boot cyd        # they come back, and a majority decides again\n\
          $lab crash ada                      # the owner's host dies: bob takes over\n\
-         $lab cut ada; $lab plug ada         # both networks of a host\n"
+         $lab cut ada; $lab plug ada         # both networks of a host\n\
+         $lab end                            # or Ctrl-C here: nothing stays behind\n"
     ))
 }
 
@@ -37,22 +38,31 @@ pub fn invitation() -> Outcome<String> {
 pub fn serve(work: &Path, site: &mut Site) -> Outcome<()> {
     let listener = UnixListener::bind(socket(work)).during("listening for orders")?;
     for stream in listener.incoming() {
-        let answered = stream.during("an order").and_then(|stream| answer(stream, site));
-        if let Err(trouble) = answered {
-            println!("   {trouble}");
+        match stream.during("an order").and_then(|stream| answer(stream, site)) {
+            Ok(Next::Order) => {}
+            Ok(Next::End) => return Ok(()),
+            Err(trouble) => println!("   {trouble}"),
         }
     }
     Ok(())
 }
 
-fn answer(mut stream: UnixStream, site: &mut Site) -> Outcome<()> {
+/// What follows an order.
+enum Next {
+    Order,
+    End,
+}
+
+fn answer(mut stream: UnixStream, site: &mut Site) -> Outcome<Next> {
     let mut order = String::new();
     BufReader::new(&stream).read_line(&mut order).during("reading an order")?;
-    let said = match obey(order.trim(), site) {
-        Ok(said) => format!("ok {said}\n"),
-        Err(trouble) => format!("no {trouble}\n"),
+    let (said, next) = match obey(order.trim(), site) {
+        _ if order.trim() == "end" => ("ok the cluster ends\n".into(), Next::End),
+        Ok(said) => (format!("ok {said}\n"), Next::Order),
+        Err(trouble) => (format!("no {trouble}\n"), Next::Order),
     };
-    stream.write_all(said.as_bytes()).during("answering an order")
+    stream.write_all(said.as_bytes()).during("answering an order")?;
+    Ok(next)
 }
 
 fn obey(order: &str, site: &mut Site) -> Outcome<String> {

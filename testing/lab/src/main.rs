@@ -6,11 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: phalanx-lab demo
-       phalanx-lab bench SUITE
+usage: phalanx-lab demo | bench SUITE
        of a cluster that KEEP=1 left up, at another terminal:
        phalanx-lab on HOST COMMAND…   phalanx-lab shell HOST
-       phalanx-lab crash HOST   boot HOST   cut HOST   plug HOST";
+       phalanx-lab crash HOST   boot HOST   cut HOST   plug HOST   end";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -20,7 +19,8 @@ fn main() -> ExitCode {
         ["bench", suite] => on_stage(|work| bench::run(suite, work)),
         ["on", name, command @ ..] if !command.is_empty() => end(Err(visit::on(name, command))),
         ["shell", name] => end(Err(visit::shell(name))),
-        [verb @ ("crash" | "boot" | "cut" | "plug"), name] => end(visit::order(verb, name)),
+        [verb @ ("crash" | "boot" | "cut" | "plug"), name] => end(visit::order(&format!("{verb} {name}"))),
+        ["end"] => end(visit::order("end")),
         ["init", name, cgroup] => end(host::init(name, cgroup)),
         ["within", cgroup, program, rest @ ..] => {
             let rest: Vec<String> = rest.iter().map(|word| (*word).to_owned()).collect();

@@ -19,9 +19,9 @@ struct Stage {
     process: String,
 }
 
-/// Has something happen to a host.
-pub fn order(verb: &str, name: &str) -> Outcome<()> {
-    println!("{}", Stage::find()?.ask(&format!("{verb} {name}"))?);
+/// Has something happen.
+pub fn order(order: &str) -> Outcome<()> {
+    println!("{}", Stage::find()?.ask(order)?);
     Ok(())
 }
 

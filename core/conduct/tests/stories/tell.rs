@@ -72,18 +72,6 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         ManagerNote::LettingGo { group, .. } => vec![format!("{node} lets {group} go: its lease runs out")],
         ManagerNote::Activated { version, .. } => vec![format!("{node}: version {version} is active")],
         ManagerNote::PlanRefused { cause } => vec![format!("*plan refused: {cause}")],
-        ManagerNote::AdapterDown { cause, .. } => vec![format!("{node}: adapter down: {cause}")],
-        ManagerNote::AdapterUp { settles_in, .. } => {
-            vec![format!("{node}: adapter up, relied on again in {settles_in}")]
-        }
-        ManagerNote::NetworkDown { node, .. } => vec![format!("*network down {}", at(node))],
-        ManagerNote::NetworkUp { node, .. } => vec![format!("*network up {}", at(node))],
-        ManagerNote::SwapAdapter { resource, cause, .. } => {
-            vec![format!("{node}: {resource} is put on a good adapter: {cause}")]
-        }
-        ManagerNote::AddressAstray { resource, cause, .. } => {
-            vec![format!("{node}: {resource} is astray: {cause}")]
-        }
         ManagerNote::Formed { generation, few, without, by, why } => {
             let (few, without) = (names(few), names(without));
             vec![format!("{node}: {by} forms generation {generation} of {few} without {without}: {why}")]
@@ -106,6 +94,18 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
             vec![format!("{node}: generation {generation}: {decides}{down}")]
         }
         ManagerNote::VersionLost { version, .. } => vec![format!("{node}: version {version} is LOST")],
+        ManagerNote::AdapterDown { cause, .. } => vec![format!("{node}: adapter down: {cause}")],
+        ManagerNote::AdapterUp { settles_in, .. } => {
+            vec![format!("{node}: adapter up, relied on again in {settles_in}")]
+        }
+        ManagerNote::NetworkDown { node, .. } => vec![format!("*network down {}", at(node))],
+        ManagerNote::NetworkUp { node, .. } => vec![format!("*network up {}", at(node))],
+        ManagerNote::SwapAdapter { resource, cause, .. } => {
+            vec![format!("{node}: {resource} is put on a good adapter: {cause}")]
+        }
+        ManagerNote::AddressAstray { resource, cause, .. } => {
+            vec![format!("{node}: {resource} is astray: {cause}")]
+        }
         ManagerNote::GroupChanged { .. }
         | ManagerNote::Probed { .. }
         | ManagerNote::PlanProposed { .. }
@@ -121,12 +121,12 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
     }
 }
 
-fn at(node: Option<NodeId>) -> String {
-    node.map_or("everywhere".to_owned(), |node| format!("on {}", name(node)))
-}
-
 fn names(nodes: NodeSet) -> String {
     nodes.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn at(node: Option<NodeId>) -> String {
+    node.map_or("everywhere".to_owned(), |node| format!("on {}", name(node)))
 }
 
 fn word(verb: Verb) -> &'static str {

@@ -358,14 +358,14 @@ impl Membership {
         Standing { view: view.id, primary: view.primary, confirmed: settled, lease_until, stop_budget }
     }
 
-    /// Whether anybody is reached on each network.
-    pub fn hearing(&self) -> &BTreeMap<NetworkId, Hearing> {
-        self.topology.hearing()
-    }
-
     /// The nodes that any beat came from lately, this one not among them, whatever became of it.
     pub fn heard_lately(&self) -> NodeSet {
         self.topology.heard_within(self.now, DOWN_SILENCE)
+    }
+
+    /// Whether anybody is reached on each network.
+    pub fn hearing(&self) -> &BTreeMap<NetworkId, Hearing> {
+        self.topology.hearing()
     }
 
     /// The view installed last.
