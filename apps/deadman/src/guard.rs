@@ -212,8 +212,9 @@ impl Guard {
         let made = Slate::make().inspect_err(|error| say(&format!("warning: no slate can be made: {error}")));
         let (slate, file) = made.ok().unzip();
         (self.daemon, self.slate, self.look_at) = (Some(slot), slate, Tick::NEVER);
+        let watchdog = self.watchdog.as_ref().map(Watchdog::seconds);
         let groups = self.rules.holds().iter().map(|hold| hold.group.clone()).collect();
-        let standing = Reply::Standing { until: self.rules.until(), groups };
+        let standing = Reply::Standing { until: self.rules.until(), groups, watchdog };
         let Some(connection) = &self.connections[slot] else { return };
         match file {
             Some(file) => connection.reply_with(sequence, standing, &file, &mut self.buffer),

@@ -34,6 +34,11 @@ impl Watchdog {
         Watchdog { path, seconds, armed: None }
     }
 
+    /// Its timeout.
+    pub fn seconds(&self) -> u32 {
+        self.seconds
+    }
+
     /// Arms it; it may be armed already.
     pub fn arm(&mut self) -> io::Result<()> {
         if self.armed.is_none() {

@@ -67,7 +67,8 @@ pub fn change(cli: &Cli, ask: &Ask, waiting: &Waiting) -> Result<Reply, Fault> {
     }
 }
 
-fn progress(cli: &Cli, event: &Event) {
+/// Shows what happens on the way.
+pub fn progress(cli: &Cli, event: &Event) {
     if !cli.json {
         // Progress that nobody can read does not stop a change.
         let _ = writeln!(io::stderr(), "  {}", text(event, "    "));

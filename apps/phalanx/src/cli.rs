@@ -218,7 +218,11 @@ pub struct NodeArgs {
 #[command(disable_help_subcommand = true)]
 pub enum NodeVerb {
     /// Move the groups of this node away, then end its daemon
-    Stop,
+    Stop {
+        /// How it is waited for.
+        #[command(flatten)]
+        waiting: Waiting,
+    },
 }
 
 /// Arguments of `events`.

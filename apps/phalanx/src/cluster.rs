@@ -133,12 +133,12 @@ pub fn read_file(path: &Path, json: bool) -> Result<(String, Cluster), Fault> {
         Err(faults) => {
             let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
             let remedy = "correct it; nothing was changed";
-            Err(Fault::new(
-                Exit::BadInput,
-                "PHX-C031",
-                format!("{name} cannot be used\n{}", lines.join("\n")),
-                remedy,
-            ))
+            let what = match json {
+                true => format!("{name} cannot be used"),
+                false => format!("{name} cannot be used\n{}", lines.join("\n")),
+            };
+            let data = faults.iter().filter_map(|fault| serde_json::to_value(fault).ok()).collect();
+            Err(Fault { faults: data, ..Fault::new(Exit::BadInput, "PHX-C031", what, remedy) })
         }
     }
 }

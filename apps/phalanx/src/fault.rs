@@ -30,12 +30,14 @@ pub struct Fault {
     pub what: String,
     /// What to do.
     pub remedy: String,
+    /// The single faults of a file, as data.
+    pub faults: Vec<serde_json::Value>,
 }
 
 impl Fault {
     /// A fault.
     pub fn new(exit: Exit, id: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Fault {
-        Fault { exit, id, what: what.into(), remedy: remedy.into() }
+        Fault { exit, id, what: what.into(), remedy: remedy.into(), faults: Vec::new() }
     }
 
     /// A file that cannot be read or written.
@@ -63,8 +65,11 @@ impl Fault {
     /// Prints it where it belongs.
     pub fn print(&self, json: bool) {
         if json {
-            let Fault { exit, id, what, remedy } = self;
-            let error = json!({ "id": id, "exit": *exit as u8, "what": what, "remedy": remedy });
+            let Fault { exit, id, what, remedy, faults } = self;
+            let mut error = json!({ "id": id, "exit": *exit as u8, "what": what, "remedy": remedy });
+            if !faults.is_empty() {
+                error["faults"] = faults.clone().into();
+            }
             println!("{}", json!({ "schema": SCHEMA, "error": error }));
         } else {
             eprintln!("phalanx: [{}] {}", self.id, self.what);

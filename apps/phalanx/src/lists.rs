@@ -2,13 +2,12 @@
 
 use crate::ask;
 use crate::change;
-use crate::cli::{Cli, GroupArgs, GroupVerb, NodeArgs, NodeVerb, Waiting};
+use crate::cli::{Cli, GroupArgs, GroupVerb, NodeArgs, NodeVerb};
 use crate::fault::Fault;
 use crate::paint::Paint;
 use crate::status::{groups, nodes, view};
 use phalanx_api::{Ask, SCHEMA};
 use serde_json::json;
-use std::time::Duration;
 
 /// `phalanx group`.
 pub fn group(cli: &Cli, args: &GroupArgs) -> Result<(), Fault> {
@@ -28,10 +27,7 @@ pub fn group(cli: &Cli, args: &GroupArgs) -> Result<(), Fault> {
 pub fn node(cli: &Cli, args: &NodeArgs) -> Result<(), Fault> {
     match &args.verb {
         None => list(cli, "nodes"),
-        Some(NodeVerb::Stop) => {
-            let waiting = Waiting { timeout: Duration::from_secs(10), no_wait: false };
-            change::run(cli, &Ask::Stop, &waiting)
-        }
+        Some(NodeVerb::Stop { waiting }) => change::stop(cli, waiting),
     }
 }
 

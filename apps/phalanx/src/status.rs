@@ -62,6 +62,11 @@ fn head(status: &StatusView, paint: Paint) -> String {
         "takeover {} after a node's last beat ({}), class {}: does not cover {}\n",
         status.takeover_wait, status.timing, status.class.name, status.class.does_not_cover
     );
+    if let Some(seconds) = status.daemon.watchdog {
+        page += &format!(
+            "watchdog restarts this host {seconds} s after its deadman stopped feeding it; no takeover relies on it\n"
+        );
+    }
     page += &form::hint(status).unwrap_or_default();
     page + &remarks(status, paint)
 }

@@ -53,6 +53,9 @@ pub struct ClassView {
 pub struct DaemonView {
     /// `guarded`, or why not.
     pub deadman: String,
+    /// The timeout in seconds of its watchdog device, if it has one.
+    #[serde(default)]
+    pub watchdog: Option<u32>,
     /// Whether its main thread is real-time.
     pub realtime: bool,
 }

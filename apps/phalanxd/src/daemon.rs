@@ -8,7 +8,7 @@ use crate::door;
 use crate::error::StartError;
 use crate::guard::{Feeder, Guard};
 use crate::hands::{self, Hands};
-use crate::inbox::{Inbox, Word, inbox};
+use crate::inbox::{Guarded, Inbox, Word, inbox};
 use crate::keeper::Keeper;
 use crate::outlook::{DaemonStatus, dropped, outlook};
 use crate::remark::Remark;
@@ -22,7 +22,6 @@ use phalanx_events::{ManagerNote, Note};
 use phalanx_exec::Permits;
 use phalanx_host::now;
 use phalanx_ledger::Ledger;
-use phalanx_lifeline::Slate;
 use phalanx_model::Cluster;
 use phalanx_netlink::Adapters;
 use phalanx_node::{Effect, Frame, Input, Lane, Node, Record};
@@ -236,15 +235,16 @@ impl Daemon {
         }
     }
 
-    fn guarded(&mut self, standing: Result<Option<Slate>, String>) {
+    fn guarded(&mut self, standing: Result<Guarded, String>) {
         match standing {
-            Ok(slate) => {
+            Ok(Guarded { slate, watchdog }) => {
                 self.feeder.take(slate);
-                self.status.deadman = "guarded".into();
+                (self.status.deadman, self.status.watchdog) = ("guarded".into(), watchdog);
                 self.scribe.remark(Remark::Guarded);
             }
             Err(why) => {
                 self.feeder.take(None);
+                self.status.watchdog = None;
                 self.status.deadman.clone_from(&why);
                 self.scribe.remark(Remark::Unguarded { why });
                 self.step(Input::Unfed);
@@ -288,7 +288,8 @@ impl Daemon {
     fn tell_status(&mut self, client: ClientId) {
         self.status.dropped = dropped(self.carrier.drops());
         let (standing, status) = (self.node.standing(), self.node.status(now()));
-        let status = outlook(&self.cluster, &standing, self.status.clone(), status);
+        let (cluster, class) = (&self.cluster, self.node.class());
+        let status = outlook(cluster, &standing, class, self.status.clone(), status);
         self.told.answer(client, Answer::Status { status });
     }
 
@@ -393,6 +394,7 @@ fn daemon_status(settings: &Settings, realtime: bool) -> DaemonStatus {
         pid: rustix::process::getpid().as_raw_nonzero().get(),
         realtime,
         deadman: "not reached yet".into(),
+        watchdog: None,
         port: settings.port,
         dropped: BTreeMap::new(),
     }

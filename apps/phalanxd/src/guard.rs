@@ -5,7 +5,7 @@
 //! lifeline by a thread of its own, which may wait for answers. It is real-time as the main thread is, and it notices at
 //! once when the deadman is gone.
 
-use crate::inbox::{Post, Word};
+use crate::inbox::{Guarded, Post, Word};
 use phalanx_host::now;
 use phalanx_lifeline::{Hold, Lifeline, LifelineError, Slate};
 use phalanx_node::Input;
@@ -208,9 +208,9 @@ impl Desk {
 
     fn reach(&mut self) {
         match self.greet() {
-            Ok((lifeline, slate)) => {
+            Ok((lifeline, guarded)) => {
                 (self.lifeline, self.trouble) = (Some(lifeline), None);
-                self.post.send(Word::Guarded(Ok(slate)));
+                self.post.send(Word::Guarded(Ok(guarded)));
             }
             Err(error) => {
                 self.tried = now();
@@ -219,12 +219,12 @@ impl Desk {
         }
     }
 
-    fn greet(&self) -> Result<(Lifeline, Option<Slate>), LifelineError> {
+    fn greet(&self) -> Result<(Lifeline, Guarded), LifelineError> {
         let mut lifeline = Lifeline::connect(&self.socket, PATIENCE)?;
         lifeline.hello()?;
         self.holds.values().try_for_each(|hold| lifeline.hold(hold.clone()))?;
-        let slate = lifeline.take_slate();
-        Ok((lifeline, slate))
+        let guarded = Guarded { slate: lifeline.take_slate(), watchdog: lifeline.watchdog() };
+        Ok((lifeline, guarded))
     }
 
     /// There is no deadman, and why; said once.

@@ -21,8 +21,16 @@ pub enum Word {
     Remark(Remark),
     /// A client asks.
     Asked(Asked),
-    /// Whether the deadman guards this node: the slate it gave, or in words why not.
-    Guarded(Result<Option<Slate>, String>),
+    /// Whether the deadman guards this node, or in words why not.
+    Guarded(Result<Guarded, String>),
+}
+
+/// What a deadman said of itself when it began to guard this node.
+pub struct Guarded {
+    /// Where lease ends are written.
+    pub slate: Option<Slate>,
+    /// The timeout in seconds of its watchdog device, if it has one.
+    pub watchdog: Option<u32>,
 }
 
 /// The real-time thread's end.

@@ -4,7 +4,7 @@ use phalanx_api::SCHEMA;
 use phalanx_conduct::Status;
 use phalanx_membership::Standing;
 use phalanx_model::Cluster;
-use phalanx_types::{Span, TimingProfile};
+use phalanx_types::{ProofClass, Span, TimingProfile};
 use phalanx_udp::Drops;
 use serde::Serialize;
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub struct Outlook<'a> {
 
 #[derive(Serialize)]
 struct Class {
-    name: &'static str,
+    name: ProofClass,
     does_not_cover: &'static str,
 }
 
@@ -46,6 +46,9 @@ pub struct DaemonStatus {
     pub realtime: bool,
     /// Whether the deadman guards it: `guarded`, or why not.
     pub deadman: String,
+    /// The timeout in seconds of the watchdog device that is armed while something is held here, if there is one. It
+    /// ends a host that a class does not cover, but no takeover waits for it: it is no proof.
+    pub watchdog: Option<u32>,
     /// Its port.
     pub port: u16,
     /// Datagrams dropped, by reason.
@@ -57,8 +60,23 @@ pub fn dropped(drops: &Drops) -> BTreeMap<&'static str, u64> {
     drops.iter().map(|(reason, count)| (reason.word(), count)).collect()
 }
 
+/// What a proof of this class does not cover.
+fn uncovered(class: ProofClass) -> &'static str {
+    match class {
+        ProofClass::Process | ProofClass::Kernel => "a host that is frozen as a whole and thawed",
+        ProofClass::Hardware => "a watchdog device that fails",
+        ProofClass::Fenced => "a device that confirms what it has not done",
+    }
+}
+
 /// All of it as JSON.
-pub fn outlook(cluster: &Cluster, standing: &Standing, daemon: DaemonStatus, status: Status) -> Value {
+pub fn outlook(
+    cluster: &Cluster,
+    standing: &Standing,
+    class: ProofClass,
+    daemon: DaemonStatus,
+    status: Status,
+) -> Value {
     let timings = phalanx_types::Timings::of(cluster.timing);
     let outlook = Outlook {
         schema: SCHEMA,
@@ -66,7 +84,7 @@ pub fn outlook(cluster: &Cluster, standing: &Standing, daemon: DaemonStatus, sta
         timing: cluster.timing,
         primary: standing.primary,
         confirmed: standing.confirmed,
-        class: Class { name: "process", does_not_cover: "a host that is frozen as a whole and thawed" },
+        class: Class { name: class, does_not_cover: uncovered(class) },
         takeover_wait: timings.takeover_wait(),
         daemon,
         status,

@@ -62,7 +62,9 @@ fn stub_deadman(socket: &Path) -> ExitCode {
         for connection in &connections {
             while let Received::Request(sequence, request) = connection.receive(&mut buffer) {
                 let reply = match request {
-                    Request::Hello => Reply::Standing { until: Tick::ZERO, groups: Vec::new() },
+                    Request::Hello => {
+                        Reply::Standing { until: Tick::ZERO, groups: Vec::new(), watchdog: None }
+                    }
                     Request::Hold(_) | Request::Drop { .. } | Request::Feed { .. } => Reply::Done,
                 };
                 connection.reply(sequence, reply, &mut buffer);

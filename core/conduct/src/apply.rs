@@ -294,8 +294,18 @@ impl Manager {
 
     fn acknowledge(&mut self, turn: &mut Turn<'_>, config: Digest) {
         turn.note(ManagerNote::ChangeAcknowledged { config });
-        let what = format!("version {} is active on every node", self.version());
+        let what = format!("version {} is active on every node{}", self.version(), self.absentees());
         self.end_change(turn, Reply::Done { what });
+    }
+
+    /// Who gets the version only when it is back.
+    fn absentees(&self) -> String {
+        let members = self.in_step().map(|membership| membership.view.members.keys().copied().collect());
+        let absent = self.names(self.electorate().nodes.minus(members.unwrap_or_default()));
+        match absent.is_empty() {
+            true => String::new(),
+            false => format!(" that is there; {} will have it when back", absent.join(", ")),
+        }
     }
 
     fn end_change(&mut self, turn: &mut Turn<'_>, reply: Reply) {

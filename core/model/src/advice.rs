@@ -87,22 +87,19 @@ impl Adviser<'_> {
         let (name, needs) = (&group.name, group.takeover_needs);
         let is_disk = |resource: &&Resource| matches!(resource.kind, ResourceKind::FileSystem(_));
         let shared = group.resources.iter().find(is_disk);
-        if needs == ProofClass::Fenced {
+        if needs > ProofClass::Process {
             let what = format!(
-                "group \"{name}\" waits for a fence device, and this version has none: a lost node's copy moves only when an operator confirms it"
+                "group \"{name}\": this version gives no proof of class {needs}, so what a lost node has of it moves only when that node is back or was booted anew"
             );
-            self.warn(
-                FaultId::NoFencing,
-                at,
-                what,
-                "use takeover-needs = \"hardware\", or be ready for `phalanx node confirm-down`",
-            );
-        } else if let Some(disk) = shared.filter(|_| needs < ProofClass::Hardware && group.nodes.len() > 1) {
+            let remedy = "use takeover-needs = \"process\" if it is to move by itself, or be ready to bring a lost node back";
+            self.warn(FaultId::NoFencing, at, what, remedy);
+        } else if let Some(disk) = shared.filter(|_| group.nodes.len() > 1) {
             let what = format!(
                 "group \"{name}\": shared data \"{}\" moves on proof of class {needs}, which does not cover a host that is frozen as a whole and thawed",
                 disk.name
             );
-            self.warn(FaultId::WeakProof, at, what, "use takeover-needs = \"hardware\" where nodes have a watchdog device, or accept it knowingly");
+            let remedy = "accept it knowingly and neither suspend nor migrate its hosts, or use takeover-needs = \"fenced\", which waits until the lost node is back";
+            self.warn(FaultId::WeakProof, at, what, remedy);
         }
     }
 

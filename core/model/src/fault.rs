@@ -174,10 +174,10 @@ messages! {
         "Declare what it protects under [group.NAME.resource].";
     NoMonitor = "PHX-W007", "An application has no monitor: it is moved when its node fails, but nobody notices when it fails itself.",
         "Add a monitor, at least `alive = { type = \"process\" }`.";
-    NoFencing = "PHX-W008", "A group moves only on proof by a fence device, and this version has none: it will wait for an operator.",
-        "Use `takeover-needs = \"hardware\"`, or be ready to use `phalanx node confirm-down`.";
+    NoFencing = "PHX-W008", "A group moves only on a stronger proof than this version can give: what a lost node has of it stays there until that node is back or was booted anew.",
+        "Use `takeover-needs = \"process\"` if the group is to move by itself; or be ready to bring a lost node back.";
     WeakProof = "PHX-W009", "A group with shared data may move on a proof that does not cover a host that is frozen as a whole and thawed again, as a hypervisor may do.",
-        "Use `takeover-needs = \"hardware\"` where nodes have a watchdog device; or accept it knowingly.";
+        "Accept it knowingly, and do not suspend or migrate the hosts of such a group; or use `takeover-needs = \"fenced\"`, with which the group waits until the lost node is back.";
 }
 
 impl FaultId {

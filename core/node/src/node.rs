@@ -403,8 +403,13 @@ impl Node {
             counter_used: birth.stored.view_counter_max,
             counter_reserved,
             plot: birth.plot,
-            class: ProofClass::Process,
+            class: self.class(),
         }
+    }
+
+    /// What an expired lease of a node proves here. A watchdog adds nothing as long as no takeover waits for its timeout.
+    pub fn class(&self) -> ProofClass {
+        ProofClass::Process
     }
 
     fn quorum(&self) -> usize {

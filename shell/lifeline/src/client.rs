@@ -46,6 +46,7 @@ pub struct Lifeline {
     sequence: u32,
     buffer: Vec<u8>,
     slate: Option<Slate>,
+    watchdog: Option<u32>,
 }
 
 impl Lifeline {
@@ -60,17 +61,25 @@ impl Lifeline {
         if user != ROOT && user != geteuid().as_raw() {
             return Err(LifelineError::Stranger { user });
         }
-        Ok(Lifeline { socket, sequence: 0, buffer: vec![0; MESSAGE_BYTES_MAX], slate: None })
+        Ok(Lifeline { socket, sequence: 0, buffer: vec![0; MESSAGE_BYTES_MAX], slate: None, watchdog: None })
     }
 
     /// Makes this daemon the one that the deadman heeds. Tells the lease end last fed ([`Tick::ZERO`] if none was), and
     /// the groups that are guarded.
     pub fn hello(&mut self) -> Result<(Tick, Vec<GroupName>), LifelineError> {
         match self.ask(Request::Hello)? {
-            Reply::Standing { until, groups } => Ok((until, groups)),
+            Reply::Standing { until, groups, watchdog } => {
+                self.watchdog = watchdog;
+                Ok((until, groups))
+            }
             Reply::Refused { why } => Err(LifelineError::Refused(why)),
             Reply::Done => Err(LifelineError::Garbled),
         }
+    }
+
+    /// The timeout in seconds of the deadman's watchdog device, known after a hello; `None` if it has none.
+    pub fn watchdog(&self) -> Option<u32> {
+        self.watchdog
     }
 
     /// The page on which lease ends are written and accepted, once after a hello; `None` if the deadman gave none.

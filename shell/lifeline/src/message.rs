@@ -99,6 +99,9 @@ pub enum Reply {
         /// The groups that are guarded.
         #[n(1)]
         groups: Vec<GroupName>,
+        /// The timeout, in seconds, of the watchdog device that is armed while something is held, if there is one.
+        #[n(2)]
+        watchdog: Option<u32>,
     },
 }
 
@@ -172,7 +175,7 @@ mod tests {
         check(Request::Feed { until: Tick(1 << 60), stop_budget: Span::from_millis(120) });
         check(Reply::Done);
         check(Reply::Refused { why: "it is past".into() });
-        check(Reply::Standing { until: Tick(5), groups: vec![group()] });
+        check(Reply::Standing { until: Tick(5), groups: vec![group()], watchdog: Some(2) });
     }
 
     #[test]
