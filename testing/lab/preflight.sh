@@ -52,6 +52,8 @@ test -e /dev/fuse ||
     stop "/dev/fuse is missing, and the shared disk needs it: modprobe fuse"
 test -e /dev/loop-control ||
     stop "/dev/loop-control is missing, and the shared disk needs it: modprobe loop"
+{ test -e /sys/fs/cgroup/cgroup.controllers || test -e /sys/fs/cgroup/unified/cgroup.controllers; } ||
+    stop "no control groups of version 2 are mounted, and applications run in them: mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified"
 command -v "${CARGO:-cargo}" > /dev/null ||
     stop "cargo is not on root's path: install Rust from https://rustup.rs, or keep your own path (sudo env PATH=\"\$PATH\" make demo)"
 

@@ -51,8 +51,8 @@ pub fn last_events(cli: &Cli, last: usize) -> Result<Vec<Event>, Fault> {
     }
 }
 
-/// Asks for a change and waits for its end, with progress on standard error.
-pub fn change(cli: &Cli, ask: &Ask, waiting: &Waiting) -> Result<Reply, Fault> {
+/// Asks for a change and waits for its end; `told` hears what happens on the way.
+pub fn change(cli: &Cli, ask: &Ask, waiting: &Waiting, told: impl Fn(&Cli, &Event)) -> Result<Reply, Fault> {
     let mut client = read(cli, ask, Some(waiting.timeout))?;
     loop {
         match client.hear()? {
@@ -60,14 +60,14 @@ pub fn change(cli: &Cli, ask: &Ask, waiting: &Waiting) -> Result<Reply, Fault> {
                 return Ok(Reply::Done { what: "begun; not waited for".into() });
             }
             Answer::Taken => {}
-            Answer::Event(event) => progress(cli, &event),
+            Answer::Event(event) => told(cli, &event),
             Answer::Reply { reply } => return Ok(reply),
             other => return Err(unexpected(other)),
         }
     }
 }
 
-/// Shows what happens on the way.
+/// Shows what happens on the way, on standard error.
 pub fn progress(cli: &Cli, event: &Event) {
     if !cli.json {
         // Progress that nobody can read does not stop a change.

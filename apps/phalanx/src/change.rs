@@ -21,7 +21,7 @@ pub fn apply(cli: &Cli, args: &ApplyArgs) -> Result<(), Fault> {
 pub fn stop(cli: &Cli, waiting: &Waiting) -> Result<(), Fault> {
     // Whatever happens on the way out is told to whoever listens, and the end of that is the end of the daemon.
     let mut events = ask::read(cli, &Ask::Events { last: 0, follow: true }, Some(waiting.timeout))?;
-    let reply = ask::change(cli, &Ask::Stop, waiting)?;
+    let reply = ask::change(cli, &Ask::Stop, waiting, |_, _| {})?;
     let (Reply::Done { .. }, false) = (&reply, waiting.no_wait) else { return tell(cli, reply) };
     let mut last = String::new();
     loop {
@@ -42,7 +42,7 @@ pub fn stop(cli: &Cli, waiting: &Waiting) -> Result<(), Fault> {
 
 /// Asks for a change and tells how it ended.
 pub fn run(cli: &Cli, ask: &Ask, waiting: &Waiting) -> Result<(), Fault> {
-    tell(cli, ask::change(cli, ask, waiting)?)
+    tell(cli, ask::change(cli, ask, waiting, ask::progress)?)
 }
 
 fn tell(cli: &Cli, reply: Reply) -> Result<(), Fault> {

@@ -5,7 +5,7 @@ use crate::cli::{Cli, ClusterVerb, KeyVerb};
 use crate::fault::{Exit, Fault};
 use crate::form;
 use phalanx_api::SCHEMA;
-use phalanx_journal::{ClusterSecret, Identity, Invitation, StateDir, stamp::Stamp};
+use phalanx_journal::{ClusterSecret, Identity, Invitation, StateDir, stamp::life_floor};
 use phalanx_ledger::Ledger;
 use phalanx_model::{Cluster, Parsed};
 use phalanx_types::{ClusterId, NodeName};
@@ -13,10 +13,6 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Lives of a node that joins are counted on from the seconds since 2020: a node that lost its state directory and joins
-/// again never lives a life twice.
-const COUNTED_FROM: i64 = 1_577_836_800;
 
 /// Does what the verb says.
 pub fn run(cli: &Cli, verb: &ClusterVerb) -> Result<(), Fault> {
@@ -65,8 +61,7 @@ fn create(
 fn join(cli: &Cli, invitation: &Path, node: &NodeName, state_dir: &Path) -> Result<(), Fault> {
     let invited = Invitation::read(invitation)?;
     let cluster = cluster_of(&invited, invitation)?;
-    let starts = u64::try_from(Stamp::now().seconds() - COUNTED_FROM).unwrap_or(0);
-    settle(&invited, &cluster, node, state_dir, starts)?;
+    settle(&invited, &cluster, node, state_dir, life_floor())?;
     let said = format!(
         "this host is {node} of cluster {} ({}); remove {} when all have joined\n",
         cluster.name,

@@ -2,8 +2,9 @@
 
 use crate::error::StartError;
 use crate::settings::Settings;
+use crate::twin;
 use phalanx_host::now;
-use phalanx_journal::{Identity, StateDir, hex};
+use phalanx_journal::{Identity, StateDir, hex, stamp::life_floor};
 use phalanx_ledger::Ledger;
 use phalanx_model::Cluster;
 use phalanx_node::{Birth, Stored, Unborn};
@@ -35,7 +36,10 @@ impl Cradle {
         let (limits, ledger) = (dir.limits()?, dir.ledger()?);
         let boot = boot_id(&settings.boot_id_file)?;
         let (config, cluster) = active(&ledger).map_err(|why| unborn(settings, why))?;
-        let me = dir.begin_life(&identity)?;
+        if let Some(twin) = twin::find(&cluster, identity.node) {
+            return Err(StartError::Twin(identity.name.to_string(), settings.state_dir.clone(), twin));
+        }
+        let me = dir.begin_life(&identity, life_floor())?;
         let stored =
             Stored { view_counter_max: limits.view_counter_max, lease_max: limits.lease_max, ledger };
         let birth = Birth { cluster: identity.cluster, me, boot, stored, now: now(), plot: Plot::default() };

@@ -5,6 +5,7 @@
 use crate::adapters;
 use crate::birth::{Cradle, unborn};
 use crate::door;
+use crate::doubles::Doubles;
 use crate::error::StartError;
 use crate::guard::{Feeder, Guard};
 use crate::hands::{self, Hands};
@@ -27,7 +28,7 @@ use phalanx_netlink::Adapters;
 use phalanx_node::{Effect, Frame, Input, Lane, Node, Record};
 use phalanx_realtime::{Signal, Signals, lock_memory, make_realtime};
 use phalanx_types::{RequestId, Span, Tick, ViewId};
-use phalanx_udp::{Arrival, Carrier, Dropped, Paths, Seal};
+use phalanx_udp::{Arrival, Carrier, Paths, Seal};
 use std::collections::BTreeMap;
 use std::io;
 use std::mem;
@@ -60,7 +61,7 @@ pub struct Daemon {
     asked: BTreeMap<RequestId, ClientId>,
     last_request: u64,
     missing: Vec<SocketAddr>,
-    twins: u64,
+    doubles: Doubles,
     chores_at: Tick,
     orders_to_stop: u32,
     over: Option<String>,
@@ -113,7 +114,7 @@ impl Daemon {
             asked: BTreeMap::new(),
             last_request: 0,
             missing: Vec::new(),
-            twins: 0,
+            doubles: Doubles::default(),
             chores_at: Tick::ZERO,
             orders_to_stop: 0,
             over: None,
@@ -337,9 +338,10 @@ impl Daemon {
             self.wait.watch(&self.carrier)?;
         }
         self.tell_missing();
-        let twins = self.carrier.drops().of(Dropped::Twin);
-        if mem::replace(&mut self.twins, twins) != twins {
-            self.scribe.remark(Remark::Twin { count: twins });
+        for node in self.doubles.look(self.carrier.doubles()) {
+            let node =
+                self.cluster.nodes.get(&node).map_or_else(|| node.to_string(), |node| node.name.to_string());
+            self.scribe.remark(Remark::Twin { node });
         }
         Ok(())
     }

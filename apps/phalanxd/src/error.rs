@@ -1,5 +1,6 @@
 //! Why a daemon did not start, or ended before it was told to.
 
+use crate::twin::Twin;
 use phalanx_api::SocketError;
 use phalanx_journal::StateError;
 use phalanx_node::Unborn;
@@ -7,6 +8,12 @@ use phalanx_udp::BindError;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Another start may go better.
+const AGAIN: u8 = 1;
+/// A person has to mend something first.
+const WANTS_PERSON: u8 = 3;
 
 /// Why the daemon is not running.
 #[derive(Debug)]
@@ -25,6 +32,8 @@ pub enum StartError {
     Cgroup(String),
     /// The kernel refused something that it never refuses.
     System(io::Error),
+    /// Another host has this node's identity, or one of its addresses.
+    Twin(String, PathBuf, Twin),
     /// It ran, and had to end.
     Halted(String),
 }
@@ -53,7 +62,36 @@ impl fmt::Display for StartError {
             StartError::Socket(error) => write!(f, "[PHX-D007] {error}"),
             StartError::Cgroup(error) => write!(f, "[PHX-D008] {error}; name one with --cgroup-root"),
             StartError::System(error) => write!(f, "[PHX-D009] {error}"),
+            StartError::Twin(name, path, Twin { address, mac }) => write!(
+                f,
+                "[PHX-D011] {address} of node {name} is in use by another host ({mac}): if this host is a copy of it, remove {} and join the cluster under a name of its own; else stop that one",
+                path.display()
+            ),
             StartError::Halted(why) => write!(f, "[PHX-D010] halted: {why}"),
+        }
+    }
+}
+
+impl StartError {
+    /// What the program ends with: a service manager starts it again after [`AGAIN`], and not after [`WANTS_PERSON`].
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(if self.wants_person() { WANTS_PERSON } else { AGAIN })
+    }
+
+    /// Whether a person has to mend something before another start makes sense.
+    fn wants_person(&self) -> bool {
+        match self {
+            StartError::State(StateError::Locked(_)) => false,
+            StartError::State(StateError::File(_) | StateError::Empty(_) | StateError::Taken(_))
+            | StartError::BootId(..)
+            | StartError::Unborn(..)
+            | StartError::Twin(..) => true,
+            // An address, a cgroup hierarchy or a deadman may come a little later.
+            StartError::Addresses(..)
+            | StartError::Socket(_)
+            | StartError::Cgroup(_)
+            | StartError::System(_)
+            | StartError::Halted(_) => false,
         }
     }
 }

@@ -8,6 +8,7 @@ mod adapters;
 mod birth;
 mod daemon;
 mod door;
+mod doubles;
 mod error;
 mod guard;
 mod hands;
@@ -17,6 +18,7 @@ mod outlook;
 mod remark;
 mod scribe;
 mod settings;
+mod twin;
 mod wait;
 mod words;
 

@@ -1,4 +1,7 @@
 //! The program `phalanxd`: arguments in, an exit code out.
+//!
+//! 0: it was told to end. 1: it could not start or had to end, and another start may go better. 2: its command line makes no
+//! sense. 3: a person has to mend something first.
 
 use clap::Parser;
 use phalanxd::{Settings, run};
@@ -9,7 +12,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("phalanxd: {error}");
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }

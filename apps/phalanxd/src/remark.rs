@@ -75,8 +75,8 @@ pub enum Remark {
     },
     /// Two daemons have one identity.
     Twin {
-        /// The peer that exists twice, or several of them.
-        count: u64,
+        /// The node that exists twice.
+        node: String,
     },
     /// Somebody asks for a change.
     Asked {
@@ -157,9 +157,9 @@ impl fmt::Display for Remark {
                 f,
                 "PHX-E006 {group}: {resource} ({address}) is still held by {node} ({mac} on {interface}), whose time is over: taken over by announcing; switch {node} off"
             ),
-            Remark::Twin { count } => write!(
+            Remark::Twin { node } => write!(
                 f,
-                "two daemons have one identity ({count} datagrams refused): find the copied state directory"
+                "two hosts have the identity of {node}: one of them runs a copy of its state directory; stop that one and remove its state directory, then restart phalanxd on the other one"
             ),
             Remark::Asked { by, ask } => write!(f, "{by} asks: {ask}"),
             Remark::Stopping { by } => write!(f, "told to stop by {by}: groups move away first"),

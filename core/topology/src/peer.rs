@@ -63,17 +63,17 @@ impl Peer {
         Peer { paths, life: None, rival: None, cloned_until: Tick::ZERO, up: false }
     }
 
-    /// Takes in a beat that arrived by `path` from `from`.
+    /// Takes in a beat that arrived by `path` from `from`, at a node that stood still last before `resumed`.
     pub fn hear(
         &mut self,
-        now: Tick,
+        (now, resumed): (Tick, Tick),
         path: PathId,
         from: Incarnation,
         beat: &Beat,
         hears_us: bool,
         timings: &Timings,
     ) -> Verdict {
-        let verdict = self.judge(now, from, beat, timings);
+        let verdict = self.judge(now, from, beat, (resumed, timings));
         match verdict {
             Verdict::Stale | Verdict::Cloned => return verdict,
             Verdict::NewLife => {
@@ -92,8 +92,22 @@ impl Peer {
         verdict
     }
 
-    fn judge(&mut self, now: Tick, from: Incarnation, beat: &Beat, timings: &Timings) -> Verdict {
+    /// A later life on the same boot follows the one before, whose daemon is gone: its state directory let in no second
+    /// one. A later life on another boot is a host that was booted anew, or a copy of one: it comes in only when the life
+    /// before has been silent for so long that it holds nothing, whoever has its name.
+    fn judge(
+        &mut self,
+        now: Tick,
+        from: Incarnation,
+        beat: &Beat,
+        (resumed, timings): (Tick, &Timings),
+    ) -> Verdict {
         let Some(life) = &self.life else { return Verdict::NewLife };
+        let silent = now.since(life.heard.max(resumed));
+        let elsewhere = beat.boot != life.boot;
+        if from.start > life.incarnation.start && elsewhere && silent < timings.takeover_wait() {
+            return self.suspect_newcomer(now, silent, timings);
+        }
         if from.start < life.incarnation.start
             || (from.start == life.incarnation.start && beat.boot != life.boot)
         {
@@ -110,11 +124,27 @@ impl Peer {
     fn suspect_rival(&mut self, now: Tick, number: u64, timings: &Timings) -> Verdict {
         let rival = *self.rival.get_or_insert(Rival { since: now, number });
         let goes_on = number > rival.number && now.since(rival.since) > timings.detect();
-        if !goes_on {
-            return Verdict::Stale;
+        match goes_on {
+            true => self.take_for_cloned(now, timings),
+            false => Verdict::Stale,
         }
+    }
+
+    /// A life from another boot while this one beats: when that lasts, two hosts have one identity.
+    fn suspect_newcomer(&mut self, now: Tick, silent: Span, timings: &Timings) -> Verdict {
+        let rival = *self.rival.get_or_insert(Rival { since: now, number: 0 });
+        let both_beat = silent < timings.beat() * 4;
+        match both_beat && now.since(rival.since) > timings.detect() {
+            true => self.take_for_cloned(now, timings),
+            false => Verdict::Stale,
+        }
+    }
+
+    /// Said once as long as it lasts.
+    fn take_for_cloned(&mut self, now: Tick, timings: &Timings) -> Verdict {
+        let known = now < self.cloned_until;
         self.cloned_until = now + timings.detect() * 4;
-        Verdict::Cloned
+        if known { Verdict::Stale } else { Verdict::Cloned }
     }
 
     /// Whether some beat of the present life came within the detection time, by whichever path.

@@ -133,7 +133,8 @@ impl Topology {
             return Heard { newest: false, new_life: false, urgent: false };
         };
         let old_life = peer.life.as_ref().map(|life| (life.incarnation, life.hears, life.flags));
-        let verdict = peer.hear(now, path, from, beat, beat.hears_here.has(me), &self.timings);
+        let moment = (now, self.resumed);
+        let verdict = peer.hear(moment, path, from, beat, beat.hears_here.has(me), &self.timings);
         match verdict {
             Verdict::Newest | Verdict::NewLife => self.take_rumours(now, beat),
             Verdict::Cloned => notes.push(MembershipNote::IdentityCloned { node: from.node }),
@@ -452,13 +453,22 @@ mod tests {
         }
 
         fn beat(&mut self, ms: u64, from: Incarnation, path: PathId, hears: &[u16]) -> Heard {
+            self.beat_of(ms, from, path, hears, from.node.0 as u8)
+        }
+
+        /// From another boot of the same host, or another host.
+        fn boot(&mut self, ms: u64, from: Incarnation, boot: u8) -> Heard {
+            self.beat_of(ms, from, NET[0], &[1, 2], boot)
+        }
+
+        fn beat_of(&mut self, ms: u64, from: Incarnation, path: PathId, hears: &[u16], boot: u8) -> Heard {
             self.number += 1;
             let hears = set(hears);
             let beat = Beat {
                 flags: BeatFlags::default(),
                 number: self.number,
                 sent: at(ms),
-                boot: BootId([from.node.0 as u8; 16]),
+                boot: BootId([boot; 16]),
                 view: ViewId::NONE,
                 received: 0,
                 counter_max: 0,
@@ -560,6 +570,30 @@ mod tests {
         assert!(story.beat(100, reborn, NET[0], &[1, 2]).new_life);
         assert!(!story.beat(101, B, NET[0], &[1, 2]).newest);
         assert_eq!(story.topology.life(B.node).map(|(life, _)| life), Some(reborn));
+    }
+
+    #[test]
+    fn a_host_booted_anew_comes_in_once_the_life_before_holds_nothing_any_more() {
+        let mut story = Story::new();
+        story.beats(0, 500, &[B], &NET);
+        let reborn = Incarnation { start: 2, ..B };
+        let mut comes_in = |ms| story.boot(ms, reborn, 9).new_life;
+        assert!(!comes_in(600) && !comes_in(900) && !comes_in(980));
+        assert!(comes_in(1_000), "the last beat before was at 475 ms");
+    }
+
+    #[test]
+    fn a_copy_of_a_host_is_not_let_in_while_the_original_beats_and_both_are_left_out() {
+        let mut story = Story::new();
+        story.beats(0, 500, &[B], &NET);
+        let copy = Incarnation { start: 2, ..B };
+        for ms in (500..1_500).step_by(25) {
+            story.beat(ms, B, NET[0], &[1, 2]);
+            assert!(!story.boot(ms, copy, 9).newest, "at {ms}");
+        }
+        let said = |note: &&MembershipNote| matches!(note, MembershipNote::IdentityCloned { .. });
+        assert_eq!(story.notes.iter().filter(said).count(), 1, "said once");
+        assert_eq!(story.topology.wanted(at(1_500)), set(&[1]));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The wall clock as people read it. Nothing is ever decided by it.
+//! The wall clock as people read it. Nothing is decided by it but where lives are counted from.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::fmt;
@@ -32,6 +32,13 @@ impl fmt::Display for Stamp {
         let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
     }
+}
+
+/// Lives are counted on from the seconds since 2020 at least: a node whose state directory was lost, or put back from a copy,
+/// never lives a life twice. A clock that is wrong does no harm, for lives are counted up as well.
+pub fn life_floor() -> u64 {
+    const COUNTED_FROM: i64 = 1_577_836_800;
+    u64::try_from(Stamp::now().seconds() - COUNTED_FROM).unwrap_or(0)
 }
 
 /// The date of a day counted from 1970-01-01, in years that begin with March so that leap days come last.

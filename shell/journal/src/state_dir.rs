@@ -97,10 +97,13 @@ impl StateDir {
         Ok(file::read_value(&path, Kind::Key)?)
     }
 
-    /// Begins another life: its number is durable when this returns.
-    pub fn begin_life(&self, identity: &Identity) -> Result<Incarnation, StateError> {
+    /// Begins another life: its number is durable when this returns. `floor` is [`life_floor`]: a directory that was put back
+    /// from a copy counts on from where no life of the node has been.
+    ///
+    /// [`life_floor`]: crate::stamp::life_floor
+    pub fn begin_life(&self, identity: &Identity, floor: u64) -> Result<Incarnation, StateError> {
         let earlier: u64 = file::read_value(&self.file(STARTS), Kind::Starts)?;
-        let start = earlier + 1;
+        let start = floor.max(earlier + 1);
         file::write_value(&self.file(STARTS), Kind::Starts, &start)?;
         Ok(Incarnation { node: identity.node, start })
     }

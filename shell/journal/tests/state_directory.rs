@@ -49,9 +49,17 @@ fn a_node_remembers_who_it_is_and_counts_its_lives() {
     for start in 1..=3 {
         let dir = StateDir::open(&scratch.0).unwrap();
         assert_eq!(dir.identity().unwrap(), identity());
-        assert_eq!(dir.begin_life(&identity()).unwrap().start, start);
+        assert_eq!(dir.begin_life(&identity(), 0).unwrap().start, start);
         assert_eq!(dir.ledger().unwrap(), image());
     }
+}
+
+#[test]
+fn a_directory_put_back_from_a_copy_lives_no_life_twice() {
+    let scratch = Scratch::new("put-back");
+    let dir = make(&scratch.0);
+    let begin = |floor| dir.begin_life(&identity(), floor).unwrap().start;
+    assert_eq!([begin(1_000), begin(1_000), begin(5)], [1_000, 1_001, 1_002], "whatever the clock says");
 }
 
 #[test]
@@ -87,7 +95,7 @@ fn a_damaged_file_is_named_with_what_is_wrong() {
         damage(&mut bytes);
         fs::write(&path, bytes).unwrap();
         let dir = StateDir::open(&scratch.0).unwrap();
-        let read = dir.identity().map(drop).and_then(|()| dir.begin_life(&identity()).map(drop));
+        let read = dir.identity().map(drop).and_then(|()| dir.begin_life(&identity(), 0).map(drop));
         let read = read.and_then(|()| dir.limits().map(drop)).and_then(|()| dir.ledger().map(drop));
         let said = read.and_then(|()| dir.secret(None).map(drop)).unwrap_err().to_string();
         assert!(said.contains(&path.display().to_string()) && said.contains(expected), "{said}");

@@ -91,6 +91,11 @@ impl Carrier {
         &self.drops
     }
 
+    /// How many signs there were that a node exists twice.
+    pub fn doubles(&self) -> &BTreeMap<NodeId, u64> {
+        self.seal.doubles()
+    }
+
     /// Sends a frame; or a Hello in its place, while there is no session.
     pub fn send(&mut self, to: NodeId, path: PathId, lane: u8, view: ViewId, bytes: &[u8]) {
         let Some(address) = self.paths.of(to, path) else { return };

@@ -61,6 +61,9 @@ pub struct Seal {
     keyring: Keyring,
     hello: hmac::Key,
     peers: BTreeMap<NodeId, Peer>,
+    /// Signs that a node exists twice: datagrams from a life that a later one has replaced, from a second daemon with one
+    /// life, or to a later life of this very node. A few of them are late, and anybody can forge some: they are for people.
+    doubles: BTreeMap<NodeId, u64>,
 }
 
 #[derive(Default)]
@@ -79,7 +82,7 @@ impl Seal {
         let keyring = Keyring::new(&identity.key, identity.cluster, identity.key_epoch);
         let me = identity.me.node;
         let peers = peers.iter().filter(|node| *node != me).map(|node| (node, Peer::default())).collect();
-        Seal { hello: keyring.hello(), keyring, identity, peers }
+        Seal { hello: keyring.hello(), keyring, identity, peers, doubles: BTreeMap::new() }
     }
 
     /// The datagram that carries `body` to `to`; a Hello in its place while there is no session. `None` if there is no
@@ -98,10 +101,38 @@ impl Seal {
     pub fn open(&mut self, datagram: &[u8]) -> Result<Opened, Dropped> {
         let (header, rest) = Header::decode(datagram).map_err(malformed)?;
         self.check(&header)?;
-        match header.kind {
+        let opened = match header.kind {
             DatagramKind::Hello => self.hear_hello(&header, datagram, rest),
             DatagramKind::Sealed => self.open_sealed(&header, &datagram[..HEADER_BYTES], rest),
+        };
+        if let Some(node) = opened.as_ref().err().and_then(|reason| self.double(&header, *reason)) {
+            *self.doubles.entry(node).or_default() += 1;
         }
+        opened
+    }
+
+    /// Whose identity somebody else seems to have, if what was dropped is a sign of that.
+    fn double(&self, header: &Header, reason: Dropped) -> Option<NodeId> {
+        let (me, from) = (self.identity.me, header.from);
+        let replaced = || self.life(from.node).is_some_and(|life| from.start < life.start);
+        match reason {
+            Dropped::Twin | Dropped::OldLife => Some(from.node),
+            Dropped::NoSession => replaced().then_some(from.node),
+            Dropped::Receiver => (header.to.start > me.start).then_some(me.node),
+            Dropped::Source
+            | Dropped::Malformed
+            | Dropped::Version
+            | Dropped::Cluster
+            | Dropped::KeyEpoch
+            | Dropped::Sender
+            | Dropped::Replay
+            | Dropped::Forged => None,
+        }
+    }
+
+    /// How many signs there were that a node exists twice; a few are frames that were late.
+    pub fn doubles(&self) -> &BTreeMap<NodeId, u64> {
+        &self.doubles
     }
 
     /// The life of `node` with which frames are exchanged.

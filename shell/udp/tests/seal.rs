@@ -180,6 +180,21 @@ fn a_second_daemon_with_the_same_life_is_told_apart() {
     twin.challenge = Challenge([0xee; 32]);
     let hello = send(&mut seal_of(twin), BOB, b"");
     assert_eq!(bob.open(&hello), Err(Dropped::Twin));
+    assert_eq!(bob.doubles().get(&ADA), Some(&1));
+}
+
+#[test]
+fn a_copied_identity_leaves_signs_at_its_original_and_at_its_peers() {
+    let (mut ada, mut copy, mut bob) = (seal(ADA, 5), seal(ADA, 6), seal(BOB, 1));
+    meet(&mut ada, &mut bob);
+    let hello = send(&mut copy, BOB, b"lost");
+    let reply = answer(bob.open(&hello)).expect("Bob's challenge is new to the copy");
+    answer(copy.open(&reply));
+    frame(bob.open(&send(&mut copy, BOB, b"one")));
+    assert!(bob.open(&send(&mut ada, BOB, b"I am Ada")).is_err());
+    assert_eq!(bob.doubles().get(&ADA), Some(&1), "Bob hears Ada as she was before");
+    assert!(ada.open(&send(&mut bob, ADA, b"to the copy")).is_err());
+    assert_eq!(ada.doubles().get(&ADA), Some(&1), "Ada hears that she lives on elsewhere");
 }
 
 #[test]
