@@ -103,6 +103,29 @@ fn what_cannot_be_written_is_not_confirmed() {
         assert!(answers.iter().any(|answer| answer.starts_with("not written: No space left")), "{answers:?}");
         let ledger = std::fs::read_to_string("/mnt/full/ledger.log").unwrap();
         assert_eq!(ledger.lines().filter(|line| line.ends_with('}')).count(), confirmed);
+        assert!(!ledger.ends_with('\n'), "the last one is torn");
+        shell("rm /mnt/full/filler");
+        assert_eq!(ask(&stream, "GET /?n=after HTTP/1.1\r\n\r\n"), "ok after - -\n");
+        let ledger = std::fs::read_to_string("/mnt/full/ledger.log").unwrap();
+        let last = ledger.lines().last().unwrap();
+        assert!(last.starts_with("{\"id\":\"after\"") && last.ends_with('}'), "on a line of its own: {last}");
+        shop.kill().and_then(|()| shop.wait()).unwrap();
+    });
+}
+
+#[test]
+fn what_a_crash_has_torn_stays_apart_from_what_comes_next() {
+    alone(|| {
+        shell("mkdir /mnt/shop && printf '{\"id\":\"cut o' > /mnt/shop/ledger.log");
+        let mut shop = Command::new(env!("CARGO_BIN_EXE_phalanx-shop"))
+            .args(["--data", "/mnt/shop", "--listen", "127.0.0.1:80"])
+            .spawn()
+            .unwrap();
+        eventually("it listens", || TcpStream::connect("127.0.0.1:80").is_ok());
+        let stream = TcpStream::connect("127.0.0.1:80").unwrap();
+        assert_eq!(ask(&stream, "GET /?n=next HTTP/1.1\r\n\r\n"), "ok next - -\n");
+        let ledger = std::fs::read_to_string("/mnt/shop/ledger.log").unwrap();
+        assert!(ledger.starts_with("{\"id\":\"cut o\n{\"id\":\"next\""), "{ledger}");
         shop.kill().and_then(|()| shop.wait()).unwrap();
     });
 }
