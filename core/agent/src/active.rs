@@ -24,6 +24,8 @@ pub struct Active {
     watches: Vec<Option<Watch>>,
     addresses: Vec<Option<Address>>,
     restarts: Vec<Vec<Tick>>,
+    /// Resources that an earlier life started, and that were not looked at again under a lease of this one.
+    inherited: Vec<bool>,
     clearance: Option<Cleared>,
     asked: Tick,
     stale: Option<Permit>,
@@ -78,6 +80,7 @@ impl Active {
             watches: vec![None; count],
             addresses: group.resources.iter().map(Address::of).collect(),
             restarts: vec![Vec::new(); count],
+            inherited: vec![false; count],
             clearance: None,
             asked: now,
             stale: None,
@@ -113,7 +116,7 @@ impl Active {
 
     /// Resources that an earlier life of the daemon started: those marked are up.
     pub fn adopted(group: &Group, up: &[bool], now: Tick) -> Active {
-        let mut active = Active::fresh(group, now);
+        let mut active = Active { inherited: up.to_vec(), ..Active::fresh(group, now) };
         for (index, resource) in group.resources.iter().enumerate().filter(|(index, _)| up[*index]) {
             active.rise(index, resource, now);
         }
@@ -148,6 +151,16 @@ impl Active {
     /// The view changed: an acquisition needs a clearance of the new one.
     pub fn revoke(&mut self, now: Tick) {
         (self.clearance, self.asked) = (None, now);
+    }
+
+    /// This life has a lease: until now the deadman of the last one might have ended what it left, so all of that is looked
+    /// at once more.
+    pub fn look_again(&mut self, desk: &mut Desk<'_>, task: Task<'_>) {
+        for index in 0..self.slots.len() {
+            if self.inherited[index] && self.slots[index] == Slot::Up {
+                self.check(desk, task, index, 0);
+            }
+        }
     }
 
     /// Adapters changed on a network: addresses there want a look.
@@ -456,7 +469,14 @@ impl Active {
         result: OperationResult,
     ) -> Result<(), String> {
         match Look::from(result) {
-            Look::Active(_) => self.rise(index, &task.group.resources[index], desk.now),
+            Look::Active(_) => {
+                self.inherited[index] = false;
+                self.rise(index, &task.group.resources[index], desk.now);
+            }
+            Look::Inactive if self.inherited[index] => {
+                let name = &task.group.resources[index].name;
+                return Err(format!("{name} is gone: the deadman of the daemon's earlier life ended it"));
+            }
             Look::Inactive => {
                 let why = "it said that it is done, and a probe found nothing".into();
                 return self.fail_start(desk, task, index, why);

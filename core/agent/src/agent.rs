@@ -322,8 +322,10 @@ impl Agent {
 
     /// Time passed or the standing changed.
     pub fn drive(&mut self, desk: &mut Desk<'_>) {
-        if desk.standing.lease_until > Tick::ZERO {
-            self.unleased_until = Tick::ZERO;
+        if desk.standing.lease_until > Tick::ZERO
+            && mem::replace(&mut self.unleased_until, Tick::ZERO) > Tick::ZERO
+        {
+            self.look_again(desk);
         }
         self.mind_lapse(desk);
         self.mind_lease(desk);
@@ -374,6 +376,14 @@ impl Agent {
         self.leased_until = until;
         if lapsed && (!noticed || until > desk.now) && self.is_unbegun() {
             self.enter(desk, Phase::Idle { failed: None }, "the lease lapsed before anything was begun");
+        }
+    }
+
+    /// What an earlier life left is this life's from now on.
+    fn look_again(&mut self, desk: &mut Desk<'_>) {
+        let (group, epoch, stage) = (self.group.clone(), self.epoch, self.stage());
+        if let Phase::Starting(active) | Phase::Running(active) = &mut self.phase {
+            active.look_again(desk, Task { group: &group, epoch, stage });
         }
     }
 

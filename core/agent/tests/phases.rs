@@ -509,3 +509,29 @@ fn what_is_agreed_without_a_lease_waits_for_one_and_takes_a_new_decision_then() 
     bench.act(|agent, desk| agent.acquire(desk, epoch(8), "a plan"));
     assert_eq!(bench.agent.holding(), Holding::Acquiring { epoch: epoch(8) });
 }
+
+#[test]
+fn what_an_earlier_life_left_is_looked_at_again_under_a_lease() {
+    let active = |_: &Operation| OperationResult::Active { epoch: Some(epoch(7)) };
+    let adopted = || {
+        let mut bench = Bench::new();
+        bench.lease_until = Tick::ZERO;
+        bench.answer_all(active);
+        assert_eq!(bench.agent.holding(), Holding::Online { epoch: epoch(7) });
+        bench.lease_until = bench.now + Span::from_secs(3_600);
+        bench.later(Span::from_millis(50));
+        assert_eq!(bench.asks(), ["probe data", "probe web"]);
+        bench
+    };
+    let mut bench = adopted();
+    bench.answer_all(active);
+    bench.later(Span::from_millis(50));
+    assert!(bench.asks().is_empty(), "once");
+    assert_eq!(bench.agent.holding(), Holding::Online { epoch: epoch(7) });
+
+    let mut bench = adopted();
+    bench.answer(OperationResult::Inactive);
+    bench.answer_all(ends_well);
+    let Holding::Free { failed: Some(why), .. } = bench.agent.holding() else { panic!() };
+    assert_eq!(why, "data is gone: the deadman of the daemon's earlier life ended it");
+}

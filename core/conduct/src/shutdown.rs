@@ -5,8 +5,8 @@ use crate::message::{Envelope, Word, encode};
 use phalanx_agent::{Agent, Phase as AgentPhase};
 use phalanx_events::{ManagerNote, ShutdownCause};
 use phalanx_plan::GroupRecord;
-use phalanx_types::limits::{PLAN_RETRY_PAUSE, SHUTDOWN_LIMIT};
-use phalanx_types::{GroupName, Tick, ViewId};
+use phalanx_types::limits::{NOT_DURABLE_LIMIT, PLAN_RETRY_PAUSE, SHUTDOWN_LIMIT};
+use phalanx_types::{GroupName, Span, Tick, ViewId};
 
 /// How far a shutdown is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Shutdown {
     /// When patience with the other nodes ends; afterwards only this node's own agents are waited for.
     pub(crate) fn wake_at(self, now: Tick) -> Tick {
         match self {
-            Shutdown::Begun { since, .. } if now < since + SHUTDOWN_LIMIT => since + SHUTDOWN_LIMIT,
+            Shutdown::Begun { cause, since, .. } if now < since + patience(cause) => since + patience(cause),
             Shutdown::Begun { .. } | Shutdown::No | Shutdown::Over => Tick::NEVER,
         }
     }
@@ -40,7 +40,7 @@ impl Manager {
     /// Does what is next on the way out.
     pub(crate) fn follow_shutdown(&mut self, turn: &mut Turn<'_>) {
         let Shutdown::Begun { cause, since, told_in } = self.shutdown else { return };
-        let late = turn.now >= since + SHUTDOWN_LIMIT;
+        let late = turn.now >= since + patience(cause);
         match &self.phase {
             Phase::InStep(membership) if !late => {
                 let view = membership.view.id;
@@ -107,6 +107,14 @@ impl Manager {
             true => format!("{cause}: nothing is held here"),
             false => format!("{cause}: could not stop {}", stuck.join(", ")),
         }
+    }
+}
+
+/// How long the other nodes are waited for.
+fn patience(cause: ShutdownCause) -> Span {
+    match cause {
+        ShutdownCause::Asked => SHUTDOWN_LIMIT,
+        ShutdownCause::NotDurable => NOT_DURABLE_LIMIT,
     }
 }
 

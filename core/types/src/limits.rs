@@ -93,5 +93,9 @@ pub const REQUESTS_MAX: usize = 64;
 pub const REQUEST_LIMIT: Span = Span::from_secs(600);
 /// How long a node that shuts down waits for others to take its groups before it just stops them.
 pub const SHUTDOWN_LIMIT: Span = Span::from_secs(60);
+
+/// The same of a node that can make nothing durable any more. It can join no further view either, so that the others may
+/// have gone on without it and will never answer.
+pub const NOT_DURABLE_LIMIT: Span = Span::from_secs(2);
 /// Characters of an explanation that travels in a message.
 pub const WHY_CHARS_MAX: usize = 300;

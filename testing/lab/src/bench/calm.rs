@@ -10,6 +10,7 @@ use crate::demo::SERVICE;
 use crate::parts::since_midnight;
 use crate::site::{NAMES, Site};
 use crate::tool::{Outcome, Trouble, While, wait_until};
+use phalanx_realtime::make_realtime;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -36,6 +37,7 @@ struct Trial {
     dice: Dice,
     /// Which node was told to go on, and when, in milliseconds since midnight.
     stops: Vec<(usize, u64)>,
+    longest_stop: Duration,
     resets: usize,
 }
 
@@ -45,12 +47,20 @@ pub fn run(work: &Path) -> Outcome<()> {
     let seed = setting("SEED", since_midnight(SystemTime::now()).unwrap_or_default())?;
     let site = cluster(work, &timing)?;
     let address: SocketAddr = SERVICE.parse().during("reading the service address")?;
-    let mut trial =
-        Trial { site, client: Client::start(address), dice: Dice::new(seed), stops: Vec::new(), resets: 0 };
+    let mut trial = Trial {
+        site,
+        client: Client::start(address),
+        dice: Dice::new(seed),
+        stops: Vec::new(),
+        longest_stop: Duration::ZERO,
+        resets: 0,
+    };
     let began = Instant::now();
     trial.client.first_after(began, UP_LIMIT).ok_or_else(|| Trouble("the service does not answer".into()))?;
     let logs: Vec<Log> = NAMES.iter().map(|name| Log::from_now(&work.join(name))).collect();
     let (burners, witness) = (Burners::light(), Witness::start());
+    // A stop shall last as long as it is meant to, however busy the cores are.
+    let _ = make_realtime();
     tell(&format!("SEED={seed}: {} cores burn for {minutes} min at {timing}", burners.count()));
     let (began, end) = (Instant::now(), Instant::now() + Duration::from_secs(minutes * 60));
     while Instant::now() < end {
@@ -78,8 +88,10 @@ impl Trial {
         sleep(Duration::from_millis(PAUSE_MS.0 + self.dice.below(PAUSE_MS.1)));
         let number = self.dice.below(NAMES.len() as u64) as usize;
         if self.site.signal_daemon(number, Signal::STOP).is_ok() {
+            let stopped = Instant::now();
             sleep(STOP);
             self.site.signal_daemon(number, Signal::CONT)?;
+            self.longest_stop = self.longest_stop.max(stopped.elapsed());
             self.stops.push((number, since_midnight(SystemTime::now()).unwrap_or_default()));
         }
         (0..NAMES.len()).try_for_each(|number| self.revive(number))
@@ -119,7 +131,7 @@ impl Trial {
         json!({
             "figure": "false_fallovers", "value": moves, "unit": format!("in {} min", setup.minutes),
             "goal": goal, "met": goal.is_none() || moves == 0,
-            "timing": setup.timing, "seed": setup.seed, "stops": self.stops.len(), "stop_ms": STOP.as_millis() as u64,
+            "timing": setup.timing, "seed": setup.seed, "stops": self.stops.len(), "stop_ms": STOP.as_millis() as u64, "longest_stop_ms": self.longest_stop.as_millis() as u64,
             "causes": causes, "exclusions": exclusions.len(), "deadman_resets": resets, "longest_gap_ms": gap.as_millis() as u64,
             "unordered_stalls_ms": self.unordered_stalls(logs), "machine_stall_ms": machine_ms,
         })
