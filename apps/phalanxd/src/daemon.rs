@@ -189,6 +189,8 @@ impl Daemon {
             }
             Effect::Operate(operation) => self.hands.run(operation, &self.cluster),
             Effect::Reply { id, reply } => self.reply(id, reply),
+            // There is no socket for clients yet, so there are none.
+            Effect::Client { .. } => {}
             Effect::Note(note) => self.note(note),
             Effect::Halt { why } => self.over = Some(why),
         }

@@ -9,6 +9,7 @@ pub mod domain;
 mod engine;
 pub mod group;
 mod protocol;
+pub mod services;
 mod word;
 
 pub use engine::{Begun, Engine, Provider};

@@ -5,6 +5,7 @@
 
 use phalanx_conduct::{Reply, Request};
 use phalanx_events::Note;
+use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_ledger::Damage;
 use phalanx_types::{
     BootId, ClusterId, GroupName, Incarnation, NetworkId, NodeId, Operation, OperationId, OperationResult,
@@ -157,6 +158,13 @@ pub enum Input {
         /// What is asked.
         request: Request,
     },
+    /// A client of Group Services does something.
+    Client {
+        /// Which.
+        client: ClientId,
+        /// What.
+        act: ClientAct,
+    },
     /// Stop cleanly: groups are moved away or brought offline first.
     Shutdown,
 }
@@ -164,6 +172,13 @@ pub enum Input {
 /// One effect, to be carried out in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Effect {
+    /// A client of Group Services is to hear something.
+    Client {
+        /// Which.
+        client: ClientId,
+        /// What.
+        event: ClientEvent,
+    },
     /// Send a frame, sealed, to whichever life of the node has a session; may be lost.
     Send {
         /// The receiver.

@@ -7,6 +7,7 @@
 use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken, Unborn};
 use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
 use phalanx_events::{Service, ShutdownCause};
+use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
 use phalanx_ledger::Ledger;
 use phalanx_membership::{Above, Hearing, Installed, Membership, Output, Setup, Standing, Upcall};
@@ -209,6 +210,7 @@ impl Node {
                 self.manage(now, ManagerInput::Ended { group, resource, how }, out);
             }
             Input::Asked { id, request } => self.manage(now, ManagerInput::Asked { id, request }, out),
+            Input::Client { client, act } => self.serve(client, act),
             Input::Shutdown => self.manage(now, ManagerInput::Shutdown(ShutdownCause::Asked), out),
         }
     }
@@ -249,6 +251,30 @@ impl Node {
         }
     }
 
+    /// A client of Group Services does something.
+    fn serve(&mut self, client: ClientId, act: ClientAct) {
+        if let Stage::Beating(beating) = &mut self.stage {
+            beating.engine.services().act(client, act);
+        }
+    }
+
+    /// What clients want said is said, and what they are to hear comes out; true if there was something of either.
+    fn tell_clients(&mut self, out: &mut Vec<Effect>) -> bool {
+        let Stage::Beating(beating) = &mut self.stage else { return false };
+        let Beating { membership, engine, .. } = &mut **beating;
+        let before = out.len();
+        let spoke = engine.speak(membership);
+        self.tell_events(out);
+        spoke || out.len() > before
+    }
+
+    fn tell_events(&mut self, out: &mut Vec<Effect>) {
+        let Stage::Beating(beating) = &mut self.stage else { return };
+        while let Some((client, event)) = beating.engine.services().poll() {
+            out.push(Effect::Client { client, event });
+        }
+    }
+
     fn stored(&mut self, token: StoreToken) {
         match &mut self.stage {
             Stage::Born { reserved, asked } => {
@@ -273,6 +299,7 @@ impl Node {
             match beating.membership.poll() {
                 Some(output) => self.pass(now, output, out),
                 None if self.tell_standing(now, out) || self.tell_hearing(now, out) => {}
+                None if self.tell_clients(out) => {}
                 None => match self.is_stirred() {
                     true => self.below(|membership, words| membership.wake(now, words)),
                     false => return,
@@ -308,19 +335,25 @@ impl Node {
                 for notice in beating.engine.hear(now, upcall) {
                     self.manage(now, ManagerInput::Notice(notice), out);
                 }
+                self.tell_events(out);
             }
         }
     }
 
     fn begin_view(&mut self, now: Tick, installed: Installed, out: &mut Vec<Effect>) {
         let Stage::Beating(beating) = &mut self.stage else { return };
-        let begun = beating.engine.begin(installed);
+        let begun = beating.engine.begin(now, installed);
         for notice in begun.notices {
             self.manage(now, ManagerInput::Notice(notice), out);
         }
         for node in begun.needy {
-            let state = self.manager.state();
+            let state = Engine::transfer(self.manager.state());
             self.below(|membership, _| membership.send_state(node, state));
+        }
+        self.tell_events(out);
+        let (needy, domain) = begun.domain;
+        for node in needy {
+            self.below(|membership, _| membership.send_state(node, domain.clone()));
         }
     }
 

@@ -124,6 +124,8 @@ pub enum Mode {
     Freeze,
     /// Once in each seed most hosts are lost for long, and an operator forms the cluster without them.
     Form,
+    /// The faults of [`Mode::Swarm`]; and every node has clients of Group Services that do what comes to their minds.
+    Groups,
 }
 
 const SWARM: [Class; 16] = [

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 const USAGE: &str = "\
 usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 2-7] [--networks 1-3]
-                   [--mode swarm|freeze|form] [--safety] [--jobs J] [--json] [--trace FILE] [--planted]
+                   [--mode MODE] [--safety] [--jobs J] [--json] [--trace FILE] [--planted]
 
   --seeds N    how many seeds (100)             --from S    the first of them (0)
   --mode       swarm: all that proofs of class `process` cover (the default)
@@ -88,7 +88,8 @@ fn mode(word: Option<&str>) -> Result<Mode, String> {
         Some("stress") => Ok(Mode::Stress),
         Some("freeze") => Ok(Mode::Freeze),
         Some("form") => Ok(Mode::Form),
-        other => Err(format!("--mode is swarm, stress, freeze or form, not {other:?}")),
+        Some("groups") => Ok(Mode::Groups),
+        other => Err(format!("--mode is swarm, stress, freeze, form or groups, not {other:?}")),
     }
 }
 
@@ -149,6 +150,7 @@ fn options(arguments: &Arguments) -> String {
         Mode::Stress => " --mode stress",
         Mode::Freeze => " --mode freeze",
         Mode::Form => " --mode form",
+        Mode::Groups => " --mode groups",
     };
     let judge = if arguments.course.judge == Judge::Safety { " --safety" } else { "" };
     format!("--timing {timing}{}{}{mode}{judge}", option("nodes", nodes), option("networks", networks))

@@ -29,6 +29,7 @@ impl<F: Factory> World<F> {
                 self.later(after, Happening::Begins { host: index, start, operation: Box::new(operation) });
             }
             Effect::Reply { id, reply } => self.reply(host, id, &reply),
+            Effect::Client { client, event } => self.client_hears(host, start, client, event),
             Effect::Note(note) => self.note(host, note),
             Effect::Halt { why } => self.halt(host, why),
         }

@@ -26,7 +26,7 @@ pub(crate) struct Group {
     members: Vec<(ProviderId, LocalName)>,
     #[n(3)]
     state: StateValue,
-    /// Protocols begun so far.
+    /// The number of the last protocol.
     #[n(4)]
     protocols: u64,
     #[n(5)]
@@ -52,14 +52,14 @@ struct Waiting {
 }
 
 impl Group {
-    /// A group with nobody in it yet.
-    pub fn new(name: Name, attributes: Attributes) -> Group {
+    /// A group with nobody in it yet, whose protocols have higher numbers than `protocols`.
+    pub fn new(name: Name, attributes: Attributes, protocols: u64) -> Group {
         Group {
             name,
             attributes,
             members: Vec::new(),
             state: StateValue::default(),
-            protocols: 0,
+            protocols,
             running: None,
             waiting: Waiting::default(),
             reflected: None,
@@ -74,6 +74,11 @@ impl Group {
     /// The providers, who joined first first.
     pub fn members(&self) -> impl Iterator<Item = ProviderId> {
         self.members.iter().map(|(provider, _)| *provider)
+    }
+
+    /// The number of the last protocol.
+    pub fn protocols(&self) -> u64 {
+        self.protocols
     }
 
     /// The state value.
@@ -320,8 +325,8 @@ impl Group {
             true => Notice::Approved { protocol, summary, proposal, standing: standing.clone() },
             false => Notice::Rejected { protocol, summary, proposal, standing: standing.clone() },
         };
-        let mut told = vec![self.tell_providers(concerned, notice)];
-        told.extend(deactivation);
+        let mut told: Vec<Tell> = deactivation.into_iter().collect();
+        told.push(self.tell_providers(concerned, notice));
         if before != standing {
             told.push(Tell { group: self.name.clone(), to: Audience::Subscribers, notice: to_subscribers });
         }

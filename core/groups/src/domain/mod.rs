@@ -26,6 +26,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Domain {
     #[n(0)]
     groups: BTreeMap<Name, Group>,
+    /// The highest number of a protocol of any group that is no more: none is used twice.
+    #[n(1)]
+    buried: u64,
 }
 
 /// A phase under way.
@@ -103,6 +106,11 @@ impl Domain {
         self.groups.get(name).map(Group::standing)
     }
 
+    /// Whether somebody is a provider of a group, or waits to be.
+    pub fn knows(&self, group: &Name, who: ProviderId) -> bool {
+        self.groups.get(group).is_some_and(|group| group.everybody().contains(&who))
+    }
+
     fn join(
         &mut self,
         group: &Name,
@@ -118,7 +126,8 @@ impl Domain {
         if !self.groups.contains_key(group) && self.groups.len() >= GS_GROUPS_MAX {
             return Err(Refused::Full);
         }
-        let new = || Group::new(group.clone(), attributes.clone());
+        let buried = self.buried;
+        let new = || Group::new(group.clone(), attributes.clone(), buried);
         let joined = self.groups.entry(group.clone()).or_insert_with(new);
         joined.join(who, local, &attributes).map(|()| Vec::new())
     }
@@ -186,10 +195,10 @@ impl Domain {
 
     /// A group that nobody is in any more is none.
     fn bury(&mut self, name: &Name) -> Option<Tell> {
-        self.groups.get(name)?.is_over().then(|| {
-            self.groups.remove(name);
-            Tell { group: name.clone(), to: Audience::Subscribers, notice: Notice::Dissolved }
-        })
+        let over = self.groups.get(name).filter(|group| group.is_over())?;
+        self.buried = self.buried.max(over.protocols());
+        self.groups.remove(name);
+        Some(Tell { group: name.clone(), to: Audience::Subscribers, notice: Notice::Dissolved })
     }
 }
 

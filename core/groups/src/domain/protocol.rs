@@ -127,7 +127,7 @@ pub struct Summary {
 /// A protocol under way.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct Running {
-    /// Counted from 1 in the group.
+    /// Higher than that of any earlier one of the group, or of a group before it with its name.
     #[n(0)]
     pub number: u64,
     #[n(1)]
