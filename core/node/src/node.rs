@@ -179,14 +179,11 @@ impl Node {
     fn dispatch(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
         match input {
             Input::Wake => self.below(|membership, words| membership.wake(now, words)),
-            Input::Frame { path, from, bytes } => self.below(|membership, words| {
-                membership.receive(now, path, from, &bytes, words);
-            }),
+            Input::Arrived(arrival) => {
+                self.below(|membership, words| membership.receive(now, &arrival, words));
+            }
             Input::Due { fed, beats } => {
-                self.below(|membership, words| {
-                    let beats = beats.iter().map(|beat| (beat.path, beat.from, &beat.bytes[..]));
-                    membership.receive_beats(now, beats, words);
-                });
+                self.below(|membership, words| membership.receive_beats(now, &beats, words));
                 if fed.is_some() {
                     self.guarded(now, true, out);
                 }
