@@ -18,6 +18,7 @@ use phalanx_types::{
 };
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 
 /// Rounds of passing messages between the layers in one step; more would mean that they chase each other.
@@ -192,7 +193,6 @@ impl Node {
             Input::Unfed => {
                 self.below(|membership, _| membership.unfed());
                 self.guarded(now, false, out);
-                self.manage(now, ManagerInput::Unwatched, out);
             }
             Input::StoreDone(token) => match self.images.remove(&token) {
                 Some(number) => self.manage(now, ManagerInput::Stored { number }, out),
@@ -218,10 +218,10 @@ impl Node {
         }
     }
 
-    /// The manager hears of its deadman where that is news.
+    /// The manager hears of its deadman where that is news; that it is gone, each time: it may have new groups since.
     fn guarded(&mut self, now: Tick, guarded: bool, out: &mut Vec<Effect>) {
-        if self.guarded != guarded {
-            self.guarded = guarded;
+        let before = mem::replace(&mut self.guarded, guarded);
+        if before != guarded || !guarded {
             self.manage(now, ManagerInput::Guarded(guarded), out);
         }
     }
