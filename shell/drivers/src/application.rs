@@ -9,6 +9,7 @@ use phalanx_exec::{Cgroup, Clearance, Ending, Job, Process};
 use phalanx_host::clock::remaining;
 use phalanx_host::now;
 use phalanx_model::{Application, Command, CustomMonitor};
+use phalanx_realtime::make_helper;
 use phalanx_types::{ResourceName, Span};
 use rustix::process::Signal;
 use std::path::Path;
@@ -142,7 +143,13 @@ impl Driver for ApplicationDriver {
         thread::scope(|scope| {
             let monitors = self.application.monitors.custom.iter();
             let running: Vec<_> = monitors
-                .map(|(name, monitor)| scope.spawn(|| self.run_monitor(task, name, monitor)))
+                .map(|(name, monitor)| {
+                    scope.spawn(|| {
+                        // Where it is refused so is the daemon's own attempt, which tells why.
+                        let _ = make_helper();
+                        self.run_monitor(task, name, monitor)
+                    })
+                })
                 .collect();
             let broken = || Err(Trouble::Failed("its monitor broke down; the log says where".into()));
             running.into_iter().try_for_each(|one| one.join().unwrap_or_else(|_| broken()))
