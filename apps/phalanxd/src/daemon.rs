@@ -11,7 +11,7 @@ use crate::guard::{Feeder, Guard};
 use crate::hands::{self, Hands};
 use crate::inbox::{Guarded, Inbox, Word, inbox};
 use crate::keeper::Keeper;
-use crate::outlook::{DaemonStatus, dropped, outlook};
+use crate::outlook::{DaemonStatus, dropped, hanging, outlook};
 use crate::remark::Remark;
 use crate::scribe::Scribe;
 use crate::settings::Settings;
@@ -286,8 +286,16 @@ impl Daemon {
         self.status.dropped = dropped(self.carrier.drops());
         let (standing, status) = (self.node.standing(), self.node.status(now()));
         let (cluster, class) = (&self.cluster, self.node.class());
-        let status = outlook(cluster, &standing, class, self.status.clone(), status);
+        let status = outlook(cluster, &standing, class, self.daemon_status(), status);
         self.told.answer(client, Answer::Status { status });
+    }
+
+    /// Its own status; a deadman that hangs is seen here before it fails to accept a lease end.
+    fn daemon_status(&self) -> DaemonStatus {
+        match self.feeder.silence() {
+            Some(silence) => DaemonStatus { deadman: hanging(silence), ..self.status.clone() },
+            None => self.status.clone(),
+        }
     }
 
     fn request(&mut self, client: ClientId, request: Request) {
