@@ -300,6 +300,11 @@ impl Charge {
             self.stale = pending.permit();
             return Ok(());
         }
+        let swapped = self.address.as_mut().is_some_and(Address::started);
+        if let (true, OperationResult::Placed { interface }) = (swapped, &result) {
+            let (group, resource) = (task.group.name.clone(), resource.name.clone());
+            desk.note(ManagerNote::AdapterSwapped { group, resource, interface: interface.clone() });
+        }
         match desk.account(task.group, resource, task.epoch, pending, result) {
             Ok(()) => {
                 self.check(desk, task, resource, 0);

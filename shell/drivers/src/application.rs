@@ -10,7 +10,7 @@ use phalanx_host::clock::remaining;
 use phalanx_host::now;
 use phalanx_model::{Application, Command, CustomMonitor};
 use phalanx_realtime::make_helper;
-use phalanx_types::{ResourceName, Span};
+use phalanx_types::{OperationResult, ResourceName, Span};
 use rustix::process::Signal;
 use std::path::Path;
 use std::thread;
@@ -105,14 +105,14 @@ impl Driver for ApplicationDriver {
             .collect()
     }
 
-    fn start(&self, task: &Task<'_>, clearance: &Clearance) -> Result<(), Trouble> {
+    fn start(&self, task: &Task<'_>, clearance: &Clearance) -> Result<OperationResult, Trouble> {
         let main = task.cgroup.child(MAIN);
         if main.is_populated().map_err(Trouble::failed)? && task.host.watches.has(task.key) {
-            return Ok(());
+            return Ok(OperationResult::Done);
         }
         // What an earlier start left behind would be in the way of this one.
         self.end(task.cgroup, task)?;
-        self.spawn(task, clearance)
+        self.spawn(task, clearance).map(|()| OperationResult::Done)
     }
 
     fn stop(&self, task: &Task<'_>) -> Result<(), Trouble> {

@@ -180,7 +180,7 @@ impl Toy {
         {
             self.busy = false;
             match result {
-                OperationResult::Done => self.next += 1,
+                OperationResult::Done | OperationResult::Placed { .. } => self.next += 1,
                 OperationResult::Stale => (),
                 OperationResult::Failed(_)
                 | OperationResult::TimedOut
