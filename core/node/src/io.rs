@@ -11,6 +11,7 @@ use phalanx_types::{
     BootId, ClusterId, GroupName, Incarnation, NetworkId, NodeId, Operation, OperationId, OperationResult,
     PathId, Plot, RequestId, ResourceName, Span, Tick,
 };
+use phalanx_wire::Arrival;
 use serde::Serialize;
 
 /// What a node's core is born with.
@@ -55,17 +56,6 @@ pub enum Lane {
     Routine,
 }
 
-/// Something that arrived, authenticated as sent by that life to this life in this session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// The path it came by.
-    pub path: PathId,
-    /// The life that sent it.
-    pub from: Incarnation,
-    /// What was sent.
-    pub bytes: Vec<u8>,
-}
-
 /// Why a node cannot live with what it was born with. Nothing was begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unborn {
@@ -100,21 +90,14 @@ pub enum Record {
 pub enum Input {
     /// Time has passed.
     Wake,
-    /// A frame arrived, authenticated as sent by that life to this life in this session.
-    Frame {
-        /// The path it came by.
-        path: PathId,
-        /// The life that sent it.
-        from: Incarnation,
-        /// What was sent.
-        bytes: Vec<u8>,
-    },
+    /// A frame arrived.
+    Arrived(Arrival),
     /// Time has passed, and what need not wake this node has come meanwhile.
     Due {
         /// The lease end that the deadman accepted, if that is news.
         fed: Option<Tick>,
         /// What came on [`Lane::Routine`]. Anything but a beat is dropped there.
-        beats: Vec<Frame>,
+        beats: Vec<Arrival>,
     },
     /// Something about this node's adapters on a network changed: a carrier, an interface, an address that is gone. Also
     /// told at the start for each network without an adapter; until then there is said to be one.

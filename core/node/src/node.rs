@@ -19,6 +19,7 @@ use phalanx_types::{
 };
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 
 /// Rounds of passing messages between the layers in one step; more would mean that they chase each other.
@@ -180,14 +181,11 @@ impl Node {
     fn dispatch(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
         match input {
             Input::Wake => self.below(|membership, words| membership.wake(now, words)),
-            Input::Frame { path, from, bytes } => self.below(|membership, words| {
-                membership.receive(now, path, from, &bytes, words);
-            }),
+            Input::Arrived(arrival) => {
+                self.below(|membership, words| membership.receive(now, &arrival, words));
+            }
             Input::Due { fed, beats } => {
-                self.below(|membership, words| {
-                    let beats = beats.iter().map(|beat| (beat.path, beat.from, &beat.bytes[..]));
-                    membership.receive_beats(now, beats, words);
-                });
+                self.below(|membership, words| membership.receive_beats(now, &beats, words));
                 if fed.is_some() {
                     self.guarded(now, true, out);
                 }
@@ -196,7 +194,6 @@ impl Node {
             Input::Unfed => {
                 self.below(|membership, _| membership.unfed());
                 self.guarded(now, false, out);
-                self.manage(now, ManagerInput::Unwatched, out);
             }
             Input::StoreDone(token) => match self.images.remove(&token) {
                 Some(number) => self.manage(now, ManagerInput::Stored { number }, out),
@@ -223,10 +220,10 @@ impl Node {
         }
     }
 
-    /// The manager hears of its deadman where that is news.
+    /// The manager hears of its deadman where that is news; that it is gone, each time: it may have new groups since.
     fn guarded(&mut self, now: Tick, guarded: bool, out: &mut Vec<Effect>) {
-        if self.guarded != guarded {
-            self.guarded = guarded;
+        let before = mem::replace(&mut self.guarded, guarded);
+        if before != guarded || !guarded {
             self.manage(now, ManagerInput::Guarded(guarded), out);
         }
     }
