@@ -297,14 +297,13 @@ fn a_message_is_told_with_the_phase_that_it_comes_before() {
     bench.vote("web", b, Vote::Continue, Said { message: message("hello to you"), ..Said::default() });
     bench.approve("web", &[a]);
     bench.approve("web", &[a, b]);
-    let told: Vec<_> = (bench.told.iter())
-        .filter_map(|tell| match &tell.notice {
-            Notice::Phase { proposal, .. } | Notice::Approved { proposal, .. } => {
-                Some(proposal.message.clone())
-            }
-            _ => None,
-        })
-        .collect();
+    let said = |tell: &Tell| {
+        let (Notice::Phase { proposal, .. } | Notice::Approved { proposal, .. }) = &tell.notice else {
+            return None;
+        };
+        proposal.message.clone()
+    };
+    let told: Vec<_> = bench.told.iter().map(said).collect();
     assert_eq!(told, [message("hello"), message("hello to you"), None]);
 }
 

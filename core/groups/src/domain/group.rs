@@ -220,10 +220,8 @@ impl Group {
     }
 
     fn is_leaving_as_gone(&self, provider: ProviderId) -> bool {
-        self.running.as_ref().is_some_and(|running| match &running.proposal.change {
-            Change::FailureLeave(gone) => gone.contains_key(&provider),
-            _ => false,
-        })
+        let is_of = |running: &Running| matches!(&running.proposal.change, Change::FailureLeave(gone) if gone.contains_key(&provider));
+        self.running.as_ref().is_some_and(is_of)
     }
 
     /// Those whose joining is voted on.
@@ -280,10 +278,8 @@ impl Group {
 
     /// Who is to vote: all providers that are there and stay, or ask to leave, and those who join.
     fn voters(&self, change: &Change) -> BTreeSet<ProviderId> {
-        let stays = |provider: &ProviderId| match change {
-            Change::Leave(_) => true,
-            _ => !change.leaving().contains(provider),
-        };
+        let asks = matches!(change, Change::Leave(_));
+        let stays = |provider: &ProviderId| asks || !change.leaving().contains(provider);
         let there = |provider: &ProviderId| !self.waiting.gone.contains_key(provider);
         self.members().chain(change.joining()).filter(stays).filter(there).collect()
     }
@@ -350,12 +346,8 @@ impl Group {
     }
 
     fn deactivation(&self, change: &Change, leaving: &BTreeSet<ProviderId>) -> Option<Tell> {
-        match change {
-            Change::Expel { deactivate: Some(how), .. } if !leaving.is_empty() => {
-                Some(self.tell_providers(leaving.clone(), Notice::Deactivate(how.clone())))
-            }
-            _ => None,
-        }
+        let Change::Expel { deactivate: Some(how), .. } = change else { return None };
+        (!leaving.is_empty()).then(|| self.tell_providers(leaving.clone(), Notice::Deactivate(how.clone())))
     }
 
     /// Who hears of the protocol under way: the providers, and those who want to be.

@@ -39,23 +39,23 @@ impl fmt::Display for Seat {
 
 /// What a provider hears, if this is that.
 fn heard(event: &Event) -> Option<(Seat, &Notice)> {
-    match &event.what {
-        What::ClientHeard { client, event: ClientEvent::Provider { group, provider, notice } } => {
-            Some((Seat { group: group.clone(), provider: *provider, client: *client }, notice))
-        }
-        _ => None,
-    }
+    let What::ClientHeard { client, event } = &event.what else { return None };
+    let ClientEvent::Provider { group, provider, notice } = event else { return None };
+    Some((Seat { group: group.clone(), provider: *provider, client: *client }, notice))
 }
 
 /// Whether with this event that provider is none any more, and will hear nothing of it.
 fn leaves(event: &Event, seat: &Seat) -> bool {
-    let here = seat.provider.life == event.life;
-    match &event.what {
-        What::ClientHeard { client, event: ClientEvent::Dissolved }
-        | What::ClientActed { client, act: ClientAct::Quit } => here && *client == seat.client,
-        What::ClientActed { client, act: ClientAct::Goodbye { group, instance } } => {
-            here && (client, group, *instance) == (&seat.client, &seat.group, seat.provider.instance)
-        }
-        _ => here && event.ends_life(),
+    if seat.provider.life != event.life {
+        return false;
     }
+    if let What::ClientActed { client, act: ClientAct::Goodbye { group, instance } } = &event.what {
+        return (client, group, *instance) == (&seat.client, &seat.group, seat.provider.instance);
+    }
+    let (What::ClientHeard { client, event: ClientEvent::Dissolved }
+    | What::ClientActed { client, act: ClientAct::Quit }) = &event.what
+    else {
+        return event.ends_life();
+    };
+    *client == seat.client
 }
