@@ -65,6 +65,7 @@ simulate:
 	$(SIM) --seeds 200 --from $(FROM) --timing relaxed --json
 	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode stress --json
 	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode form --json
+	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode groups --json
 
 # A target folder of its own: no product is ever built beside a planted bug.
 planted:
