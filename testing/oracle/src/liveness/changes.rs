@@ -15,10 +15,7 @@ impl Changes {
         if let What::LinksChanged { noisy } = event.what {
             self.noisy = noisy;
         }
-        match &event.what {
-            What::Note(note) => changes_who_decides(note),
-            what => befalls_a_host(what),
-        }
+        befalls_a_host(&event.what) || changes_who_decides(&event.what)
     }
 
     /// Whether chance decides what the networks carry: then each lost beat is a change that nobody tells of.
@@ -43,9 +40,12 @@ fn befalls_a_host(what: &What) -> bool {
 }
 
 /// What nodes say that makes a view of the same members another one.
-fn changes_who_decides(note: &Note) -> bool {
+fn changes_who_decides(what: &What) -> bool {
     matches!(
-        note,
-        Note::Membership(MembershipNote::QuarantineOver) | Note::Manager(ManagerNote::CharterChanged { .. })
+        what,
+        What::Note(
+            Note::Membership(MembershipNote::QuarantineOver)
+                | Note::Manager(ManagerNote::CharterChanged { .. })
+        )
     )
 }

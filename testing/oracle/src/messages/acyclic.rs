@@ -38,10 +38,10 @@ pub(crate) struct Acyclic {
 
 impl Acyclic {
     fn enter(&mut self, mark: Mark, view: ViewId) {
-        if !self.places.contains_key(&mark) {
-            self.places.insert(mark, Place::default());
+        self.places.entry(mark).or_insert_with(|| {
             self.batches.entry(view).or_default().push(mark);
-        }
+            Place::default()
+        });
     }
 
     /// `earlier` comes right before `later` somewhere.
