@@ -116,6 +116,7 @@ pub(super) mod tests {
                     .install(&[1], 5, &[1], 4),
             )
             .good("chance makes as many as it likes", noise(calm().links(true)))
+            .good("what chance left behind takes its time", noise(calm().links(true).links(false)))
             .bad(
                 "a view out of nothing",
                 calm().install(&[1], 2, &[1, 2], 1),
@@ -131,7 +132,6 @@ pub(super) mod tests {
                 crash().later(LONG).install(&[1, 2], 3, &[1, 2], 2),
                 "more than 0",
             )
-            .good("what chance left behind takes its time", noise(calm().links(true).links(false)))
             .bad(
                 "chance is no excuse for ever",
                 noise(calm().links(true).links(false).later(LONG)),
@@ -139,10 +139,7 @@ pub(super) mod tests {
             )
             .bad(
                 "noise that is long over is none either",
-                {
-                    let story = calm().links(true).links(false).later(LONG).crash(3);
-                    noise(story)
-                },
+                noise(calm().links(true).links(false).later(LONG).crash(3)),
                 "view 4/1 is one too many",
             )
     }

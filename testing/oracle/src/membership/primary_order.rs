@@ -37,7 +37,7 @@ pub(crate) struct PrimaryOrder {
     deciders: Deciders,
     may_have: BTreeMap<GroupName, Vec<NodeId>>,
     actors: BTreeMap<NodeId, Actor>,
-    /// The members that count in each view, and those of them that have installed it.
+    /// The members that count in each view and have installed it.
     installed: PerView<NodeSet>,
     newest: BTreeMap<GroupName, ViewId>,
     /// Who holds what: its own is nobody else's to take.
@@ -61,21 +61,26 @@ impl PrimaryOrder {
         self.actors.entry(node).or_default()
     }
 
-    fn follow(&mut self, event: &Event) -> Result<(), String> {
+    fn follow_view(&mut self, event: &Event) -> Result<(), String> {
         let node = event.life.node;
         if let Some(install) = event.install() {
-            let (id, counts) = (install.view.id, counting(install.view).has(node));
-            let installed = self.installed.of(id);
-            *installed = if counts { installed.with(node) } else { *installed };
+            let counting = counting(install.view);
+            let installed = self.installed.of(install.view.id);
+            *installed = installed.iter().chain([node]).filter(|node| counting.has(*node)).collect();
             self.actor(node).decides_in = None;
-        }
-        if let Some(MembershipNote::ViewConfirmed { id }) = event.membership() {
-            self.confirm(event.life, *id)?;
         }
         let freezes = matches!(event.membership(), Some(MembershipNote::ViewAccepted { .. }));
         if freezes || event.ends_life() {
             self.actor(node).decides_in = None;
         }
+        if let Some(MembershipNote::ViewConfirmed { id }) = event.membership() {
+            self.confirm(event.life, *id)?;
+        }
+        Ok(())
+    }
+
+    fn follow_host(&mut self, event: &Event) {
+        let node = event.life.node;
         if let What::HoldBegan { group, .. } = &event.what {
             self.held.insert((group.clone(), node));
         }
@@ -85,7 +90,6 @@ impl PrimaryOrder {
         if let What::Fed { until_global, .. } = event.what {
             self.actor(node).lease_end = until_global;
         }
-        Ok(())
     }
 
     fn confirm(&mut self, life: Incarnation, id: ViewId) -> Result<(), String> {
@@ -116,8 +120,8 @@ impl PrimaryOrder {
         if self.held.contains(&(group.clone(), life.node)) {
             return Ok(());
         }
-        let others = self.may_have.get(group).into_iter().flatten().filter(|node| **node != life.node);
-        let rival = others.into_iter().find_map(|node| {
+        let mut others = self.may_have.get(group).into_iter().flatten().filter(|node| **node != life.node);
+        let rival = others.find_map(|node| {
             let actor = self.actors.get(node)?;
             Some((node, actor.older_than(view, at)?, actor.lease_end - at))
         });
@@ -135,7 +139,8 @@ impl Checker for PrimaryOrder {
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
         self.deciders.see(event);
-        self.follow(event)?;
+        self.follow_view(event)?;
+        self.follow_host(event);
         if let Some((operation, permit, _)) = event.acquisition() {
             self.begin(event.life, &operation.group, permit.view, event.at)?;
         }
