@@ -4,6 +4,8 @@
 //! hears the same notices in the same order. Nothing here knows what is voted on.
 #![forbid(unsafe_code)]
 
+mod ballot;
+pub mod domain;
 mod engine;
 pub mod group;
 mod protocol;

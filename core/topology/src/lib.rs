@@ -12,4 +12,4 @@ mod topology;
 
 pub use clique::clique_of;
 pub use link::{Link, LinkFull, Transmit};
-pub use topology::{Heard, Hearing, Speech, Topology};
+pub use topology::{Heard, Hearing, Occasion, Speech, Topology};

@@ -1,7 +1,7 @@
 //! One path to one peer, judged by its own delay and jitter.
 //!
-//! A path is late after a few beats and eight times its own jitter, and at the latest after the detection time. A late
-//! path is told to people and avoided; a node is down only when all its paths have been silent for the whole
+//! A path is late after a few of its beats and eight times its own jitter, and at the latest after the detection time. A
+//! late path is told to people and avoided; a node is down only when all its paths have been silent for the whole
 //! detection time, so a path may be judged quickly without anybody being declared dead too soon.
 
 use phalanx_types::{PathId, Span, Tick, Timings};
@@ -17,6 +17,8 @@ const JITTER_MEMORY: u64 = 8;
 #[derive(Clone, Debug)]
 pub(crate) struct Path {
     pub id: PathId,
+    /// Of so many beats, one comes by this path while all is well.
+    share: u64,
     /// When the last beat came by it.
     pub heard: Tick,
     /// When that beat was sent, on the peer's clock.
@@ -30,8 +32,9 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    pub fn new(id: PathId) -> Path {
-        Path { id, heard: Tick::ZERO, sent: Tick::ZERO, jitter: Span::ZERO, hears_us: false, up: false }
+    /// A path that nothing came by yet, and by which one of `share` beats is to come.
+    pub fn new(id: PathId, share: u64) -> Path {
+        Path { id, share, heard: Tick::ZERO, sent: Tick::ZERO, jitter: Span::ZERO, hears_us: false, up: false }
     }
 
     /// Notes a beat that arrived `now` and was sent at `sent` on the peer's clock.
@@ -50,12 +53,12 @@ impl Path {
 
     /// Forgets what an earlier life of the peer did.
     pub fn reset(&mut self) {
-        *self = Path { up: self.up, ..Path::new(self.id) };
+        *self = Path { up: self.up, ..Path::new(self.id, self.share) };
     }
 
     /// How long the path may be silent before it is late.
     pub fn patience(&self, timings: &Timings) -> Span {
-        let floor = timings.beat() * LATE_BEATS_MIN;
+        let floor = timings.beat() * self.share * LATE_BEATS_MIN;
         (floor + self.jitter * JITTER_FACTOR).at_most(timings.detect())
     }
 
@@ -81,7 +84,7 @@ mod tests {
     use phalanx_types::{NetworkId, TimingProfile};
 
     fn path_with_delays(delays_ms: &[u64]) -> (Path, Tick) {
-        let mut path = Path::new(PathId { network: NetworkId(0), index: 0 });
+        let mut path = Path::new(PathId { network: NetworkId(0), index: 0 }, 1);
         let mut now = Tick::ZERO;
         for (i, delay) in delays_ms.iter().enumerate() {
             let sent = Tick::ZERO + Span::from_millis(1_000 + 25 * i as u64);

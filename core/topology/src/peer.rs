@@ -4,6 +4,9 @@ use crate::path::Path;
 use phalanx_types::{BootId, Incarnation, NodeSet, PathId, Span, Tick, Timings, ViewId};
 use phalanx_wire::{Beat, BeatFlags};
 
+/// While all paths to a peer work, each carries one beat in so many: those of even places, then those of odd ones.
+const TURNS: u64 = 2;
+
 /// A configured peer.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
@@ -59,7 +62,8 @@ pub(crate) enum Verdict {
 
 impl Peer {
     pub fn new(paths: Vec<PathId>) -> Peer {
-        let paths = paths.into_iter().map(Path::new).collect();
+        let share = TURNS.min(paths.len() as u64);
+        let paths = paths.into_iter().map(|id| Path::new(id, share)).collect();
         Peer { paths, life: None, rival: None, cloned_until: Tick::ZERO, up: false }
     }
 
@@ -161,6 +165,13 @@ impl Peer {
     /// How long nothing was heard.
     pub fn silence(&self, now: Tick) -> Span {
         self.life.as_ref().map_or(Span(u64::MAX), |life| now.since(life.heard))
+    }
+
+    /// The paths that carry the routine beat number `turn`: in turns while all work, and all of them once one does not.
+    pub fn routine(&self, turn: u64) -> impl Iterator<Item = PathId> {
+        let in_turns = self.paths.len() > 1 && self.paths.iter().all(|path| path.up);
+        let carries = move |place: u64| !in_turns || (place + turn).is_multiple_of(TURNS);
+        (0..).zip(&self.paths).filter(move |(place, _)| carries(*place)).map(|(_, path)| path.id)
     }
 
     /// The path to use for the attempt number `tries`: working ones first, then those on which the peer hears us.

@@ -1,8 +1,10 @@
 //! The whole picture: every peer, every path, and who hears whom.
 //!
-//! Sends a beat to every peer on every path at every interval, judges what comes back, and answers one question for
-//! membership: which nodes should form a view with this one. What this node only suspects because it stood still itself
-//! is discarded.
+//! Sends a beat to every peer at every interval, judges what comes back, and answers one question for membership: which
+//! nodes should form a view with this one. What this node only suspects because it stood still itself is discarded.
+//!
+//! A beat that tells something new goes by every path. While nothing is new and all paths to a peer work, they take turns:
+//! the peer hears as often as before, each path half as often, and nobody pays for the second copy.
 
 use crate::clique::clique_of;
 use crate::peer::{Life, Peer, Verdict};
@@ -27,6 +29,17 @@ pub struct Speech {
     pub received: u64,
     /// The highest view counter known here.
     pub counter_max: u64,
+}
+
+/// Why beats are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// It is time, and there is nothing new to tell.
+    Routine,
+    /// It is time, and they tell something new.
+    News,
+    /// They cannot wait until it is time.
+    Urgent,
 }
 
 /// Whether this node reaches anybody on one network: hears him there, and is heard.
@@ -67,6 +80,8 @@ pub struct Topology {
     last_step: Tick,
     beat_at: Tick,
     beat_number: u64,
+    /// Counts the times that it was time for a beat.
+    turn: u64,
     check_at: Tick,
     hears: NodeSet,
 }
@@ -101,6 +116,7 @@ impl Topology {
             last_step: now,
             beat_at: now,
             beat_number: 0,
+            turn: 0,
             check_at: now,
             hears: NodeSet::EMPTY.with(me.node),
         }
@@ -162,22 +178,23 @@ impl Topology {
         true
     }
 
-    /// The beats to send now, if it is time or `at_once`.
+    /// The beats to send now, if it is time or urgent.
     pub fn beats(
         &mut self,
         now: Tick,
-        at_once: bool,
+        occasion: Occasion,
         speech: Speech,
         granted: impl Fn(Incarnation) -> Tick,
     ) -> Vec<(NodeId, PathId, Vec<u8>)> {
-        if now < self.beat_at && !at_once {
+        if now < self.beat_at && occasion != Occasion::Urgent {
             return Vec::new();
         }
         if now >= self.beat_at {
+            self.turn += 1;
             self.beat_at = (self.beat_at + self.timings.beat()).max(now + self.timings.beat() / 2);
         }
         let beat = self.next_beat(now, speech, granted);
-        self.to_all_paths(now, &beat)
+        self.address(now, &beat, occasion)
     }
 
     /// A beat to one peer only, in answer to an urgent one.
@@ -396,7 +413,7 @@ impl Topology {
         }
     }
 
-    fn to_all_paths(&self, now: Tick, beat: &Beat) -> Vec<(NodeId, PathId, Vec<u8>)> {
+    fn address(&self, now: Tick, beat: &Beat, occasion: Occasion) -> Vec<(NodeId, PathId, Vec<u8>)> {
         let encoded = beat.encode();
         let heard: BTreeMap<NetworkId, NodeSet> =
             (self.hearing.keys()).map(|network| (*network, self.heard_on(now, *network))).collect();
@@ -405,8 +422,17 @@ impl Topology {
             Beat::set_hears_here(&mut bytes, heard.get(&path.network).copied().unwrap_or_default());
             (node, path, bytes)
         };
-        let all = self.peers.iter().flat_map(|(node, peer)| peer.paths.iter().map(|path| (*node, path.id)));
-        all.map(|(node, path)| to(node, path)).collect()
+        let paths = |peer: &Peer| -> Vec<PathId> {
+            match occasion {
+                Occasion::Routine => peer.routine(self.turn).collect(),
+                Occasion::News | Occasion::Urgent => peer.paths.iter().map(|path| path.id).collect(),
+            }
+        };
+        let beats = |(node, peer): (&NodeId, &Peer)| {
+            let node = *node;
+            paths(peer).into_iter().map(move |path| to(node, path))
+        };
+        self.peers.iter().flat_map(beats).collect()
     }
 
     fn heard_on(&self, now: Tick, network: NetworkId) -> NodeSet {
@@ -519,11 +545,33 @@ mod tests {
         story.beats(500, 2_000, &[B, C], &NET[..1]);
         assert_eq!(story.topology.wanted(at(1_990)), set(&[1, 2, 3]));
         let expected = [
-            MembershipNote::PathDown { peer: B.node, path: NET[1], silent: Span::from_millis(100) },
-            MembershipNote::PathDown { peer: C.node, path: NET[1], silent: Span::from_millis(100) },
+            MembershipNote::PathDown { peer: B.node, path: NET[1], silent: Span::from_millis(200) },
+            MembershipNote::PathDown { peer: C.node, path: NET[1], silent: Span::from_millis(200) },
             MembershipNote::AdapterSuspected { network: NetworkId(1) },
         ];
         assert_eq!(story.notes, expected);
+    }
+
+    #[test]
+    fn beats_that_tell_nothing_new_take_turns_on_paths_that_all_work() {
+        let mut story = Story::new();
+        let speech =
+            Speech { flags: BeatFlags::default(), view: ViewId::NONE, received: 0, counter_max: 0 };
+        let mut said = |story: &mut Story, ms, occasion| -> Vec<(NodeId, NetworkId)> {
+            let beats = story.topology.beats(at(ms), occasion, speech, |_| Tick::ZERO);
+            beats.into_iter().map(|(to, path, _)| (to, path.network)).collect()
+        };
+        let by = |network: PathId| vec![(B.node, network.network), (C.node, network.network)];
+        let everywhere = [B, C].map(|peer| NET.map(|path| (peer.node, path.network))).concat();
+        assert_eq!(said(&mut story, 0, Occasion::Routine), everywhere, "nothing works yet");
+        story.beats(0, 500, &[B, C], &NET);
+        assert_eq!(said(&mut story, 500, Occasion::Routine), by(NET[0]));
+        assert_eq!(said(&mut story, 525, Occasion::Routine), by(NET[1]));
+        assert_eq!(said(&mut story, 540, Occasion::Routine), [], "it is not time");
+        assert_eq!(said(&mut story, 540, Occasion::Urgent), everywhere);
+        assert_eq!(said(&mut story, 550, Occasion::News), everywhere);
+        story.beats(500, 800, &[B, C], &NET[1..]);
+        assert_eq!(said(&mut story, 800, Occasion::Routine), everywhere, "a path is late");
     }
 
     #[test]

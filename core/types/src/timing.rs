@@ -46,7 +46,7 @@ pub enum ProofClass {
 /// The timings in force. Only [`Timings::checked`] makes one, so the algebra holds wherever one is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Timings {
-    /// Between two beats on each path.
+    /// Between two beats to each peer.
     #[n(0)]
     beat: Span,
     /// Silence on all paths after which a node is declared down.
@@ -89,7 +89,7 @@ impl Timings {
     pub fn of(profile: TimingProfile) -> Timings {
         let [beat, detect, lease, stop_budget, deadman_bound, margin] = match profile {
             TimingProfile::Fast => [10, 110, 150, 50, 5, 5],
-            TimingProfile::Auto => [25, 400, 500, 120, 10, 10],
+            TimingProfile::Auto => [32, 400, 520, 120, 10, 10],
             TimingProfile::Relaxed => [250, 4_000, 5_000, 1_500, 50, 50],
         }
         .map(Span::from_millis);
@@ -118,7 +118,7 @@ impl Timings {
         }
     }
 
-    /// Between two beats on each path.
+    /// Between two beats to each peer.
     pub fn beat(&self) -> Span {
         self.beat
     }

@@ -1,7 +1,7 @@
 //! Beats, and what rides on them: grants received, grants given, and the promises that giving one is.
 
 use super::{Above, Membership, Output};
-use phalanx_topology::Speech;
+use phalanx_topology::{Occasion, Speech};
 use phalanx_types::{Bug, Incarnation, PathId, Tick};
 use phalanx_wire::{Beat, BeatFlags, Stream};
 use std::collections::BTreeMap;
@@ -77,18 +77,23 @@ impl Membership {
             return;
         }
         let (speech, granted) = (self.speech(above), self.grants());
-        let beats = self.topology.beats(now, self.beat_now, speech, granted);
+        let said = Some((speech, self.topology.hears()));
+        let occasion = match () {
+            () if self.beat_now => Occasion::Urgent,
+            () if self.said != said => Occasion::News,
+            () => Occasion::Routine,
+        };
+        let beats = self.topology.beats(now, occasion, speech, granted);
         if beats.is_empty() {
             return;
         }
         self.promise();
-        let said = Some((speech, self.topology.hears()));
-        let news = std::mem::replace(&mut self.said, said) != said || self.beat_now;
+        self.said = said;
         (self.beat_now, self.urgent) = (false, false);
         self.ack_told = speech.received;
-        let send = |(to, path, bytes)| match news {
-            true => Output::Send { to, path, stream: Stream::Control, bytes },
-            false => Output::Beat { to, path, bytes },
+        let send = |(to, path, bytes)| match occasion {
+            Occasion::News | Occasion::Urgent => Output::Send { to, path, stream: Stream::Control, bytes },
+            Occasion::Routine => Output::Beat { to, path, bytes },
         };
         self.out.extend(beats.into_iter().map(send));
     }
