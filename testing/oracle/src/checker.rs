@@ -75,6 +75,7 @@ impl Oracle {
     /// Every property that holds at any time, under every fault that class `process` covers.
     pub fn safety(terms: &Terms) -> Oracle {
         let mut oracle = Oracle::beyond_class(terms);
+        oracle.checkers.extend(membership::within_class(terms));
         oracle.checkers.extend(resources::within_class(terms));
         oracle
     }

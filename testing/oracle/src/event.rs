@@ -178,6 +178,11 @@ pub enum What {
         /// What exactly, for people.
         words: String,
     },
+    /// What the networks carry is another thing from now on: a fault of theirs began, struck again or is over.
+    LinksChanged {
+        /// Whether chance decides what passes, and when: a link that neither carries all promptly nor nothing at all.
+        noisy: bool,
+    },
     /// A group need not be online at the end, because an operator wants it so or it is in a reported error.
     Excused {
         /// The group.

@@ -15,6 +15,8 @@ mod messages;
 mod resources;
 #[cfg(test)]
 mod story;
+#[cfg(test)]
+mod trial;
 mod voting;
 mod words;
 

@@ -2,15 +2,15 @@
 
 use crate::checker::Checker;
 use crate::event::{Event, GlobalTime, HoldEnd, What};
-use phalanx_events::{MembershipNote, MessageId, Note, Service};
+use phalanx_events::{ManagerNote, MembershipNote, MessageId, Note, Service};
 use phalanx_types::{
-    BootId, Digest, GroupName, Incarnation, Member, NodeId, Operation, OperationId, OwnershipEpoch, Permit,
-    RequestId, Span, Tick, TimingProfile, Timings, Verb, View, ViewId,
+    BootId, Charter, Digest, GroupName, Incarnation, Member, NodeId, Operation, OperationId, OwnershipEpoch,
+    Permit, RequestId, Span, Tick, TimingProfile, Timings, Verb, View, ViewId,
 };
 use std::collections::BTreeMap;
 
 /// A trace in the making. Nodes, views and messages go by plain numbers.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Story {
     events: Vec<Event>,
     now: GlobalTime,
@@ -44,6 +44,11 @@ pub(crate) fn view_id(counter: u64) -> ViewId {
 impl Story {
     pub fn new() -> Story {
         Story::default()
+    }
+
+    /// These nodes have started, and have installed view 1 of just themselves.
+    pub fn of(nodes: &[u16]) -> Story {
+        Story::new().start(nodes).install(nodes, 1, nodes, 0)
     }
 
     pub fn events(self) -> impl Iterator<Item = Event> {
@@ -83,6 +88,15 @@ impl Story {
         self.tell(node, What::HostCrashed)
     }
 
+    pub fn crash_daemon(self, node: u16) -> Story {
+        self.tell(node, What::DaemonCrashed)
+    }
+
+    /// A network fault begins, strikes again or ends.
+    pub fn links(self, noisy: bool) -> Story {
+        self.tell(1, What::LinksChanged { noisy })
+    }
+
     /// From now on this node does not count in the views formed.
     pub fn quarantine(mut self, node: u16) -> Story {
         self.quarantined.push(node);
@@ -117,6 +131,27 @@ impl Story {
         self.note(node, MembershipNote::ViewInstalled { view, previous: view_id(previous), transitional })
     }
 
+    /// The node freezes its view for this one.
+    pub fn accept(self, node: u16, counter: u64, members: &[u16]) -> Story {
+        let members = members.iter().copied().map(NodeId).collect();
+        self.note(node, MembershipNote::ViewAccepted { id: view_id(counter), members })
+    }
+
+    /// Each of `nodes` knows that enough have installed the view.
+    pub fn confirm(mut self, nodes: &[u16], counter: u64) -> Story {
+        for node in nodes {
+            self = self.note(*node, MembershipNote::ViewConfirmed { id: view_id(counter) });
+        }
+        self
+    }
+
+    /// An operator has formed the cluster of `few`, the `down` being switched off.
+    pub fn form(self, few: &[u16], down: &[u16]) -> Story {
+        let set = |nodes: &[u16]| nodes.iter().map(|node| NodeId(*node)).collect();
+        let charter = Charter::FIRST.formed_by(set(few), set(down), 1);
+        self.tell(few[0], What::Note(Note::Manager(ManagerNote::CharterChanged { charter })))
+    }
+
     fn message(&self, (sender, number): (u16, u64)) -> (MessageId, Digest) {
         let message = MessageId { life: self.life(sender), number };
         (message, Digest::of(&[sender as u8, number as u8]))
@@ -125,6 +160,11 @@ impl Story {
     pub fn send(self, sender: u16, number: u64, view: u64, service: Service) -> Story {
         let (message, digest) = self.message((sender, number));
         self.note(sender, MembershipNote::Sent { message, view: view_id(view), digest, service })
+    }
+
+    /// Each of `nodes` delivers the message within view `view`, as an agreed one.
+    pub fn deliver_agreed(self, nodes: &[u16], message: (u16, u64), view: u64, sequence: u64) -> Story {
+        self.deliver(nodes, message, view, sequence, Service::Agreed)
     }
 
     /// Each of `nodes` delivers the message within its view, as the `sequence`th there.
@@ -232,10 +272,10 @@ impl Story {
         self.tell(lowest, What::Healed { core: core.iter().copied().map(NodeId).collect() })
     }
 
-    fn shown_to(self, checker: &mut dyn Checker) -> Result<(), String> {
-        let end = self.now + Span::from_millis(1);
-        self.events().try_for_each(|event| checker.see(&event))?;
-        checker.finish(end)
+    /// What the checker says of it.
+    pub fn shown_to(&self, checker: &mut dyn Checker) -> Result<(), String> {
+        self.events.iter().try_for_each(|event| checker.see(event))?;
+        checker.finish(self.now + Span::from_millis(1))
     }
 }
 

@@ -61,6 +61,8 @@ impl Display for What {
             What::ClientHeard { client, event } => write!(f, "client {} hears {event:?}", client.0),
             What::Replied { id, words } => write!(f, "answers request {}: {words}", id.0),
             What::Fault { kind, words } => write!(f, "FAULT {kind}: {words}"),
+            What::LinksChanged { noisy: false } => f.write_str("the networks carry something else now"),
+            What::LinksChanged { noisy: true } => f.write_str("the networks carry what chance lets pass now"),
             What::Excused { group } => write!(f, "{group} may be offline"),
             What::Expected { group } => write!(f, "{group} is wanted online"),
             What::AdapterDead { silent: false } => f.write_str("THE ADAPTER IS DEAD for good"),

@@ -62,15 +62,15 @@ impl<F: Factory> World<F> {
             let (vote, said) = vote(random);
             let after = random.span_by_magnitude(VOTES.0, VOTES.1);
             let (group, instance) = (group.clone(), provider.instance);
-            let act = ClientAct::Vote { group, instance, protocol: *protocol, phase: *phase, vote, said };
-            let input = Box::new(Input::Client { client, act });
-            self.later(after, Happening::Hears { host: host as u8, start, input });
+            let vote =
+                Box::new(ClientAct::Vote { group, instance, protocol: *protocol, phase: *phase, vote, said });
+            self.later(after, Happening::ClientVotes { host: host as u8, start, client, vote });
         }
         self.tell(host, What::ClientHeard { client, event });
     }
 
     /// A client of a daemon that is stopped waits for it.
-    fn client_does(&mut self, host: usize, start: u64, client: ClientId, act: ClientAct) {
+    pub(crate) fn client_does(&mut self, host: usize, start: u64, client: ClientId, act: ClientAct) {
         if self.hosts[host].living(start).is_none_or(|daemon| daemon.stopped.is_some()) {
             return;
         }

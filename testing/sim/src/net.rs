@@ -68,6 +68,11 @@ impl Link {
     /// Nothing passes.
     pub const CUT: Link = Link { cut: true, ..QUIET };
 
+    /// Whether what it carries is lost, late or out of order now and then.
+    fn is_noisy(self) -> bool {
+        self.loss > 0 || self.reorder || (self.delay, self.jitter) != (QUIET.delay, QUIET.jitter)
+    }
+
     fn worst(self, other: Link) -> Link {
         Link {
             cut: self.cut | other.cut,
@@ -130,6 +135,11 @@ impl Net {
     pub fn calm(&mut self) {
         self.troubles.clear();
         self.recompute();
+    }
+
+    /// Whether chance decides of any link what passes, and when.
+    pub fn is_noisy(&self) -> bool {
+        self.links.iter().any(|link| !link.cut && link.is_noisy())
     }
 
     fn recompute(&mut self) {

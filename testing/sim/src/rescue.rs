@@ -49,6 +49,7 @@ impl<F: Factory> World<F> {
         self.tell(survivors[0], What::Fault { kind: "form", words });
         self.rescue = Some(Rescue { survivors, lost: lost.clone() });
         self.net.calm();
+        self.tell_links(0);
         for host in 0..self.hosts.len() {
             self.hosts[host].resources.cure_all();
             self.hosts[host].journal.set_health(DiskHealth::Well);

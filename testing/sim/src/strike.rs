@@ -33,8 +33,20 @@ impl<F: Factory> World<F> {
         }
     }
 
-    fn lay(&mut self, index: usize, troubles: &[Trouble]) {
-        self.net.lay(index as u32, troubles);
+    fn lay(&mut self, host: usize, fault: u32, troubles: &[Trouble]) {
+        self.net.lay(fault, troubles);
+        self.tell_links(host);
+    }
+
+    fn lift(&mut self, host: usize, fault: u32) {
+        self.net.lift(fault);
+        self.tell_links(host);
+    }
+
+    /// Shows the oracle that the networks carry something else; it is told by way of this host, and concerns all.
+    pub(crate) fn tell_links(&mut self, host: usize) {
+        let noisy = self.net.is_noisy();
+        self.tell(host, What::LinksChanged { noisy });
     }
 
     /// Strikes a host, if there is one to strike; says which.
@@ -49,7 +61,9 @@ impl<F: Factory> World<F> {
             Fault::CrashDaemon => self.crash_daemon(host, strike.span),
             Fault::Pause => self.stop_daemon(host, strike.span),
             Fault::Restart => self.restart(host, strike.span),
-            Fault::Net(troubles) => self.lay(index, &troubles.into_iter().flatten().collect::<Vec<_>>()),
+            Fault::Net(troubles) => {
+                self.lay(host, index as u32, &troubles.into_iter().flatten().collect::<Vec<_>>());
+            }
             Fault::Adapter { network, silent } => self.adapter_dies(index as u32, host, network, silent),
             Fault::Address => self.address_is_taken(host),
             Fault::Operations(ailment) => self.hosts[host].resources.ail(index as u32, ailment),
@@ -86,9 +100,9 @@ impl<F: Factory> World<F> {
             return;
         }
         match self.strikes[index].fault {
-            Fault::Net(_) => self.net.lift(index as u32),
+            Fault::Net(_) => self.lift(host, index as u32),
             Fault::Adapter { network, .. } => {
-                self.net.lift(index as u32);
+                self.lift(host, index as u32);
                 self.hosts[host].unplugged.remove(&(index as u32, network));
                 self.carrier(host, network);
             }
@@ -121,7 +135,7 @@ impl<F: Factory> World<F> {
     fn adapter_dies(&mut self, fault: u32, host: usize, network: u8, silent: bool) {
         let (networks, one) = (1 << network, 1 << host);
         let cut = |from, to| Trouble { networks, from, to, link: Link::CUT };
-        self.net.lay(fault, &[cut(one, !0), cut(!0, one)]);
+        self.lay(host, fault, &[cut(one, !0), cut(!0, one)]);
         if !silent {
             self.hosts[host].unplugged.insert((fault, network));
         }
@@ -257,6 +271,7 @@ impl<F: Factory> World<F> {
     pub(crate) fn heals(&mut self) {
         self.healing = true;
         self.net.calm();
+        self.tell_links(0);
         // Whoever formed the cluster is needed until a majority decides again.
         let needed = self.charters().any(|charter| charter.few().is_some());
         if self.rescue.take().is_none() && !needed {

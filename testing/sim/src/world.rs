@@ -14,6 +14,7 @@ use crate::run::{Course, Judge};
 use crate::session::Sessions;
 use crate::setting::Setting;
 use crate::trace::Trace;
+use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_node::{Effect, Input};
 use phalanx_oracle::{Census, Event, GlobalTime, Oracle, Violation, What};
 use phalanx_types::{ClusterId, GroupName, NodeId, Operation, OperationId, Span, Tick, Timings};
@@ -74,8 +75,10 @@ pub enum Happening {
     Thaws { host: u8, since: u64 },
     /// An honest operator looks whether to form the cluster of the few, or whether all is well again.
     OperatorLooks,
-    /// A client of Group Services does something.
+    /// Some client of Group Services does something.
     ClientActs { host: u8, start: u64 },
+    /// A client has made up its mind.
+    ClientVotes { host: u8, start: u64, client: ClientId, vote: Box<ClientAct> },
     /// A planned fault.
     Strikes(usize),
     /// The end of one.
@@ -107,6 +110,7 @@ impl Happening {
             | Happening::DeadmanKills { host, .. }
             | Happening::DaemonStarts { host, .. }
             | Happening::ClientActs { host, .. }
+            | Happening::ClientVotes { host, .. }
             | Happening::Resumes { host, .. } => Some(*host as usize),
             Happening::PowersOn { .. }
             | Happening::Thaws { .. }
@@ -315,6 +319,9 @@ impl<F: Factory> World<F> {
             Happening::PowersOn { host, boot } => self.powers_on(host as usize, boot),
             Happening::DaemonStarts { host, boot } => self.daemon_starts(host as usize, boot),
             Happening::Resumes { host, number } => self.resumes(host as usize, number),
+            Happening::ClientVotes { host, start, client, vote } => {
+                self.client_does(host as usize, start, client, *vote);
+            }
             Happening::ClientActs { host, start } => self.client_acts(host as usize, start),
             Happening::Thaws { host, since } => self.thaws(host as usize, since),
             Happening::OperatorLooks => self.operator_looks(),

@@ -1,28 +1,58 @@
-//! What must come true once every fault is over (L of the reference).
+//! What must come true in time (L of the reference).
 //!
-//! Each is a deadline after [`What::Healed`](crate::What): one event after it shows whether it was met.
+//! Most is due once every fault is over: a deadline after [`What::Healed`](crate::What), and one event after it shows whether
+//! it was met. That views are few (L10) and do not go in circles (L12) is due all the time.
 
+mod accuracy;
 mod answered;
 mod attached;
+mod changes;
 mod completeness;
+mod current;
+mod decided;
+mod delivered;
 mod online;
 mod precision;
 mod primary;
+mod view_loop;
+mod views_per_fault;
 
 use crate::checker::{Checker, Terms};
 use crate::event::{Event, GlobalTime, What};
+#[cfg(test)]
+use crate::trial::Trial;
 use phalanx_types::{NodeId, Span};
 use std::collections::BTreeSet;
 
-/// One checker for each property.
+/// One checker for each property. What says more of what went wrong comes first.
 pub(crate) fn checkers(terms: &Terms) -> Vec<Box<dyn Checker>> {
     vec![
+        Box::new(accuracy::Accuracy::new(terms)),
         Box::new(precision::Precision::new(terms)),
         Box::new(completeness::Completeness::new(terms)),
         Box::new(primary::Primary::new(terms)),
+        Box::new(delivered::DeliveredToAll::new(terms)),
+        Box::new(decided::Decided::new(terms)),
         Box::new(online::Online::new(terms)),
         Box::new(attached::Attached::new(terms)),
         Box::new(answered::Answered::default()),
+        Box::new(view_loop::ViewLoop::new(terms)),
+        Box::new(views_per_fault::ViewsPerFault::new(terms)),
+    ]
+}
+
+/// The trial of each property of the reference.
+#[cfg(test)]
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        precision::tests::trial(),
+        accuracy::tests::trial(),
+        completeness::tests::trial(),
+        primary::tests::trial(),
+        delivered::tests::trial(),
+        decided::tests::trial(),
+        views_per_fault::tests::trial(),
+        view_loop::tests::trial(),
     ]
 }
 
@@ -49,6 +79,11 @@ impl Deadline {
     /// Whether the deadline has passed.
     fn over(&self, at: GlobalTime) -> bool {
         self.healed.as_ref().is_some_and(|(since, _)| at > *since + self.after)
+    }
+
+    /// The nodes that are well, once all has healed.
+    fn core(&self) -> Option<&BTreeSet<NodeId>> {
+        self.healed.as_ref().map(|(_, core)| core)
     }
 
     /// The nodes that are well, once, when the deadline has passed.

@@ -1,32 +1,31 @@
-//! L1 and L2: in time all healthy nodes have installed one view of just themselves, and install no other after.
+//! L1: in time all healthy nodes have installed one view of just themselves, and install no other after.
 
 use super::Deadline;
+use super::current::{CurrentViews, nodes};
 use crate::checker::{Checker, Terms, demand};
 use crate::event::{Event, GlobalTime};
-use phalanx_types::{NodeId, View};
-use std::collections::{BTreeMap, BTreeSet};
+use phalanx_types::View;
 
 /// The view of each node.
 pub(crate) struct Precision {
     deadline: Deadline,
-    views: BTreeMap<NodeId, View>,
+    views: CurrentViews,
 }
 
 impl Precision {
     /// Within the time that this cluster may take.
     pub fn new(terms: &Terms) -> Precision {
-        Precision { deadline: Deadline::after(terms.settle()), views: BTreeMap::new() }
+        Precision { deadline: Deadline::after(terms.settle()), views: CurrentViews::default() }
     }
 
     fn judge(&mut self, at: GlobalTime) -> Result<(), String> {
         let Some(core) = self.deadline.due(at) else { return Ok(()) };
-        let views: Vec<_> = core.iter().map(|node| self.views.get(node)).collect();
-        let members = |view: &View| view.members.keys().copied().collect::<BTreeSet<_>>();
-        let right = views[0].is_some_and(|first| members(first) == core)
-            && views.iter().all(|view| *view == views[0]);
+        let views: Vec<_> = core.iter().map(|node| self.views.of(*node)).collect();
+        let right =
+            views[0].is_some_and(|first| nodes(first) == core) && views.iter().all(|view| *view == views[0]);
         demand(right, || {
-            let view = |view: &&View| format!("{} {:?}", view.id, view.members.keys().collect::<Vec<_>>());
-            let views: Vec<_> = views.iter().map(|known| known.as_ref().map(view)).collect();
+            let view = |view: &View| format!("{} {:?}", view.id, nodes(view));
+            let views: Vec<_> = views.iter().map(|known| known.map(view)).collect();
             format!("{core:?} are well and connected, but in {views:?}")
         })
     }
@@ -40,16 +39,12 @@ impl Checker for Precision {
     fn see(&mut self, event: &Event) -> Result<(), String> {
         self.deadline.see(event);
         self.judge(event.at)?;
-        if let Some(install) = event.install() {
-            self.views.insert(event.life.node, install.view.clone());
-            demand(!self.deadline.over(event.at), || {
-                format!("{} installed view {} although all is well", event.life, install.view.id)
-            })?;
-        }
-        if event.ends_life() {
-            self.views.remove(&event.life.node);
-        }
-        Ok(())
+        self.views.see(event);
+        let late = event.install().filter(|_| self.deadline.over(event.at));
+        demand(late.is_none(), || {
+            let view = late.map(|install| install.view.id.to_string()).unwrap_or_default();
+            format!("{} installed view {view} although all is well", event.life)
+        })
     }
 
     fn finish(&mut self, at: GlobalTime) -> Result<(), String> {
@@ -58,39 +53,45 @@ impl Checker for Precision {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good, terms};
+    use crate::story::{Story, terms};
+    use crate::trial::Trial;
     use phalanx_types::Span;
 
     const LONG: Span = Span::from_secs(30);
 
-    fn checker() -> Precision {
-        Precision::new(&terms())
-    }
-
-    fn healed() -> Story {
-        Story::new().start(&[1, 2, 3]).install(&[1, 2], 1, &[1, 2], 0).heal(&[1, 2, 3])
-    }
-
-    #[test]
-    fn all_end_in_one_view() {
-        good(checker(), healed().install(&[1, 2, 3], 2, &[1, 2, 3], 1).later(LONG));
-        good(
-            checker(),
-            Story::new().start(&[1, 2]).install(&[1, 2], 1, &[1, 2], 0).heal(&[1, 2]).later(LONG),
-        );
-    }
-
-    #[test]
-    fn one_stays_outside() {
-        bad(checker(), healed().later(LONG), "are well and connected");
-        bad(checker(), healed().install(&[1, 2], 2, &[1, 2, 3], 1).later(LONG), "None");
-    }
-
-    #[test]
-    fn there_is_no_rest() {
-        let story = healed().install(&[1, 2, 3], 2, &[1, 2, 3], 1).later(LONG);
-        bad(checker(), story.install(&[1], 3, &[1, 2, 3], 2), "although all is well");
+    pub(crate) fn trial() -> Trial {
+        let healed = || Story::new().start(&[1, 2, 3]).install(&[1, 2], 1, &[1, 2], 0).heal(&[1, 2, 3]);
+        let whole = || healed().install(&[1, 2, 3], 2, &[1, 2, 3], 1);
+        let last = terms().settle() - Span::from_millis(10);
+        Trial::of(|| Precision::new(&terms()))
+            .good("all end in one view", whole().later(LONG))
+            .good(
+                "at the last moment, and by way of another",
+                whole().later(last).install(&[1, 2, 3], 3, &[1, 2, 3], 2).later(LONG),
+            )
+            .good("they were in it all the time", Story::of(&[1, 2]).heal(&[1, 2]).later(LONG))
+            .good(
+                "who is not well is nobody's concern",
+                Story::of(&[1, 2, 3]).install(&[1, 2], 2, &[1, 2], 1).heal(&[1, 2]).later(LONG),
+            )
+            .bad("one stays outside", healed().later(LONG), "are well and connected")
+            .bad("one has not installed it", healed().install(&[1, 2], 2, &[1, 2, 3], 1).later(LONG), "None")
+            .bad(
+                "they are in views of the same members, but in two",
+                whole().install(&[1], 3, &[1, 2, 3], 2).later(LONG),
+                "well and connected",
+            )
+            .bad(
+                "they have a dead one among them",
+                Story::of(&[1, 2, 3]).crash(3).heal(&[1, 2]).later(LONG),
+                "well and connected",
+            )
+            .bad(
+                "there is no rest",
+                whole().later(LONG).install(&[1], 3, &[1, 2, 3], 2),
+                "although all is well",
+            )
     }
 }

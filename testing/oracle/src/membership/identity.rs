@@ -33,27 +33,32 @@ impl Checker for Identity {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good, terms};
+    use crate::story::{Story, terms};
+    use crate::trial::Trial;
 
-    #[test]
-    fn configured_nodes_under_their_names() {
-        good(Identity::new(&terms()), Story::new().start(&[1]).install(&[1], 1, &[1], 0));
-        good(Identity::new(&terms()), Story::new().start(&[1, 3]).install(&[1, 3], 1, &[1, 3], 0));
-    }
-
-    #[test]
-    fn a_node_that_nobody_configured() {
-        bad(Identity::new(&terms()), Story::new().install(&[1], 1, &[1, 9], 0), "not configured");
-    }
-
-    #[test]
-    fn two_lives_of_one_node() {
-        let story = Story::new().start(&[1, 2]);
-        let mut view = story.view(1, &[1, 2]);
-        let first = view.members[&NodeId(1)];
-        view.members.insert(NodeId(2), first);
-        bad(Identity::new(&terms()), story.install_as(1, view, 0, &[1]), "lists life 1.1 as node 2");
+    pub(crate) fn trial() -> Trial {
+        let story = || Story::new().start(&[1, 2]);
+        let mut twice = story().view(1, &[1, 2]);
+        twice.members.insert(NodeId(2), twice.members[&NodeId(1)]);
+        let mut swapped = story().view(1, &[1, 2]);
+        let (one, two) = (swapped.members[&NodeId(1)], swapped.members[&NodeId(2)]);
+        swapped.members.extend([(NodeId(1), two), (NodeId(2), one)]);
+        Trial::of(|| Identity::new(&terms()))
+            .good("one of the configured nodes", story().install(&[1], 1, &[1], 0))
+            .good("all of them, one not started here", story().install(&[1], 1, &[1, 2, 3], 0))
+            .good("a later life of a node", story().crash(2).start(&[2]).install(&[1], 1, &[1, 2], 0))
+            .bad(
+                "a node that nobody configured",
+                story().install(&[1], 1, &[1, 9], 0),
+                "holds node 9, which is not configured",
+            )
+            .bad("one life as two nodes", story().install_as(1, twice, 0, &[1]), "lists life 1.1 as node 2")
+            .bad(
+                "two nodes under each other's names",
+                story().install_as(1, swapped, 0, &[1]),
+                "lists life 2.1 as node 1",
+            )
     }
 }

@@ -31,27 +31,43 @@ impl Checker for InitialView {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
     use phalanx_events::Service::Agreed;
     use phalanx_types::Span;
 
-    #[test]
-    fn views_come_first() {
-        let story = || Story::new().start(&[1]).install(&[1], 1, &[1], 0);
-        good(InitialView::default(), story().send(1, 1, 1, Agreed).deliver(&[1], (1, 1), 1, 1, Agreed));
-        good(InitialView::default(), story().acquire(1, "shop", 1, Span::from_millis(9)));
-    }
+    const LEFT: Span = Span::from_millis(9);
 
-    #[test]
-    fn a_message_without_a_view() {
-        bad(InitialView::default(), Story::new().start(&[1]).send(1, 1, 1, Agreed), "before it had a view");
-    }
-
-    #[test]
-    fn a_start_in_a_new_life_that_has_no_view_yet() {
-        let story = Story::new().start(&[1]).install(&[1], 1, &[1], 0).crash(1).start(&[1]);
-        bad(InitialView::default(), story.acquire(1, "shop", 1, Span::from_millis(9)), "1.2 acted");
+    pub(crate) fn trial() -> Trial {
+        let restarted = || Story::of(&[1, 2]).crash(1).start(&[1]);
+        Trial::of(InitialView::default)
+            .good(
+                "a view comes first",
+                Story::of(&[1]).send(1, 1, 1, Agreed).deliver_agreed(&[1], (1, 1), 1, 1),
+            )
+            .good("a group is started in it", Story::of(&[1]).acquire(1, "shop", 1, LEFT))
+            .good("the other node goes on meanwhile", restarted().send(2, 1, 1, Agreed))
+            .bad(
+                "a message without a view",
+                Story::new().start(&[1]).send(1, 1, 1, Agreed),
+                "1.1 acted before it had a view",
+            )
+            .bad(
+                "a start in a new life that has no view yet",
+                restarted().acquire(1, "shop", 1, LEFT),
+                "1.2 acted",
+            )
+            .bad(
+                "a new life delivers what was meant for the old one",
+                restarted().deliver_agreed(&[2, 1], (2, 1), 1, 1),
+                "1.2 acted",
+            )
+            .bad(
+                "an accepted view is no view yet",
+                Story::new().start(&[1]).accept(1, 1, &[1]).send(1, 1, 1, Agreed),
+                "1.1 acted",
+            )
     }
 }

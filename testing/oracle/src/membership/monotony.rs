@@ -26,29 +26,37 @@ impl Checker for Monotony {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
 
-    #[test]
-    fn ids_grow() {
-        good(
-            Monotony::default(),
-            Story::new().start(&[1]).install(&[1], 1, &[1], 0).install(&[1], 3, &[1], 1),
-        );
-        let restart = Story::new().start(&[1]).install(&[1], 3, &[1], 0).crash(1).start(&[1]);
-        good(Monotony::default(), restart.install(&[1], 4, &[1], 0));
-    }
-
-    #[test]
-    fn an_id_falls() {
-        let story = Story::new().start(&[1]).install(&[1], 3, &[1], 0);
-        bad(Monotony::default(), story.install(&[1], 2, &[1], 3), "view 2/1 after view 3/1");
-    }
-
-    #[test]
-    fn an_id_is_used_again_after_a_restart() {
-        let story = Story::new().start(&[1]).install(&[1], 3, &[1], 0).crash(1).start(&[1]);
-        bad(Monotony::default(), story.install(&[1], 3, &[1], 0), "1.2 installed view 3/1");
+    pub(crate) fn trial() -> Trial {
+        let third = || Story::new().start(&[1, 2]).install(&[1], 3, &[1], 0);
+        let rival = |story: &Story, coordinator| {
+            let mut view = story.view(3, &[1]);
+            view.id.coordinator = NodeId(coordinator);
+            view
+        };
+        let (higher, lower) = (rival(&third(), 2), rival(&third(), 0));
+        Trial::of(Monotony::default)
+            .good("ids leap", third().install(&[1], 9, &[1], 3))
+            .good("another node is behind", third().install(&[2], 2, &[2], 0))
+            .good(
+                "a new life goes on where the old one was",
+                third().crash(1).start(&[1]).install(&[1], 4, &[1], 0),
+            )
+            .good("two coordinators at one counter", third().install_as(1, higher, 3, &[1]))
+            .bad("an id falls", third().install(&[1], 2, &[1], 3), "view 2/1 after view 3/1")
+            .bad(
+                "a new life uses an id again",
+                third().crash(1).start(&[1]).install(&[1], 3, &[1], 0),
+                "1.2 installed view 3/1",
+            )
+            .bad(
+                "a counter stands still and the coordinator falls",
+                third().install_as(1, lower, 3, &[1]),
+                "view 3/0 after view 3/1",
+            )
     }
 }

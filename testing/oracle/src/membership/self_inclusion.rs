@@ -20,24 +20,36 @@ impl Checker for SelfInclusion {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
 
-    #[test]
-    fn members_install_their_view() {
-        good(SelfInclusion, Story::new().start(&[1]).install(&[1], 1, &[1], 0));
-        good(SelfInclusion, Story::new().start(&[1, 2]).install(&[1, 2], 1, &[1, 2], 0));
-    }
-
-    #[test]
-    fn a_stranger_installs_a_view() {
-        bad(SelfInclusion, Story::new().start(&[1, 2]).install(&[1], 1, &[2], 0), "without being in it");
-    }
-
-    #[test]
-    fn a_new_life_installs_a_view_of_the_old_one() {
-        let story = Story::new().start(&[1]).install(&[1], 1, &[1], 0).crash(1).start(&[1]);
-        bad(SelfInclusion, story.install(&[1], 1, &[1], 0), "1.2 installed view 1/1");
+    pub(crate) fn trial() -> Trial {
+        let restarted = || Story::of(&[1, 2]).crash(1).start(&[1]);
+        let both = Story::new().start(&[1, 2]);
+        let view = both.view(1, &[2]);
+        Trial::of(|| SelfInclusion)
+            .good("a node is alone", Story::of(&[1]))
+            .good(
+                "a view has more members than have installed it",
+                Story::new().start(&[1, 2, 3]).install(&[1], 1, &[1, 2, 3], 0),
+            )
+            .good("a new life is in its own right", restarted().install(&[1], 2, &[1, 2], 0))
+            .bad(
+                "a stranger installs a view",
+                both.install_as(1, view, 0, &[1]),
+                "1.1 installed view 1/1 without being in it",
+            )
+            .bad(
+                "a new life installs a view of the old one",
+                restarted().install(&[1], 1, &[1, 2], 0),
+                "1.2 installed view 1/1",
+            )
+            .bad(
+                "who is left out hears of it too",
+                Story::of(&[1, 2, 3]).install(&[1, 2, 3], 2, &[1, 2], 1),
+                "3.1 installed view 2/1",
+            )
     }
 }

@@ -33,27 +33,28 @@ impl Checker for Successors {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
 
-    #[test]
-    fn lives_come_from_where_they_were() {
-        let story = || Story::new().start(&[1, 2]).install(&[1, 2], 1, &[1, 2], 0);
-        good(Successors::default(), story().install(&[1, 2], 2, &[1, 2], 1));
-        let apart = story().install(&[2], 2, &[2], 1).install(&[1], 3, &[1, 2], 1);
-        good(Successors::default(), apart.install(&[2], 3, &[1, 2], 2));
-    }
-
-    #[test]
-    fn a_view_in_between_is_kept_quiet() {
-        let story = Story::new().start(&[1, 2]).install(&[1, 2], 1, &[1, 2], 0).install(&[2], 2, &[2], 1);
-        bad(Successors::default(), story.install(&[2], 3, &[1, 2], 1), "but it was in 2/1");
-    }
-
-    #[test]
-    fn a_new_life_claims_the_past_of_the_old_one() {
-        let story = Story::new().start(&[1]).install(&[1], 1, &[1], 0).crash(1).start(&[1]);
-        bad(Successors::default(), story.install(&[1], 2, &[1], 1), "but it was in 0/0");
+    pub(crate) fn trial() -> Trial {
+        let both = || Story::of(&[1, 2]);
+        let apart = || both().install(&[2], 2, &[2], 1);
+        let restarted = || both().crash(1).start(&[1]);
+        Trial::of(Successors::default)
+            .good("both come from one view", both().install(&[1, 2], 2, &[1, 2], 1))
+            .good(
+                "one comes by way of another",
+                apart().install(&[1], 3, &[1, 2], 1).install(&[2], 3, &[1, 2], 2),
+            )
+            .good("a new life comes from nowhere", restarted().install(&[1], 2, &[1, 2], 0))
+            .bad("a view in between is kept quiet", apart().install(&[2], 3, &[1, 2], 1), "but it was in 2/1")
+            .bad(
+                "a new life claims the past of the old one",
+                restarted().install(&[1], 2, &[1, 2], 1),
+                "but it was in 0/0",
+            )
+            .bad("a life claims its fellow's past", apart().install(&[1], 3, &[1, 2], 2), "but it was in 1/1")
     }
 }

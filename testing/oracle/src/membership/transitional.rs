@@ -74,35 +74,48 @@ impl Checker for Transitional {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
 
+    /// Node 1 is alone in view 1; nodes 2 and 3 came to view 2 from nowhere, each by itself.
     fn apart() -> Story {
         let story = Story::new().start(&[1, 2, 3]).install(&[1], 1, &[1], 0);
         let view = story.view(2, &[2, 3]);
         story.install_as(2, view.clone(), 0, &[2]).install_as(3, view, 0, &[3])
     }
 
-    #[test]
-    fn those_who_come_together_are_told_so() {
-        good(Transitional::default(), apart().install(&[2, 3], 3, &[2, 3], 2));
-        let merged = apart().install(&[1], 3, &[1, 2, 3], 1).install(&[2, 3], 3, &[1, 2, 3], 2);
-        good(Transitional::default(), merged);
-    }
-
-    #[test]
-    fn somebody_from_elsewhere_is_said_to_have_come_along() {
-        let story = apart();
-        let view = story.view(3, &[1, 2, 3]);
-        bad(Transitional::default(), story.install_as(2, view, 2, &[1, 2, 3]), "said to have come along");
-    }
-
-    #[test]
-    fn somebody_who_came_along_is_left_out() {
-        let story = apart();
-        let view = story.view(3, &[2, 3]);
-        let story = story.install_as(2, view.clone(), 2, &[2, 3]).install_as(3, view, 2, &[3]);
-        bad(Transitional::default(), story, "but the first has");
+    pub(crate) fn trial() -> Trial {
+        let merged = || apart().view(3, &[1, 2, 3]);
+        let pair = || apart().view(3, &[2, 3]);
+        let restarted = apart().crash(3).start(&[3]);
+        let again = restarted.view(3, &[2, 3]);
+        Trial::of(Transitional::default)
+            .good("two come along together", apart().install(&[2, 3], 3, &[2, 3], 2))
+            .good(
+                "two sides merge",
+                apart().install(&[1], 3, &[1, 2, 3], 1).install(&[2, 3], 3, &[1, 2, 3], 2),
+            )
+            .good(
+                "a fellow that crashed in between was still with us",
+                apart().install_as(2, pair(), 2, &[2, 3]).crash(3),
+            )
+            .good("a first view comes from nowhere, alone", apart())
+            .bad(
+                "somebody from elsewhere is said to have come along",
+                apart().install_as(2, merged(), 2, &[1, 2, 3]),
+                "node 1 is said to have come along",
+            )
+            .bad(
+                "somebody who came along is left out",
+                apart().install_as(2, pair(), 2, &[2, 3]).install_as(3, pair(), 2, &[3]),
+                "but the first has",
+            )
+            .bad(
+                "a new life is said to have come along",
+                restarted.install_as(2, again, 2, &[2, 3]),
+                "node 3 is said to have come along",
+            )
     }
 }

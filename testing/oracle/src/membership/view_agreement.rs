@@ -29,29 +29,48 @@ impl Checker for ViewAgreement {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
 
-    #[test]
-    fn all_install_the_same() {
-        let story = || Story::new().start(&[1, 2, 3]).install(&[1, 2], 1, &[1, 2, 3], 0);
-        good(ViewAgreement::default(), story());
-        good(ViewAgreement::default(), story().install(&[1], 2, &[1], 1).install(&[3], 1, &[1, 2, 3], 0));
-    }
-
-    #[test]
-    fn members_differ() {
-        let story = Story::new().start(&[1, 2, 3]).install(&[1], 1, &[1, 2, 3], 0);
-        let other = story.view(1, &[1, 2]);
-        bad(ViewAgreement::default(), story.install_as(2, other, 0, &[2]), "2.1 installed");
-    }
-
-    #[test]
-    fn one_of_them_thinks_it_is_primary() {
-        let story = Story::new().start(&[1, 2, 3]).install(&[1], 1, &[1, 2, 3], 0);
-        let mut other = story.view(1, &[1, 2, 3]);
-        other.primary = false;
-        bad(ViewAgreement::default(), story.install_as(2, other, 0, &[2]), "primary: false");
+    pub(crate) fn trial() -> Trial {
+        let first = || Story::new().start(&[1, 2, 3]).install(&[1], 1, &[1, 2, 3], 0);
+        let second = |story: Story, change: fn(&mut View)| {
+            let mut view = story.view(1, &[1, 2, 3]);
+            change(&mut view);
+            story.install_as(2, view, 0, &[2])
+        };
+        Trial::of(ViewAgreement::default)
+            .good("all install the same", first().install(&[2, 3], 1, &[1, 2, 3], 0))
+            .good("one installs it late", first().install(&[1], 2, &[1], 1).install(&[3], 1, &[1, 2, 3], 0))
+            .good("one never does", first().crash(2).install(&[1, 3], 2, &[1, 3], 1))
+            .bad(
+                "members differ",
+                second(first(), |view| view.members.retain(|node, _| node.0 != 3)),
+                "2.1 installed",
+            )
+            .bad(
+                "one of them thinks that it is primary",
+                second(first(), |view| view.primary = false),
+                "primary: false",
+            )
+            .bad(
+                "a member counts for one only",
+                second(first(), |view| {
+                    view.members.values_mut().for_each(|member| member.counts = false);
+                }),
+                "counts: false",
+            )
+            .bad(
+                "they mean different lives of one node",
+                first().crash(3).start(&[3]).install_as(
+                    2,
+                    first().crash(3).start(&[3]).view(1, &[1, 2, 3]),
+                    0,
+                    &[2],
+                ),
+                "2.1 installed",
+            )
     }
 }

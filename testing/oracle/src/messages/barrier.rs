@@ -29,29 +29,29 @@ impl Checker for Barrier {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
     use phalanx_events::Service::Agreed;
 
-    fn story() -> Story {
-        Story::new().start(&[1, 2]).install(&[1, 2], 1, &[1, 2], 0)
-    }
-
-    #[test]
-    fn within_the_view_and_at_its_end() {
-        good(Barrier::default(), story().deliver(&[1, 2], (1, 1), 1, 1, Agreed));
-        good(Barrier::default(), story().deliver_late(&[1], (1, 1), 1, 1, Agreed).install(&[1], 2, &[1], 1));
-    }
-
-    #[test]
-    fn after_the_next_view() {
-        let story = story().install(&[1], 2, &[1], 1);
-        bad(Barrier::default(), story.deliver(&[1], (1, 1), 1, 1, Agreed), "while in 2/1");
-    }
-
-    #[test]
-    fn before_the_view() {
-        bad(Barrier::default(), story().deliver(&[2], (1, 1), 2, 1, Agreed), "of view 2/1 while in 1/1");
+    pub(crate) fn trial() -> Trial {
+        let both = || Story::of(&[1, 2]);
+        let left = || both().install(&[1], 2, &[1], 1);
+        Trial::of(Barrier::default)
+            .good("within the view", both().deliver_agreed(&[1, 2], (1, 1), 1, 1))
+            .good("at its end", both().deliver_late(&[1], (1, 1), 1, 1, Agreed).install(&[1], 2, &[1], 1))
+            .good("one is still there when the other has left", left().deliver_agreed(&[2], (1, 1), 1, 1))
+            .good(
+                "the view is frozen, not over",
+                both().accept(1, 2, &[1]).deliver_late(&[1], (1, 1), 1, 1, Agreed),
+            )
+            .bad("after the next view", left().deliver_late(&[1], (1, 1), 1, 1, Agreed), "while in 2/1")
+            .bad("before the view", both().deliver_agreed(&[2], (1, 1), 2, 1), "of view 2/1 while in 1/1")
+            .bad(
+                "in a new life",
+                both().crash(2).start(&[2]).deliver_agreed(&[2], (1, 1), 1, 1),
+                "2.2 delivered",
+            )
     }
 }

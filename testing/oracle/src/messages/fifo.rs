@@ -51,32 +51,38 @@ impl Checker for Fifo {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
     use phalanx_events::Service::Agreed;
 
-    fn story() -> Story {
-        let story = Story::new().start(&[1, 2]).install(&[1, 2], 1, &[1, 2], 0);
-        story.send(1, 1, 1, Agreed).send(1, 2, 1, Agreed)
-    }
-
-    #[test]
-    fn in_order() {
-        let both = story().deliver(&[1, 2], (1, 1), 1, 1, Agreed).deliver(&[1, 2], (1, 2), 1, 2, Agreed);
-        good(Fifo::default(), both);
-        let next = story().deliver_late(&[1], (1, 1), 1, 1, Agreed).install(&[1], 2, &[1], 1);
-        good(Fifo::default(), next.send(1, 3, 2, Agreed).deliver(&[1], (1, 3), 2, 1, Agreed));
-    }
-
-    #[test]
-    fn a_gap() {
-        bad(Fifo::default(), story().deliver(&[2], (1, 2), 1, 1, Agreed), "number 2 of 1.1 after 0");
-    }
-
-    #[test]
-    fn out_of_order() {
-        let story = story().send(1, 3, 1, Agreed).deliver(&[2], (1, 1), 1, 1, Agreed);
-        bad(Fifo::default(), story.deliver(&[2], (1, 3), 1, 2, Agreed), "number 3 of 1.1 after 1");
+    pub(crate) fn trial() -> Trial {
+        let sent = || Story::of(&[1, 2]).send(1, 1, 1, Agreed).send(1, 2, 1, Agreed);
+        let first = || sent().deliver_agreed(&[1, 2], (1, 1), 1, 1);
+        let next = || first().install(&[1, 2], 2, &[1, 2], 1).returned(1, 2);
+        let crossed = sent().send(2, 1, 1, Agreed).deliver_agreed(&[2], (2, 1), 1, 1);
+        Trial::of(Fifo::default)
+            .good("in order", first().deliver_agreed(&[1, 2], (1, 2), 1, 2))
+            .good(
+                "two senders cross",
+                crossed.deliver_agreed(&[2], (1, 1), 1, 2).deliver_agreed(&[2], (1, 2), 1, 3),
+            )
+            .good(
+                "one that came back leaves a gap between two views",
+                next().send(1, 3, 2, Agreed).deliver_agreed(&[1, 2], (1, 3), 2, 1),
+            )
+            .bad("the first is missing", sent().deliver_agreed(&[2], (1, 2), 1, 1), "number 2 of 1.1 after 0")
+            .bad(
+                "one in between is missing",
+                first().send(1, 3, 1, Agreed).deliver_agreed(&[2], (1, 3), 1, 2),
+                "number 3 of 1.1 after 1",
+            )
+            .bad(
+                "the second comes before the first",
+                sent().deliver_agreed(&[2], (1, 2), 1, 1).deliver_agreed(&[2], (1, 1), 1, 2),
+                "after 0",
+            )
+            .bad("a sender skips a number", first().send(1, 4, 1, Agreed), "sent its number 4 after 2")
     }
 }

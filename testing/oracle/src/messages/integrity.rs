@@ -37,28 +37,34 @@ impl Checker for Integrity {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
     use phalanx_events::Service::{Agreed, Safe};
 
-    fn sent() -> Story {
-        Story::new().start(&[1, 2]).install(&[1, 2], 1, &[1, 2], 0).send(1, 1, 1, Agreed)
-    }
-
-    #[test]
-    fn delivered_as_sent() {
-        good(Integrity::default(), sent().deliver(&[1, 2], (1, 1), 1, 1, Agreed));
-        good(Integrity::default(), sent().deliver(&[1], (1, 1), 1, 1, Agreed).crash(2));
-    }
-
-    #[test]
-    fn never_sent() {
-        bad(Integrity::default(), sent().deliver(&[2], (1, 2), 1, 1, Agreed), "sent was None");
-    }
-
-    #[test]
-    fn sent_otherwise() {
-        bad(Integrity::default(), sent().deliver(&[2], (1, 1), 1, 1, Safe), "sent was Some");
+    pub(crate) fn trial() -> Trial {
+        let sent = || Story::of(&[1, 2]).send(1, 1, 1, Agreed);
+        let next = || sent().install(&[1, 2], 2, &[1, 2], 1);
+        Trial::of(Integrity::default)
+            .good("delivered as sent", sent().deliver_agreed(&[1, 2], (1, 1), 1, 1))
+            .good("the sender is dead by then", sent().crash(1).deliver_agreed(&[2], (1, 1), 1, 1))
+            .good(
+                "it comes with the end of its view",
+                sent().install(&[1], 2, &[1], 1).deliver_late(&[2], (1, 1), 1, 1, Agreed),
+            )
+            .bad("nobody sent it", sent().deliver_agreed(&[2], (1, 2), 1, 1), "sent was None")
+            .bad(
+                "it is delivered before it is sent",
+                Story::of(&[1, 2]).deliver_agreed(&[2], (1, 1), 1, 1).send(1, 1, 1, Agreed),
+                "sent was None",
+            )
+            .bad("more is promised than was asked", sent().deliver(&[2], (1, 1), 1, 1, Safe), "sent was Some")
+            .bad(
+                "a later life's message passes for the first one's",
+                sent().crash(1).start(&[1]).deliver_agreed(&[2], (1, 1), 1, 1),
+                "sent was None",
+            )
+            .bad("it was sent in another view", next().deliver_agreed(&[2], (1, 1), 2, 1), "sent was None")
     }
 }

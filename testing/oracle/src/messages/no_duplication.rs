@@ -29,28 +29,27 @@ impl Checker for NoDuplication {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
-    use phalanx_events::Service::Agreed;
+    use crate::story::Story;
+    use crate::trial::Trial;
 
-    fn story() -> Story {
-        Story::new().start(&[1, 2]).install(&[1, 2], 1, &[1, 2], 0).deliver(&[1, 2], (1, 1), 1, 1, Agreed)
-    }
-
-    #[test]
-    fn once_each() {
-        good(NoDuplication::default(), story());
-        good(NoDuplication::default(), story().deliver(&[1, 2], (1, 2), 1, 2, Agreed));
-    }
-
-    #[test]
-    fn twice_at_one_place() {
-        bad(NoDuplication::default(), story().deliver(&[2], (1, 1), 1, 1, Agreed), "twice");
-    }
-
-    #[test]
-    fn twice_at_two_places() {
-        bad(NoDuplication::default(), story().deliver(&[1], (1, 1), 1, 2, Agreed), "1.1 delivered");
+    pub(crate) fn trial() -> Trial {
+        let once = || Story::of(&[1, 2]).deliver_agreed(&[1, 2], (1, 1), 1, 1);
+        let other_life = once().crash(1).start(&[1]).install(&[1, 2], 2, &[1, 2], 1);
+        Trial::of(NoDuplication::default)
+            .good("once at each node", once())
+            .good("the next of the same sender", once().deliver_agreed(&[1, 2], (1, 2), 1, 2))
+            .good(
+                "the first of its next life bears the same number",
+                other_life.deliver_agreed(&[1, 2], (1, 1), 2, 1),
+            )
+            .bad("twice at one place", once().deliver_agreed(&[2], (1, 1), 1, 1), "2.1 delivered")
+            .bad("twice at two places", once().deliver_agreed(&[1], (1, 1), 1, 2), "1.1 delivered")
+            .bad(
+                "again with the end of the view",
+                once().deliver_late(&[2], (1, 1), 1, 2, phalanx_events::Service::Agreed),
+                "twice",
+            )
     }
 }

@@ -1,12 +1,13 @@
 //! G9 (SAFE-DELIVERY): once somebody delivers a safe message within its view, every member of that view delivers it
 //! before it installs another one, or dies.
 
+use super::reached::Reached;
 use crate::checker::{Checker, demand};
 use crate::event::Event;
 use crate::horizon::PerView;
 use phalanx_events::Service;
 use phalanx_types::{Incarnation, NodeId, ViewId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 #[derive(Default)]
 struct Reach {
@@ -14,14 +15,14 @@ struct Reach {
     /// The highest place delivered as safe within the view, by anybody.
     safe: u64,
     /// The highest place that each member has delivered.
-    reached: BTreeMap<NodeId, u64>,
+    reached: Reached,
     /// Members that installed a later view.
     left: BTreeSet<NodeId>,
 }
 
 impl Reach {
     fn check(&self, view: ViewId, node: NodeId) -> Result<(), String> {
-        let reached = self.reached.get(&node).copied().unwrap_or(0);
+        let reached = self.reached.by(node);
         demand(reached >= self.safe, || {
             format!("place {} of view {view} was delivered as safe, but {node} left at {reached}", self.safe)
         })
@@ -58,7 +59,7 @@ impl Checker for Safe {
         }
         if let Some(delivery) = event.delivery() {
             let reach = self.views.of(delivery.view);
-            reach.reached.insert(event.life.node, delivery.sequence);
+            reach.reached.advance(event.life.node, &delivery);
             if delivery.service == Service::Safe && !delivery.transitional {
                 reach.safe = reach.safe.max(delivery.sequence);
                 reach.left.iter().try_for_each(|node| reach.check(delivery.view, *node))?;
@@ -70,40 +71,54 @@ impl Checker for Safe {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
     use phalanx_events::Service::{Agreed, Safe as S};
 
-    fn story() -> Story {
-        Story::new().start(&[1, 2, 3]).install(&[1, 2, 3], 1, &[1, 2, 3], 0)
-    }
-
-    #[test]
-    fn everybody_has_it_or_is_dead() {
-        let late = story().deliver(&[1], (1, 1), 1, 1, S).deliver_late(&[2], (1, 1), 1, 1, S);
-        good(Safe::default(), late.crash(3).install(&[1, 2], 2, &[1, 2], 1));
-        good(Safe::default(), story().deliver(&[1], (1, 1), 1, 1, Agreed).install(&[3], 2, &[3], 1));
-    }
-
-    #[test]
-    fn somebody_leaves_without_it() {
-        bad(
-            Safe::default(),
-            story().deliver(&[1], (1, 1), 1, 1, S).install(&[3], 2, &[3], 1),
-            "node 3 left at 0",
-        );
-    }
-
-    #[test]
-    fn it_is_called_safe_after_somebody_left() {
-        let story = story().install(&[3], 2, &[3], 1).deliver(&[1], (1, 1), 1, 1, S);
-        bad(Safe::default(), story, "delivered as safe");
-    }
-
-    #[test]
-    fn a_member_never_came_to_the_view() {
-        let story = Story::new().start(&[1, 2]).install(&[1], 1, &[1, 2], 0).deliver(&[1], (1, 1), 1, 1, S);
-        bad(Safe::default(), story.install(&[2], 2, &[2], 0), "node 2 left at 0");
+    pub(crate) fn trial() -> Trial {
+        let three = || Story::of(&[1, 2, 3]);
+        let safe = || three().deliver(&[1], (1, 1), 1, 1, S);
+        let absent = Story::new().start(&[1, 2]).install(&[1], 1, &[1, 2], 0).deliver(&[1], (1, 1), 1, 1, S);
+        Trial::of(Safe::default)
+            .good(
+                "everybody has it, one with the end of the view, one is dead",
+                safe().deliver_late(&[2], (1, 1), 1, 1, S).crash(3).install(&[1, 2], 2, &[1, 2], 1),
+            )
+            .good(
+                "an agreed message promises less",
+                three().deliver_agreed(&[1], (1, 1), 1, 1).install(&[3], 2, &[3], 1),
+            )
+            .good(
+                "delivered with the end of the view it promises less too",
+                three().deliver_late(&[1], (1, 1), 1, 1, S).install(&[3], 2, &[3], 1),
+            )
+            .good(
+                "what is agreed behind a safe one may be missing",
+                safe().deliver(&[3], (1, 1), 1, 1, S).deliver(&[1], (1, 2), 1, 2, Agreed).install(
+                    &[3],
+                    2,
+                    &[3],
+                    1,
+                ),
+            )
+            .bad("somebody leaves without it", safe().install(&[3], 2, &[3], 1), "node 3 left at 0")
+            .bad(
+                "it is called safe after somebody left",
+                three().install(&[3], 2, &[3], 1).deliver(&[1], (1, 1), 1, 1, S),
+                "delivered as safe",
+            )
+            .bad(
+                "somebody has all but the last",
+                safe().deliver(&[3], (1, 1), 1, 1, S).deliver(&[1], (1, 2), 1, 2, S).install(
+                    &[3],
+                    2,
+                    &[3],
+                    1,
+                ),
+                "node 3 left at 1",
+            )
+            .bad("a member never came to the view", absent.install(&[2], 2, &[2], 0), "node 2 left at 0")
     }
 }

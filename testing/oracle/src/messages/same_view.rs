@@ -40,30 +40,49 @@ impl Checker for SameView {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
     use phalanx_events::Service::Agreed;
 
-    fn story() -> Story {
-        Story::new().start(&[1, 2]).install(&[1, 2], 1, &[1, 2], 0).send(1, 1, 1, Agreed)
-    }
-
-    #[test]
-    fn where_it_was_sent() {
-        good(SameView::default(), story().deliver(&[1, 2], (1, 1), 1, 1, Agreed));
-        good(SameView::default(), story().deliver_late(&[1], (1, 1), 1, 1, Agreed).install(&[1], 2, &[1], 1));
-    }
-
-    #[test]
-    fn in_the_next_view() {
-        let story = story().install(&[1], 2, &[1], 1);
-        bad(SameView::default(), story.deliver(&[1], (1, 1), 2, 1, Agreed), "it was sent in 1/1");
-    }
-
-    #[test]
-    fn in_two_views() {
-        let story = story().deliver(&[1], (1, 1), 1, 1, Agreed).install(&[2], 2, &[2], 1);
-        bad(SameView::default(), story.deliver(&[2], (1, 1), 2, 1, Agreed), "2.1 delivered");
+    pub(crate) fn trial() -> Trial {
+        let sent = || Story::of(&[1, 2]).send(1, 1, 1, Agreed);
+        let next = || sent().install(&[1, 2], 2, &[1, 2], 1);
+        Trial::of(SameView::default)
+            .good("where it was sent", sent().deliver_agreed(&[1, 2], (1, 1), 1, 1))
+            .good(
+                "with the end of that view",
+                sent().install(&[1], 2, &[1], 1).deliver_late(&[2], (1, 1), 1, 1, Agreed),
+            )
+            .good(
+                "given back and sent anew, under a new number",
+                next().returned(1, 1).send(1, 2, 2, Agreed).deliver_agreed(&[1, 2], (1, 2), 2, 1),
+            )
+            .bad(
+                "in the next view",
+                sent().install(&[1], 2, &[1], 1).deliver_agreed(&[1], (1, 1), 2, 1),
+                "it was sent in 1/1",
+            )
+            .bad(
+                "in two views",
+                sent().deliver_agreed(&[1], (1, 1), 1, 1).install(&[2], 2, &[2], 1).deliver_agreed(
+                    &[2],
+                    (1, 1),
+                    2,
+                    1,
+                ),
+                "2.1 delivered",
+            )
+            .bad(
+                "before its view is",
+                Story::of(&[1, 2]).install(&[1], 2, &[1, 2], 1).send(1, 1, 2, Agreed).deliver_agreed(
+                    &[2],
+                    (1, 1),
+                    1,
+                    1,
+                ),
+                "it was sent in 2/1",
+            )
     }
 }

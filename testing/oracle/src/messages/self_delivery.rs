@@ -58,34 +58,49 @@ impl Checker for SelfDelivery {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
     use phalanx_events::Service::Agreed;
 
-    fn story() -> Story {
-        Story::new().start(&[1]).install(&[1], 1, &[1], 0).send(1, 1, 1, Agreed)
-    }
-
-    #[test]
-    fn delivered_or_returned() {
-        good(SelfDelivery::default(), story().deliver(&[1], (1, 1), 1, 1, Agreed).install(&[1], 2, &[1], 1));
-        good(
-            SelfDelivery::default(),
-            story().install(&[1], 2, &[1], 1).returned(1, 1).install(&[1], 3, &[1], 2),
-        );
-        good(SelfDelivery::default(), story().crash(1).start(&[1]).install(&[1], 2, &[1], 0));
-    }
-
-    #[test]
-    fn lost() {
-        let story = story().install(&[1], 2, &[1], 1).install(&[1], 3, &[1], 2);
-        bad(SelfDelivery::default(), story, "came neither");
-    }
-
-    #[test]
-    fn both() {
-        let story = story().deliver(&[1], (1, 1), 1, 1, Agreed).returned(1, 1);
-        bad(SelfDelivery::default(), story, "returned after its delivery");
+    pub(crate) fn trial() -> Trial {
+        let sent = || Story::of(&[1, 2]).send(1, 1, 1, Agreed);
+        let next = || sent().install(&[1, 2], 2, &[1, 2], 1);
+        Trial::of(SelfDelivery::default)
+            .good(
+                "delivered in its view",
+                sent().deliver_agreed(&[1], (1, 1), 1, 1).install(&[1], 2, &[1], 1),
+            )
+            .good("given back at the last moment", next().returned(1, 1).install(&[1], 3, &[1], 2))
+            .good(
+                "its sender dies",
+                sent().crash(1).start(&[1]).install(&[1], 2, &[1], 0).install(&[1], 3, &[1], 2),
+            )
+            .good(
+                "others go on without it",
+                next().returned(1, 1).install(&[2], 3, &[2], 2).install(&[2], 4, &[2], 3),
+            )
+            .bad("lost", next().install(&[1], 3, &[1], 2), "came neither back nor to its sender")
+            .bad(
+                "delivered and given back",
+                sent().deliver_agreed(&[1], (1, 1), 1, 1).returned(1, 1),
+                "returned after its delivery",
+            )
+            .bad(
+                "given back and delivered",
+                next().returned(1, 1).deliver_agreed(&[1], (1, 1), 1, 1),
+                "delivered after its return",
+            )
+            .bad(
+                "everybody delivers it but its sender",
+                sent().deliver_agreed(&[2], (1, 1), 1, 1).install(&[1, 2], 2, &[1, 2], 1).install(
+                    &[1, 2],
+                    3,
+                    &[1, 2],
+                    2,
+                ),
+                "came neither",
+            )
     }
 }

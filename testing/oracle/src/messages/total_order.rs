@@ -1,16 +1,16 @@
 //! G7 (TOTAL-ORDER): in each view everybody delivers places 1, 2, 3 … without a gap, and the same message at each.
 
+use super::reached::Reached;
 use crate::checker::{Checker, demand};
 use crate::event::Event;
 use crate::horizon::PerView;
 use phalanx_events::MessageId;
-use phalanx_types::{Digest, NodeId};
-use std::collections::BTreeMap;
+use phalanx_types::Digest;
 
 #[derive(Default)]
 struct Order {
     places: Vec<(MessageId, Digest)>,
-    reached: BTreeMap<NodeId, u64>,
+    reached: Reached,
 }
 
 /// The order of each view.
@@ -27,12 +27,11 @@ impl Checker for TotalOrder {
     fn see(&mut self, event: &Event) -> Result<(), String> {
         if let Some(delivery) = event.delivery() {
             let order = self.views.of(delivery.view);
-            let reached = order.reached.entry(event.life.node).or_insert(0);
-            demand(delivery.sequence == *reached + 1, || {
+            let reached = order.reached.advance(event.life.node, &delivery);
+            demand(delivery.sequence == reached + 1, || {
                 let (view, place) = (delivery.view, delivery.sequence);
                 format!("{} delivered place {place} of view {view} after {reached}", event.life)
             })?;
-            *reached += 1;
             let body = (delivery.message, delivery.digest);
             let index = delivery.sequence as usize - 1;
             if index == order.places.len() {
@@ -53,33 +52,45 @@ impl Checker for TotalOrder {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
     use phalanx_events::Service::Agreed;
 
-    fn story() -> Story {
-        Story::new().start(&[1, 2]).install(&[1, 2], 1, &[1, 2], 0).deliver(&[1, 2], (1, 1), 1, 1, Agreed)
-    }
-
-    #[test]
-    fn one_order() {
-        good(TotalOrder::default(), story().deliver(&[2, 1], (2, 1), 1, 2, Agreed));
-        good(TotalOrder::default(), story().install(&[1], 2, &[1], 1).deliver(&[1], (1, 2), 2, 1, Agreed));
-    }
-
-    #[test]
-    fn a_hole() {
-        bad(
-            TotalOrder::default(),
-            story().deliver(&[2], (2, 1), 1, 3, Agreed),
-            "place 3 of view 1/1 after 1",
-        );
-    }
-
-    #[test]
-    fn two_messages_at_one_place() {
-        let story = story().deliver(&[1], (1, 2), 1, 2, Agreed).deliver(&[2], (2, 1), 1, 2, Agreed);
-        bad(TotalOrder::default(), story, "place 2 of view 1/1 is");
+    pub(crate) fn trial() -> Trial {
+        let first = || Story::of(&[1, 2]).deliver_agreed(&[1, 2], (1, 1), 1, 1);
+        let restarted = first().crash(1).start(&[1]);
+        Trial::of(TotalOrder::default)
+            .good(
+                "one order, one of them behind",
+                first().deliver_agreed(&[2], (2, 1), 1, 2).deliver_agreed(&[2], (1, 2), 1, 3).deliver_agreed(
+                    &[1],
+                    (2, 1),
+                    1,
+                    2,
+                ),
+            )
+            .good(
+                "a new view begins anew",
+                first().install(&[1], 2, &[1], 1).deliver_agreed(&[1], (1, 2), 2, 1),
+            )
+            .good("one leaves before the end", first().crash(1).deliver_late(&[2], (2, 1), 1, 2, Agreed))
+            .bad("a hole", first().deliver_agreed(&[2], (2, 1), 1, 3), "place 3 of view 1/1 after 1")
+            .bad(
+                "two messages at one place",
+                first().deliver_agreed(&[1], (1, 2), 1, 2).deliver_agreed(&[2], (2, 1), 1, 2),
+                "place 2 of view 1/1 is",
+            )
+            .bad(
+                "a place is filled twice",
+                first().deliver_agreed(&[2], (2, 1), 1, 1),
+                "place 1 of view 1/1 after 1",
+            )
+            .bad(
+                "the message of a later life stands in its place",
+                restarted.deliver_agreed(&[2], (2, 1), 1, 2).start(&[2]).deliver_agreed(&[1], (1, 1), 1, 1),
+                "place 1 of view 1/1",
+            )
     }
 }

@@ -56,31 +56,46 @@ impl Checker for VirtualSynchrony {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
     use phalanx_events::Service::Agreed;
 
-    fn story() -> Story {
-        let story = Story::new().start(&[1, 2, 3]).install(&[1, 2, 3], 1, &[1, 2, 3], 0);
-        story.deliver(&[1, 2], (1, 1), 1, 1, Agreed)
-    }
-
-    #[test]
-    fn companions_know_the_same() {
-        good(VirtualSynchrony::default(), story().install(&[1, 2], 2, &[1, 2], 1));
-        let apart = story().install(&[1, 2], 2, &[1, 2], 1).install(&[3], 3, &[3], 1);
-        good(VirtualSynchrony::default(), apart);
-    }
-
-    #[test]
-    fn one_companion_missed_a_message() {
-        bad(VirtualSynchrony::default(), story().install(&[1, 2, 3], 2, &[1, 2, 3], 1), "not both delivered");
-    }
-
-    #[test]
-    fn one_companion_took_one_more_at_the_end() {
-        let story = story().deliver_late(&[2], (3, 1), 1, 2, Agreed);
-        bad(VirtualSynchrony::default(), story.install(&[1, 2], 2, &[1, 2], 1), "went from 1/1 to 2/1");
+    pub(crate) fn trial() -> Trial {
+        // Node 3 lacks what the others have.
+        let story = || Story::of(&[1, 2, 3]).deliver_agreed(&[1, 2], (1, 1), 1, 1);
+        let all = || story().deliver_late(&[3], (1, 1), 1, 1, Agreed);
+        Trial::of(VirtualSynchrony::default)
+            .good("companions know the same", story().install(&[1, 2], 2, &[1, 2], 1))
+            .good(
+                "who lacks something goes another way",
+                story().install(&[1, 2], 2, &[1, 2], 1).install(&[3], 3, &[3], 1),
+            )
+            .good("what was missing comes with the end", all().install(&[1, 2, 3], 2, &[1, 2, 3], 1))
+            .good(
+                "they meet again by different ways",
+                story().install(&[3], 2, &[3], 1).install(&[1, 2], 3, &[1, 2, 3], 1).install(
+                    &[3],
+                    3,
+                    &[1, 2, 3],
+                    2,
+                ),
+            )
+            .bad(
+                "one companion lacks a message",
+                story().install(&[1, 2, 3], 2, &[1, 2, 3], 1),
+                "not both delivered",
+            )
+            .bad(
+                "one has one more at the end",
+                story().deliver_late(&[2], (3, 1), 1, 2, Agreed).install(&[1, 2], 2, &[1, 2], 1),
+                "went from 1/1 to 2/1",
+            )
+            .bad(
+                "as many, but not the same",
+                story().deliver_agreed(&[3], (2, 1), 1, 1).install(&[1, 3], 2, &[1, 3], 1),
+                "1 and node 3 went",
+            )
     }
 }

@@ -11,6 +11,8 @@ mod service_address;
 mod takeover;
 
 use crate::checker::{Checker, Terms};
+#[cfg(test)]
+use crate::trial::Trial;
 
 /// Properties that hold under every fault.
 pub(crate) fn always(_: &Terms) -> Vec<Box<dyn Checker>> {
@@ -30,4 +32,10 @@ pub(crate) fn within_class(terms: &Terms) -> Vec<Box<dyn Checker>> {
         Box::new(takeover::Takeover::new(terms)),
         Box::new(self_stop::SelfStop::new(terms)),
     ]
+}
+
+/// The trial of each property of the reference.
+#[cfg(test)]
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![takeover::tests::trial()]
 }

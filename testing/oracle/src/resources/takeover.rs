@@ -61,35 +61,44 @@ impl Checker for Takeover {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good, terms};
+    use crate::story::{Story, terms};
+    use crate::trial::Trial;
 
     const LEASE: Span = Span::from_millis(500);
 
-    fn checker() -> Takeover {
-        Takeover::new(&terms())
-    }
-
+    /// Node 1 holds shop when its host dies.
     fn torn() -> Story {
         Story::new().start(&[1, 2]).feed(1, LEASE).hold(1, "shop", 1).crash(1).torn(1, "shop")
     }
 
-    #[test]
-    fn after_the_lease_or_with_a_better_proof() {
-        good(checker(), torn().later(LEASE + Span::from_millis(10)).hold(2, "shop", 2));
-        good(checker(), torn().start(&[1]).hold(2, "shop", 2));
-        good(checker(), Story::new().feed(1, LEASE).hold(1, "shop", 1).let_go(1, "shop").hold(2, "shop", 2));
-    }
-
-    #[test]
-    fn on_an_announcement() {
-        bad(checker(), torn().hold(2, "shop", 2), "before the last lease of node 1 is over");
-    }
-
-    #[test]
-    fn before_the_deadman_must_have_acted() {
-        let story = torn().later(LEASE - Span::from_millis(2));
-        bad(checker(), story.hold(2, "shop", 2), "node 2 takes shop");
+    pub(crate) fn trial() -> Trial {
+        let bound = terms().timings.deadman_bound();
+        let held = || Story::new().start(&[1, 2]).feed(1, LEASE).hold(1, "shop", 1);
+        let renewed = held().later(LEASE / 2).feed(1, LEASE).crash(1).torn(1, "shop");
+        let milli = Span::from_millis(1);
+        Trial::of(|| Takeover::new(&terms()))
+            .good(
+                "after the lease and the deadman's bound, to the millisecond",
+                torn().later(LEASE + bound - milli * 4).later(milli).hold(2, "shop", 2),
+            )
+            .good(
+                "at once where the holder's daemon is back and says so",
+                torn().start(&[1]).hold(2, "shop", 2),
+            )
+            .good("at once where it was let go", held().let_go(1, "shop").hold(2, "shop", 2))
+            .good("at once by the one who lost it", torn().hold(1, "shop", 2))
+            .bad("on an announcement", torn().hold(2, "shop", 2), "before the last lease of node 1 is over")
+            .bad(
+                "before the deadman must have acted",
+                torn().later(LEASE - milli * 2).hold(2, "shop", 2),
+                "node 2 takes shop",
+            )
+            .bad(
+                "by the lease of before the last renewal",
+                renewed.later(LEASE / 2 + bound).hold(2, "shop", 2),
+                "node 2 takes shop",
+            )
     }
 }

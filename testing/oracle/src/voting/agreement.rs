@@ -47,27 +47,24 @@ impl Checker for Agreement {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
 
     fn story() -> Story {
         Story::new().start(&[1, 2]).install(&[1, 2], 1, &[1, 2], 0)
     }
 
-    #[test]
-    fn the_same_for_all_in_a_view() {
-        good(Agreement::default(), story().phase(1, 7, 1).phase(2, 7, 1).approved(1, 7).approved(2, 7));
-        good(Agreement::default(), story().phase(1, 7, 1).approved(2, 7));
+    pub(crate) fn trial() -> Trial {
         let parted = story().install(&[1], 2, &[1], 1).install(&[2], 3, &[2], 1);
-        good(Agreement::default(), parted.approved(1, 7).rejected(2, 7));
-    }
-
-    #[test]
-    fn two_outcomes() {
-        bad(Agreement::default(), story().approved(1, 7).rejected(2, 7), "somebody else Approved");
-        bad(Agreement::default(), story().valued(1, 7, "a").valued(2, 7, "b"), "somebody else Approved");
-        let later = story().install(&[1, 2], 2, &[1, 2], 1).rejected(1, 8).approved(2, 8);
-        bad(Agreement::default(), later, "somebody else Rejected");
+        let together = story().install(&[1, 2], 2, &[1, 2], 1);
+        Trial::of(Agreement::default)
+            .good("all hear it", story().phase(1, 7, 1).phase(2, 7, 1).approved(1, 7).approved(2, 7))
+            .good("one was not asked", story().phase(1, 7, 1).approved(2, 7))
+            .good("each part for itself", parted.approved(1, 7).rejected(2, 7))
+            .bad("two outcomes", story().approved(1, 7).rejected(2, 7), "somebody else Approved")
+            .bad("two values", story().valued(1, 7, "a").valued(2, 7, "b"), "somebody else Approved")
+            .bad("in a later view", together.rejected(1, 8).approved(2, 8), "somebody else Rejected")
     }
 }

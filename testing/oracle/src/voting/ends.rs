@@ -1,4 +1,4 @@
-//! L6: once every fault is over, each vote ends within its time limit and the time to settle.
+//! L6c: once every fault is over, each vote ends within its time limit and the time to settle.
 
 use super::{Seat, heard, leaves};
 use crate::checker::{Checker, Terms, demand};
@@ -33,7 +33,7 @@ impl Ends {
 
 impl Checker for Ends {
     fn property(&self) -> &'static str {
-        "L6 votes end"
+        "L6c votes of clients end"
     }
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
@@ -64,30 +64,30 @@ impl Checker for Ends {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good, terms};
-
-    fn check() -> Ends {
-        Ends::new(&terms())
-    }
+    use crate::story::{Story, terms};
+    use crate::trial::Trial;
 
     const LONG: Span = Span::from_secs(60);
 
-    #[test]
-    fn every_vote_ends_in_time() {
-        good(check(), Story::new().start(&[1]).phase(1, 7, 1).heal(&[1]).approved(1, 7).later(LONG));
-        good(check(), Story::new().start(&[1]).heal(&[1]).later(LONG).phase(1, 7, 1));
-        good(check(), Story::new().start(&[1]).phase(1, 7, 1).crash(1).heal(&[1]).later(LONG));
-        good(check(), Story::new().start(&[1]).phase(1, 7, 1).later(LONG));
-    }
-
-    #[test]
-    fn a_vote_that_goes_on_for_ever() {
-        bad(check(), Story::new().start(&[1]).phase(1, 7, 1).heal(&[1]).later(LONG), "has not ended");
-        let second = Story::new().start(&[1]).heal(&[1]).phase(1, 7, 1).phase(1, 7, 2).later(LONG);
-        bad(check(), second, "has not ended");
-        let one_of_two = Story::new().start(&[1]).heal(&[1]).phase(1, 7, 1).phase(2, 7, 1).approved(1, 7);
-        bad(check(), one_of_two.later(LONG), "has not ended");
+    pub(crate) fn trial() -> Trial {
+        let start = || Story::new().start(&[1]);
+        Trial::of(|| Ends::new(&terms()))
+            .good("it ends", start().phase(1, 7, 1).heal(&[1]).approved(1, 7).later(LONG))
+            .good("it has just begun", start().heal(&[1]).later(LONG).phase(1, 7, 1))
+            .good("nobody waits for it", start().phase(1, 7, 1).crash(1).heal(&[1]).later(LONG))
+            .good("nothing is healed", start().phase(1, 7, 1).later(LONG))
+            .bad("it goes on for ever", start().phase(1, 7, 1).heal(&[1]).later(LONG), "has not ended")
+            .bad(
+                "its second phase does",
+                start().heal(&[1]).phase(1, 7, 1).phase(1, 7, 2).later(LONG),
+                "has not ended",
+            )
+            .bad(
+                "one of two hears the end",
+                start().heal(&[1]).phase(1, 7, 1).phase(2, 7, 1).approved(1, 7).later(LONG),
+                "has not ended",
+            )
     }
 }

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod ends;
+mod outcome;
 mod serial;
 mod state_value;
 #[cfg(test)]
@@ -9,6 +10,8 @@ mod traces;
 
 use crate::checker::{Checker, Terms};
 use crate::event::{Event, What};
+#[cfg(test)]
+use crate::trial::Trial;
 use phalanx_groups::domain::{Name, Notice, ProviderId};
 use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use std::fmt;
@@ -17,9 +20,22 @@ use std::fmt;
 pub(crate) fn checkers(terms: &Terms) -> Vec<Box<dyn Checker>> {
     vec![
         Box::new(serial::Serial::default()),
+        Box::new(outcome::FromVotes::default()),
         Box::new(agreement::Agreement::default()),
         Box::new(state_value::StateChanges::default()),
         Box::new(ends::Ends::new(terms)),
+    ]
+}
+
+/// The trial of each property.
+#[cfg(test)]
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        serial::tests::trial(),
+        outcome::tests::trial(),
+        agreement::tests::trial(),
+        state_value::tests::trial(),
+        ends::tests::trial(),
     ]
 }
 

@@ -63,23 +63,21 @@ impl Checker for Serial {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
 
-    #[test]
-    fn one_after_the_other() {
-        good(Serial::default(), Story::new().phase(1, 7, 1).approved(1, 7).phase(1, 8, 1).rejected(1, 8));
-        good(Serial::default(), Story::new().phase(1, 7, 1).phase(1, 7, 2).phase(1, 7, 3).approved(1, 7));
-        good(Serial::default(), Story::new().approved(1, 7).approved(1, 9).phase(2, 8, 1));
-        good(Serial::default(), Story::new().phase(1, 7, 1).dissolved(1).phase(1, 3, 1));
-    }
-
-    #[test]
-    fn two_at_once_or_backwards() {
-        bad(Serial::default(), Story::new().phase(1, 7, 1).phase(1, 8, 1), "protocol 8 after");
-        bad(Serial::default(), Story::new().phase(1, 7, 1).approved(1, 8), "protocol 8 after");
-        bad(Serial::default(), Story::new().approved(1, 7).approved(1, 7), "protocol 7 after");
-        bad(Serial::default(), Story::new().phase(1, 7, 1).phase(1, 7, 3), "protocol 7 after");
+    pub(crate) fn trial() -> Trial {
+        let new = Story::new;
+        Trial::of(Serial::default)
+            .good("one after the other", new().phase(1, 7, 1).approved(1, 7).phase(1, 8, 1).rejected(1, 8))
+            .good("many phases", new().phase(1, 7, 1).phase(1, 7, 2).phase(1, 7, 3).approved(1, 7))
+            .good("one phase, and a gap between numbers", new().approved(1, 7).approved(1, 9).phase(2, 8, 1))
+            .good("its domain was dissolved", new().phase(1, 7, 1).dissolved(1).phase(1, 3, 1))
+            .bad("two at once", new().phase(1, 7, 1).phase(1, 8, 1), "protocol 8 after")
+            .bad("another ends than began", new().phase(1, 7, 1).approved(1, 8), "protocol 8 after")
+            .bad("one ends twice", new().approved(1, 7).approved(1, 7), "protocol 7 after")
+            .bad("a phase is missing", new().phase(1, 7, 1).phase(1, 7, 3), "protocol 7 after")
     }
 }

@@ -42,21 +42,19 @@ impl Checker for StateChanges {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::story::{Story, bad, good};
+    use crate::story::Story;
+    use crate::trial::Trial;
 
-    #[test]
-    fn only_what_was_approved() {
-        good(StateChanges::default(), Story::new().valued(1, 7, "a").approved_at(1, 8, "a"));
-        good(StateChanges::default(), Story::new().approved_at(1, 7, "new to me").valued(1, 8, "b"));
-        good(StateChanges::default(), Story::new().valued(1, 7, "a").dissolved(1).approved_at(1, 1, "b"));
-    }
-
-    #[test]
-    fn by_nothing_else() {
-        bad(StateChanges::default(), Story::new().valued(1, 7, "a").approved_at(1, 8, "b"), "should be");
-        bad(StateChanges::default(), Story::new().valued(1, 7, "a").rejected(1, 8), "should be");
-        bad(StateChanges::default(), Story::new().amended(1, 7, "asked", "got"), "should be");
+    pub(crate) fn trial() -> Trial {
+        let valued = || Story::new().valued(1, 7, "a");
+        Trial::of(StateChanges::default)
+            .good("nothing else changes it", valued().approved_at(1, 8, "a"))
+            .good("a newcomer finds what there is", Story::new().approved_at(1, 7, "new").valued(1, 8, "b"))
+            .good("another domain has another", valued().dissolved(1).approved_at(1, 1, "b"))
+            .bad("it changes by itself", valued().approved_at(1, 8, "b"), "should be")
+            .bad("it changes by what was rejected", valued().rejected(1, 8), "should be")
+            .bad("it becomes something else", Story::new().amended(1, 7, "asked", "got"), "should be")
     }
 }

@@ -2,8 +2,11 @@
 
 use crate::event::What;
 use crate::story::Story;
-use phalanx_groups::domain::{Change, Name, Notice, Proposal, ProviderId, Standing, StateValue, Summary};
-use phalanx_groups::services::{ClientEvent, ClientId};
+use phalanx_groups::Vote;
+use phalanx_groups::domain::{
+    Change, Name, Notice, Proposal, ProviderId, Said, Standing, StateValue, Summary,
+};
+use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_types::Span;
 
 fn value(text: &str) -> StateValue {
@@ -32,6 +35,13 @@ impl Story {
         let (limit, summary) = (Span::from_secs(1), Summary::default());
         let proposal = proposal(None);
         self.provider_hears(node, Notice::Phase { protocol, phase, limit, summary, proposal })
+    }
+
+    /// The provider votes.
+    pub fn votes(self, node: u16, protocol: u64, phase: u32, vote: Vote) -> Story {
+        let (group, said) = (Name::new("web").expect("a name"), Said::default());
+        let act = ClientAct::Vote { group, instance: 1, protocol, phase, vote, said };
+        self.tell(node, What::ClientActed { client: ClientId(1), act })
     }
 
     /// A protocol that changes no state value is approved, and the value is this.
