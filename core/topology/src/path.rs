@@ -34,7 +34,15 @@ pub(crate) struct Path {
 impl Path {
     /// A path that nothing came by yet, and by which one of `share` beats is to come.
     pub fn new(id: PathId, share: u64) -> Path {
-        Path { id, share, heard: Tick::ZERO, sent: Tick::ZERO, jitter: Span::ZERO, hears_us: false, up: false }
+        Path {
+            id,
+            share,
+            heard: Tick::ZERO,
+            sent: Tick::ZERO,
+            jitter: Span::ZERO,
+            hears_us: false,
+            up: false,
+        }
     }
 
     /// Notes a beat that arrived `now` and was sent at `sent` on the peer's clock.
@@ -72,8 +80,9 @@ impl Path {
         self.heard != Tick::ZERO && now.since(self.heard.max(resumed)) < self.patience(timings)
     }
 
-    /// Whether it works in both directions.
+    /// Whether it works in both directions. If it did not when this node stood still, it has no silence to be forgiven.
     pub fn works(&self, now: Tick, resumed: Tick, timings: &Timings) -> bool {
+        let resumed = if self.up { resumed } else { Tick::ZERO };
         self.hears_us && self.is_heard(now, resumed, timings)
     }
 }
@@ -99,7 +108,7 @@ mod tests {
         let timings = Timings::of(TimingProfile::Auto);
         let (steady, _) = path_with_delays(&[1; 50]);
         let (jittery, _) = path_with_delays(&[1, 20, 1, 20, 1, 20, 1, 20, 1, 20, 1, 20, 1, 20, 1, 20]);
-        assert_eq!(steady.patience(&timings), Span::from_millis(100));
+        assert_eq!(steady.patience(&timings), timings.beat() * 4);
         assert!(jittery.patience(&timings) > Span::from_millis(200));
         assert!(jittery.patience(&timings) <= timings.detect(), "the hard limit");
     }

@@ -319,9 +319,11 @@ impl Topology {
         paths.into_iter().flatten().any(|path| path.id == id && path.up != path.hears_us)
     }
 
+    /// Who was not heard when this node stood still has no silence to be forgiven.
     fn judge_hearing(&self, now: Tick) -> NodeSet {
+        let resumed = |node| if self.hears.has(node) { self.resumed } else { Tick::ZERO };
         let is_heard = |node: &NodeId, peer: &Peer| {
-            !self.shunned.contains_key(node) && peer.is_heard(now, self.resumed, &self.timings)
+            !self.shunned.contains_key(node) && peer.is_heard(now, resumed(*node), &self.timings)
         };
         let heard = self.peers.iter().filter(|(node, peer)| is_heard(node, peer));
         heard.map(|(node, _)| *node).collect::<NodeSet>().with(self.me.node)
@@ -545,8 +547,8 @@ mod tests {
         story.beats(500, 2_000, &[B, C], &NET[..1]);
         assert_eq!(story.topology.wanted(at(1_990)), set(&[1, 2, 3]));
         let expected = [
-            MembershipNote::PathDown { peer: B.node, path: NET[1], silent: Span::from_millis(200) },
-            MembershipNote::PathDown { peer: C.node, path: NET[1], silent: Span::from_millis(200) },
+            MembershipNote::PathDown { peer: B.node, path: NET[1], silent: Span::from_millis(275) },
+            MembershipNote::PathDown { peer: C.node, path: NET[1], silent: Span::from_millis(275) },
             MembershipNote::AdapterSuspected { network: NetworkId(1) },
         ];
         assert_eq!(story.notes, expected);
@@ -555,8 +557,7 @@ mod tests {
     #[test]
     fn beats_that_tell_nothing_new_take_turns_on_paths_that_all_work() {
         let mut story = Story::new();
-        let speech =
-            Speech { flags: BeatFlags::default(), view: ViewId::NONE, received: 0, counter_max: 0 };
+        let speech = Speech { flags: BeatFlags::default(), view: ViewId::NONE, received: 0, counter_max: 0 };
         let mut said = |story: &mut Story, ms, occasion| -> Vec<(NodeId, NetworkId)> {
             let beats = story.topology.beats(at(ms), occasion, speech, |_| Tick::ZERO);
             beats.into_iter().map(|(to, path, _)| (to, path.network)).collect()
@@ -611,6 +612,22 @@ mod tests {
     }
 
     #[test]
+    fn who_was_down_before_a_stall_of_ours_is_not_up_after_it() {
+        let mut story = Story::new();
+        story.beats(0, 500, &[B, C], &NET);
+        story.beats(500, 1_000, &[C], &NET);
+        assert_eq!(story.topology.wanted(at(1_000)), set(&[1, 3]));
+        story.notes.clear();
+        assert!(story.topology.notice_gap(at(3_000), at(1_000), &mut story.notes));
+        story.topology.check(at(3_000), &mut story.notes);
+        assert_eq!(story.topology.hears(), set(&[1, 3]));
+        let back = |note: &MembershipNote| {
+            matches!(note, MembershipNote::PeerUp { .. } | MembershipNote::PathUp { .. })
+        };
+        assert!(!story.notes.iter().any(back), "{:?}", story.notes);
+    }
+
+    #[test]
     fn a_restarted_peer_is_a_new_life_and_late_beats_of_the_old_one_are_nothing() {
         let mut story = Story::new();
         story.beats(0, 100, &[B], &NET);
@@ -626,8 +643,8 @@ mod tests {
         story.beats(0, 500, &[B], &NET);
         let reborn = Incarnation { start: 2, ..B };
         let mut comes_in = |ms| story.boot(ms, reborn, 9).new_life;
-        assert!(!comes_in(600) && !comes_in(900) && !comes_in(980));
-        assert!(comes_in(1_000), "the last beat before was at 475 ms");
+        assert!(!comes_in(600) && !comes_in(900) && !comes_in(1_010));
+        assert!(comes_in(1_020), "the last beat before was at 475 ms");
     }
 
     #[test]
