@@ -295,7 +295,7 @@ impl Group {
 
     fn ask(&self) -> Tell {
         let running = self.running.as_ref().expect("a protocol runs");
-        let Running { number: protocol, phase, limit, summary, .. } = *running;
+        let Running { number: protocol, phase, limit, before: summary, .. } = *running;
         let notice = Notice::Phase { protocol, phase, limit, summary, proposal: running.proposal.clone() };
         self.tell_providers(running.voters().clone(), notice)
     }

@@ -37,7 +37,7 @@ pub enum Notice {
         phase: u32,
         /// How long there is to vote, from now.
         limit: Span,
-        /// What came before.
+        /// How the phase before ended.
         summary: Summary,
         /// What is voted on.
         proposal: Proposal,

@@ -148,6 +148,9 @@ pub(crate) struct Running {
     ballot: Ballot<ProviderId, Said>,
     #[n(8)]
     pub summary: Summary,
+    /// How the phase before ended.
+    #[n(9)]
+    pub before: Summary,
 }
 
 /// How a protocol stands after an input.
@@ -218,8 +221,9 @@ impl Running {
         voters: BTreeSet<ProviderId>,
         default: DefaultVote,
     ) -> Running {
-        let (failed, ballot, summary) = (BTreeSet::new(), Ballot::default(), Summary::default());
-        Running { number, proposal, phase: 1, limit, voters, failed, default, ballot, summary }
+        let (failed, ballot) = (BTreeSet::new(), Ballot::default());
+        let (summary, before) = (Summary::default(), Summary::default());
+        Running { number, proposal, phase: 1, limit, voters, failed, default, ballot, summary, before }
     }
 
     /// Who is asked for a vote.
@@ -306,7 +310,7 @@ impl Running {
     fn next_phase(&mut self) -> Progress {
         self.phase += 1;
         self.ballot = Ballot::default();
-        self.summary = Summary::default();
+        self.before = std::mem::take(&mut self.summary);
         self.count_failed();
         if self.is_complete() { self.progress() } else { Progress::NextPhase }
     }

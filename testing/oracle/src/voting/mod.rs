@@ -1,6 +1,8 @@
 //! Properties of Group Services' protocols (V1 to V8 of the reference), by what the providers hear.
 
 mod agreement;
+mod asked;
+mod barrier;
 mod ends;
 mod outcome;
 mod serial;
@@ -20,6 +22,7 @@ use std::fmt;
 pub(crate) fn checkers(terms: &Terms) -> Vec<Box<dyn Checker>> {
     vec![
         Box::new(serial::Serial::default()),
+        Box::new(barrier::PhaseBarrier::default()),
         Box::new(outcome::FromVotes::default()),
         Box::new(agreement::Agreement::default()),
         Box::new(state_value::StateChanges::default()),
@@ -32,6 +35,7 @@ pub(crate) fn checkers(terms: &Terms) -> Vec<Box<dyn Checker>> {
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         serial::tests::trial(),
+        barrier::tests::trial(),
         outcome::tests::trial(),
         agreement::tests::trial(),
         state_value::tests::trial(),

@@ -2,49 +2,32 @@
 //! where no default vote was counted, a provider's own vote in the last phase was: nothing that it rejects is approved,
 //! nothing that it wants another phase of.
 
-use super::{Seat, heard, leaves};
+use super::asked::{Asked, Questions};
+use super::{Seat, heard};
 use crate::checker::{Checker, demand};
-use crate::event::{Event, What};
+use crate::event::Event;
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{Name, Notice, Summary};
-use phalanx_groups::services::ClientAct;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What was voted on what.
 #[derive(Default)]
 pub(crate) struct FromVotes {
-    /// What each provider was asked last, and its answer.
-    asked: BTreeMap<Seat, Asked>,
+    questions: Questions,
     /// Protocols that somebody rejects.
     rejected: BTreeSet<(Name, u64)>,
 }
 
-struct Asked {
-    protocol: u64,
-    phase: u32,
-    /// The first vote counts.
-    vote: Option<Vote>,
-}
-
 impl FromVotes {
     fn note_vote(&mut self, event: &Event) {
-        let What::ClientActed { client, act } = &event.what else { return };
-        let ClientAct::Vote { group, instance, protocol, phase, vote, .. } = act else { return };
-        let of_voter = |seat: &Seat| {
-            (seat.provider.life, &seat.client, &seat.group, seat.provider.instance)
-                == (event.life, client, group, *instance)
-        };
-        let mut asked = self.asked.iter_mut().filter(|(seat, _)| of_voter(seat)).map(|(_, asked)| asked);
-        if let Some(asked) = asked.find(|asked| (asked.protocol, asked.phase) == (*protocol, *phase)) {
-            let vote = *asked.vote.get_or_insert(*vote);
-            if vote == Vote::Reject {
-                self.rejected.insert((group.clone(), *protocol));
-            }
+        if let Some((seat, protocol, Vote::Reject)) = self.questions.see(event) {
+            self.rejected.insert((seat.group, protocol));
         }
     }
 
     fn approved(&self, seat: &Seat, protocol: u64, summary: Summary) -> Result<(), String> {
-        let asked = self.asked.get(seat).filter(|asked| asked.protocol == protocol && !summary.default_vote);
+        let of_this = |asked: &&Asked| asked.protocol == protocol && !summary.default_vote;
+        let asked = self.questions.of(seat).filter(of_this);
         let vote = asked.and_then(|asked| asked.vote);
         demand(matches!(vote, None | Some(Vote::Approve)), || {
             format!("{seat} hears that protocol {protocol} is approved; its own last vote was {vote:?}")
@@ -59,13 +42,8 @@ impl Checker for FromVotes {
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
         self.note_vote(event);
-        self.asked.retain(|seat, _| !leaves(event, seat));
         let Some((seat, notice)) = heard(event) else { return Ok(()) };
         match notice {
-            Notice::Phase { protocol, phase, .. } => {
-                self.asked.insert(seat, Asked { protocol: *protocol, phase: *phase, vote: None });
-                Ok(())
-            }
             Notice::Approved { protocol, summary, .. } => self.approved(&seat, *protocol, *summary),
             Notice::Rejected { protocol, summary, .. } => {
                 let known = self.rejected.contains(&(seat.group.clone(), *protocol));
@@ -73,7 +51,8 @@ impl Checker for FromVotes {
                     format!("{seat} hears that protocol {protocol} is rejected, and nobody rejected it")
                 })
             }
-            Notice::Silent { .. }
+            Notice::Phase { .. }
+            | Notice::Silent { .. }
             | Notice::Refused(_)
             | Notice::Changed { .. }
             | Notice::Deactivate(_)

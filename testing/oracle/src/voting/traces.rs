@@ -56,6 +56,14 @@ impl Story {
         self.approved_at(node, protocol, "some value")
     }
 
+    /// A protocol is approved, and somebody was counted with the default vote.
+    pub fn by_default(self, node: u16, protocol: u64) -> Story {
+        let standing = self.standing("some value");
+        let summary = Summary { default_vote: true, ..Summary::default() };
+        let proposal = proposal(None);
+        self.provider_hears(node, Notice::Approved { protocol, summary, proposal, standing })
+    }
+
     /// A protocol is rejected.
     pub fn rejected(self, node: u16, protocol: u64) -> Story {
         let (standing, summary) = (self.standing("some value"), Summary::default());

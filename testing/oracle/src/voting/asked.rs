@@ -1,0 +1,59 @@
+//! What each provider was asked to vote on last, and what it answered.
+
+use super::{Seat, heard, leaves};
+use crate::event::{Event, What};
+use phalanx_groups::Vote;
+use phalanx_groups::domain::Notice;
+use phalanx_groups::services::ClientAct;
+use std::collections::BTreeMap;
+
+/// One provider's last question.
+pub(crate) struct Asked {
+    pub protocol: u64,
+    pub phase: u32,
+    /// The first vote counts.
+    pub vote: Option<Vote>,
+}
+
+/// The questions of all providers.
+#[derive(Default)]
+pub(crate) struct Questions {
+    of: BTreeMap<Seat, Asked>,
+}
+
+impl Questions {
+    /// Takes in an event. Gives who answers which question with it, if somebody does.
+    pub fn see(&mut self, event: &Event) -> Option<(Seat, u64, Vote)> {
+        let answered = self.answer(event);
+        self.of.retain(|seat, _| !leaves(event, seat));
+        if let Some((seat, Notice::Phase { protocol, phase, .. })) = heard(event) {
+            self.of.insert(seat, Asked { protocol: *protocol, phase: *phase, vote: None });
+        }
+        answered
+    }
+
+    /// What this provider was asked last.
+    pub fn of(&self, seat: &Seat) -> Option<&Asked> {
+        self.of.get(seat)
+    }
+
+    /// Everybody's last question.
+    pub fn all(&self) -> impl Iterator<Item = (&Seat, &Asked)> {
+        self.of.iter()
+    }
+
+    fn answer(&mut self, event: &Event) -> Option<(Seat, u64, Vote)> {
+        let What::ClientActed { client, act } = &event.what else { return None };
+        let ClientAct::Vote { group, instance, protocol, phase, vote, .. } = act else { return None };
+        let of_voter = |seat: &Seat| {
+            (seat.provider.life, &seat.client, &seat.group, seat.provider.instance)
+                == (event.life, client, group, *instance)
+        };
+        let (seat, asked) = self.of.iter_mut().find(|(seat, _)| of_voter(seat))?;
+        let first = (asked.protocol, asked.phase) == (*protocol, *phase) && asked.vote.is_none();
+        first.then(|| {
+            asked.vote = Some(*vote);
+            (seat.clone(), *protocol, *vote)
+        })
+    }
+}
