@@ -13,7 +13,7 @@ use phalanx_events::ManagerNote;
 use phalanx_membership::Clearance;
 use phalanx_model::{Group, differ_in_policies_only};
 use phalanx_plan::{Holding, RestartTimes};
-use phalanx_types::limits::{BOOT_PROBES_MAX, STUCK_RETRY_INTERVAL};
+use phalanx_types::limits::{BOOT_PROBES_MAX, STUCK_RETRY_INTERVAL, UNLEASED_RETRY_INTERVAL};
 use phalanx_types::{NetworkId, OperationId, OperationResult, OwnershipEpoch, ResourceName, Span, Tick};
 use std::mem;
 use std::sync::Arc;
@@ -130,7 +130,7 @@ impl Agent {
             Phase::Starting(active) | Phase::Running(active) => {
                 self.tear_down(desk, from, active, Ending { failed: None, kill_at: Tick::NEVER, cause });
             }
-            Phase::Stuck { why, retry: Retry::At(_) } => {
+            Phase::Stuck { why, retry: Retry::At(_) | Retry::Unleased(_) } => {
                 self.phase = Phase::Stuck { why, retry: Retry::At(desk.now) };
             }
             other @ (Phase::Probing { .. }
@@ -196,7 +196,7 @@ impl Agent {
                     }
                 }
             }
-            Phase::Idle { .. } | Phase::Stuck { retry: Retry::At(_), .. } => false,
+            Phase::Idle { .. } | Phase::Stuck { retry: Retry::At(_) | Retry::Unleased(_), .. } => false,
         };
         self.drive(desk);
         mine
@@ -276,7 +276,8 @@ impl Agent {
             Phase::Starting(active) | Phase::Running(active) => active.wake_at(),
             Phase::Stopping { teardown, .. } if teardown.hurried() => teardown.wake_at(),
             Phase::Stopping { teardown, .. } => teardown.wake_at().min(lease),
-            Phase::Stuck { retry: Retry::At(when), .. } => *when,
+            Phase::Stuck { retry: Retry::At(when), .. } => (*when).min(lease),
+            Phase::Stuck { retry: Retry::Unleased(when), .. } => *when,
             Phase::Stuck { retry: Retry::Under(teardown), .. } => teardown.wake_at(),
         }
     }
@@ -328,10 +329,15 @@ impl Agent {
         }
     }
 
-    /// Lets go when the lease runs out, in order for half the budget that is left, then at any price.
+    /// When what is held here must go.
+    fn lets_go_at(&self, desk: &Desk<'_>) -> Tick {
+        desk.standing.let_go_at().max(self.unleased_until)
+    }
+
+    /// Lets go when the lease runs out, in order for half the budget that is left, then at any price; and tries again and again
+    /// to free what could not be freed before.
     fn mind_lease(&mut self, desk: &mut Desk<'_>) {
-        let due = desk.standing.let_go_at().max(self.unleased_until);
-        if desk.now < due {
+        if desk.now < self.lets_go_at(desk) {
             return;
         }
         let until = desk.standing.lease_until.max(self.unleased_until + desk.standing.stop_budget);
@@ -351,6 +357,9 @@ impl Agent {
             Phase::Stopping { mut teardown, failed } => {
                 teardown.hurry(kill_at);
                 self.phase = Phase::Stopping { teardown, failed };
+            }
+            Phase::Stuck { why, retry: Retry::At(_) } => {
+                self.phase = Phase::Stuck { why, retry: Retry::Unleased(desk.now) };
             }
             other @ (Phase::Probing { .. }
             | Phase::Idle { .. }
@@ -384,8 +393,9 @@ impl Agent {
                 let descent = teardown.drive(desk, &group, epoch);
                 self.descended(desk, descent)
             }
-            Phase::Stuck { retry: Retry::At(when), .. } if desk.now >= *when => self.retry(desk),
-            Phase::Stuck { retry: Retry::At(_), .. } => false,
+            Phase::Stuck { retry: Retry::At(when) | Retry::Unleased(when), .. } => {
+                desk.now >= *when && self.retry(desk)
+            }
             Phase::Stuck { retry: Retry::Under(teardown), .. } => {
                 let descent = teardown.drive(desk, &group, epoch);
                 self.descended(desk, descent)
@@ -430,7 +440,10 @@ impl Agent {
 
     fn stick(&mut self, desk: &mut Desk<'_>, why: String) -> bool {
         let cause = why.clone();
-        let retry = Retry::At(desk.now + STUCK_RETRY_INTERVAL);
+        let retry = match desk.now < self.lets_go_at(desk) {
+            true => Retry::At(desk.now + STUCK_RETRY_INTERVAL),
+            false => Retry::Unleased(desk.now + UNLEASED_RETRY_INTERVAL),
+        };
         self.enter(desk, Phase::Stuck { why, retry }, &cause)
     }
 

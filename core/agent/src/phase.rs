@@ -43,8 +43,10 @@ pub enum Phase {
 /// The next attempt to free a stuck group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// Begins then.
+    /// Begins then, or when the lease runs out.
     At(Tick),
+    /// Begins then: no lease covers the group any more.
+    Unleased(Tick),
     /// Is under way.
     Under(Teardown),
 }

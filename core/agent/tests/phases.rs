@@ -5,7 +5,9 @@ use phalanx_agent::{Agent, AgentEffect, Desk, OperationIds};
 use phalanx_membership::{Clearance, Standing};
 use phalanx_model::{Cluster, Group, parse};
 use phalanx_plan::Holding;
-use phalanx_types::limits::{PERMIT_WAIT, START_PROBES_MAX, STUCK_RETRY_INTERVAL, SWAPS_MAX};
+use phalanx_types::limits::{
+    PERMIT_WAIT, START_PROBES_MAX, STUCK_RETRY_INTERVAL, SWAPS_MAX, UNLEASED_RETRY_INTERVAL,
+};
 use phalanx_types::{
     NetworkId, NodeId, Operation, OperationResult, OwnershipEpoch, ProofClass, Span, Tick, Verb, ViewId,
 };
@@ -334,6 +336,28 @@ fn what_cannot_be_stopped_is_stuck_and_tried_again() {
     });
     assert!(matches!(bench.agent.holding(), Holding::Stuck { .. }), "{:?}", bench.agent.holding());
     bench.later(STUCK_RETRY_INTERVAL);
+    bench.answer_all(ends_well);
+    assert_eq!(bench.agent.holding(), free(7));
+}
+
+#[test]
+fn what_is_stuck_is_tried_at_the_lease_s_end_and_then_again_and_again() {
+    let mut bench = Bench::running();
+    let busy = |operation: &Operation| match operation.verb {
+        Verb::Probe => OperationResult::Active { epoch: None },
+        Verb::Start(_) | Verb::Stop | Verb::Kill | Verb::Scout | Verb::Monitor => {
+            OperationResult::Failed("busy".into())
+        }
+    };
+    bench.act(|agent, desk| agent.release(desk, "a plan"));
+    bench.answer_all(busy);
+    bench.lease_until = bench.now + STOP_BUDGET + Span::from_millis(1);
+    assert_eq!(bench.asks(), [""; 0]);
+    bench.later(Span::from_millis(1));
+    assert_eq!(bench.asks(), ["kill web"], "it does not wait for its turn");
+    bench.answer_all(busy);
+    assert!(bench.agent.wake_at(bench.lease_until) > bench.now, "it does not spin");
+    bench.later(UNLEASED_RETRY_INTERVAL);
     bench.answer_all(ends_well);
     assert_eq!(bench.agent.holding(), free(7));
 }

@@ -63,6 +63,8 @@ pub const BOOT_PROBES_MAX: u32 = 3;
 pub const START_PROBES_MAX: u32 = 3;
 /// Between two attempts to free a stuck group.
 pub const STUCK_RETRY_INTERVAL: Span = Span::from_secs(10);
+/// The same once no lease covers it any more.
+pub const UNLEASED_RETRY_INTERVAL: Span = Span::from_millis(100);
 /// How long a cleared acquisition waits for a lease before it counts as failed.
 pub const PERMIT_WAIT: Span = Span::from_secs(10);
 /// How long an adapter must be without a carrier before it counts as down; a blink costs nothing.

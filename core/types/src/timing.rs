@@ -89,7 +89,7 @@ impl Timings {
     pub fn of(profile: TimingProfile) -> Timings {
         let [beat, detect, lease, stop_budget, deadman_bound, margin] = match profile {
             TimingProfile::Fast => [10, 110, 150, 50, 5, 5],
-            TimingProfile::Auto => [32, 400, 520, 120, 10, 10],
+            TimingProfile::Auto => [40, 400, 540, 120, 10, 10],
             TimingProfile::Relaxed => [250, 4_000, 5_000, 1_500, 50, 50],
         }
         .map(Span::from_millis);
