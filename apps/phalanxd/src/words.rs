@@ -69,7 +69,8 @@ pub fn level(note: &Note) -> Level {
 fn membership_level(note: &MembershipNote) -> Level {
     use MembershipNote as N;
     match note {
-        N::Sent { .. } | N::Delivered { .. } | N::Leased { .. } => Level::Trace,
+        // Of interest only where many runs are counted.
+        N::Sent { .. } | N::Delivered { .. } | N::Leased { .. } | N::Reached { .. } => Level::Trace,
         N::ViewAccepted { .. } | N::ViewConfirmed { .. } | N::Returned { .. } | N::FrameDropped { .. } => {
             Level::Debug
         }
@@ -87,6 +88,8 @@ fn membership_level(note: &MembershipNote) -> Level {
 fn manager_level(note: &ManagerNote) -> Level {
     use ManagerNote as N;
     match note {
+        // Of interest only where many runs are counted.
+        N::Reached { .. } => Level::Trace,
         N::PlanProposed { .. }
         | N::StepBegun { .. }
         | N::RequestBegun { .. }
@@ -174,6 +177,7 @@ fn membership(note: &MembershipNote, names: &Names) -> String {
         N::LettingGo { .. } => "lease not renewed in time: everything held here is let go".into(),
         N::QuarantineOver => "promises of an earlier life have run out: this node counts".into(),
         N::FrameDropped { from, reason } => format!("frame from {} dropped: {reason}", names.node(*from)),
+        N::Reached { point } => point.name().to_owned(),
     }
 }
 
@@ -271,6 +275,7 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
             "version {version} of the configuration was agreed on without those that formed the cluster: it is lost"
         ),
         N::ShutdownBegun { cause } => format!("leaving ({cause}): groups go elsewhere first"),
+        N::Reached { point } => point.name().to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::desk::{Desk, Pending};
 use crate::slot::Slot;
 use crate::sweep::Look;
 use crate::watch::{Watch, application};
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, Point};
 use phalanx_membership::Clearance;
 use phalanx_model::{Exhausted, Group, Resource, RestartPolicy};
 use phalanx_plan::RestartTimes;
@@ -158,6 +158,7 @@ impl Active {
     pub fn look_again(&mut self, desk: &mut Desk<'_>, task: Task<'_>) {
         for index in 0..self.slots.len() {
             if self.inherited[index] && self.slots[index] == Slot::Up {
+                desk.reached(Point::InheritedLookedAt);
                 self.check(desk, task, index, 0);
             }
         }
@@ -443,6 +444,7 @@ impl Active {
                 (Stage::Running | Stage::Starting, _) => Slot::Down,
             };
             self.stale = pending.permit();
+            desk.reached(Point::PermitStale);
             return Ok(());
         }
         match desk.account(task.group, resource, task.epoch, pending, result) {

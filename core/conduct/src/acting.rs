@@ -6,7 +6,7 @@
 use crate::manager::{Manager, ManagerEffect, Turn};
 use crate::message::{Envelope, Word, encode};
 use phalanx_agent::{Agent, AgentEffect, Desk};
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, Point};
 use phalanx_ledger::Version;
 use phalanx_model::Cluster;
 use phalanx_plan::{Holding, Motion, RestartTimes, Restarts, render};
@@ -152,6 +152,9 @@ impl Manager {
         let forgetful = self.agents.iter().filter(|(_, agent)| agent.is_forgetful());
         let memories: Vec<_> = forgetful.map(|(name, _)| (name.clone(), self.restarts_of(name))).collect();
         for (name, memory) in memories {
+            if !memory.is_empty() {
+                turn.reached(Point::RestartsRecalled);
+            }
             self.with_agent(turn, &name, |agent, _| agent.recall(&memory));
         }
     }

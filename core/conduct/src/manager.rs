@@ -16,7 +16,7 @@ use crate::request::{Reply, Request};
 use crate::requests::Requests;
 use crate::shutdown::Shutdown;
 use phalanx_agent::{Agent, AgentEffect, Desk, OperationIds, Phase as AgentPhase};
-use phalanx_events::{ManagerNote, ShutdownCause};
+use phalanx_events::{ManagerNote, Point, ShutdownCause};
 use phalanx_groups::{Group, Membership, Notice};
 use phalanx_ledger::Ledger;
 use phalanx_membership::{Hearing, Standing};
@@ -181,6 +181,10 @@ impl Turn<'_> {
     pub fn note(&mut self, note: ManagerNote) {
         self.out.push(ManagerEffect::Note(note));
     }
+
+    pub fn reached(&mut self, point: Point) {
+        self.note(ManagerNote::Reached { point });
+    }
 }
 
 impl Manager {
@@ -246,7 +250,12 @@ impl Manager {
             }
             ManagerInput::Asked { id, request } => self.asked(&mut turn, id, request),
             ManagerInput::Stored { number } => self.stored(&mut turn, number),
-            ManagerInput::Guarded(guarded) => self.guard.armed = guarded,
+            ManagerInput::Guarded(guarded) => {
+                if !guarded {
+                    turn.reached(Point::DeadmanLost);
+                }
+                self.guard.armed = guarded;
+            }
             ManagerInput::Carrier { network, up } => self.carrier(&mut turn, network, up),
             ManagerInput::Hearing(hearing) => self.hearing(&turn, hearing),
             ManagerInput::Shutdown(cause) => self.begin_shutdown(&mut turn, cause),

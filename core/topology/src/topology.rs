@@ -8,7 +8,7 @@
 
 use crate::clique::clique_of;
 use crate::peer::{Life, Peer, Verdict};
-use phalanx_events::MembershipNote;
+use phalanx_events::{MembershipNote, Point};
 use phalanx_types::{BootId, Incarnation, NetworkId, NodeId, NodeSet, PathId, Span, Tick, Timings, ViewId};
 use phalanx_wire::{Beat, BeatEntry, BeatFlags};
 use std::collections::BTreeMap;
@@ -150,17 +150,25 @@ impl Topology {
         };
         let old_life = peer.life.as_ref().map(|life| (life.incarnation, life.hears, life.flags));
         let moment = (now, self.resumed);
+        let had_rival = peer.has_rival();
         let verdict = peer.hear(moment, path, from, beat, beat.hears_here.has(me), &self.timings);
+        let newcomer = !had_rival && peer.has_rival();
         match verdict {
             Verdict::Newest | Verdict::NewLife => self.take_rumours(now, beat),
             Verdict::Cloned => notes.push(MembershipNote::IdentityCloned { node: from.node }),
             Verdict::Older | Verdict::Stale => {}
+        }
+        if newcomer {
+            notes.push(MembershipNote::Reached { point: Point::NewcomerWaits });
         }
         let news = old_life != Some((from, beat.hears, beat.flags)) || !self.hears.has(from.node);
         if verdict == Verdict::Cloned || news || self.path_news(from.node, path) {
             self.check_at = now;
         }
         let new_life = verdict == Verdict::NewLife;
+        if new_life && old_life.is_some() {
+            notes.push(MembershipNote::Reached { point: Point::PeerReborn });
+        }
         Heard { newest: verdict == Verdict::Newest || new_life, new_life, urgent: beat.flags.urgent }
     }
 
@@ -555,8 +563,7 @@ mod tests {
     #[test]
     fn beats_that_tell_nothing_new_take_turns_on_paths_that_all_work() {
         let mut story = Story::new();
-        let speech =
-            Speech { flags: BeatFlags::default(), view: ViewId::NONE, received: 0, counter_max: 0 };
+        let speech = Speech { flags: BeatFlags::default(), view: ViewId::NONE, received: 0, counter_max: 0 };
         let mut said = |story: &mut Story, ms, occasion| -> Vec<(NodeId, NetworkId)> {
             let beats = story.topology.beats(at(ms), occasion, speech, |_| Tick::ZERO);
             beats.into_iter().map(|(to, path, _)| (to, path.network)).collect()

@@ -124,6 +124,19 @@ pub enum Mode {
     Freeze,
     /// Once in each seed most hosts are lost for long, and an operator forms the cluster without them.
     Form,
+    /// Every other seed as in `Stress`, the rest as in `Swarm`.
+    Mixed,
+}
+
+impl Mode {
+    /// What kinds of faults are drawn for this seed.
+    pub fn of(self, seed: u64) -> Mode {
+        match self {
+            Mode::Mixed if seed.is_multiple_of(2) => Mode::Swarm,
+            Mode::Mixed => Mode::Stress,
+            Mode::Swarm | Mode::Stress | Mode::Freeze | Mode::Form => self,
+        }
+    }
 }
 
 const SWARM: [Class; 16] = [

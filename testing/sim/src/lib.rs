@@ -13,6 +13,7 @@ pub mod fault;
 mod host;
 pub mod net;
 pub mod node;
+pub mod points;
 mod power;
 pub mod queue;
 pub mod random;
@@ -31,6 +32,7 @@ mod world;
 
 pub use fault::Mode;
 pub use node::{Factory, SimNode};
+pub use points::Points;
 pub use report::Report;
 pub use run::{Outcome, run_seed};
 pub use setting::{Lite, Setting};

@@ -13,10 +13,13 @@ use std::time::Instant;
 
 const USAGE: &str = "\
 usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 2-7] [--networks 1-3]
-                   [--mode swarm|freeze|form] [--safety] [--jobs J] [--json] [--trace FILE] [--planted]
+                   [--mode swarm|stress|mixed|freeze|form] [--safety] [--jobs J] [--json] [--trace FILE] [--planted]
+                   [--points]
 
   --seeds N    how many seeds (100)             --from S    the first of them (0)
   --mode       swarm: all that proofs of class `process` cover (the default)
+               stress: the same, and operators on two nodes apply changes with each fault
+               mixed: every other seed as in stress
                freeze: whole hosts stand still too; two owners are counted, not judged
                form: most hosts are lost for long, and an honest operator forms the cluster without them
   --safety     do not ask that all is well in the end
@@ -24,6 +27,7 @@ usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 
   --json       one line for programs
   --trace FILE write everything that happens in seed S there, in words
   --planted    plant each known bug in the core and look which property finds it
+  --points     fail if some rare branch was never taken
 ";
 
 struct Arguments {
@@ -34,6 +38,7 @@ struct Arguments {
     json: bool,
     trace: Option<String>,
     planted: bool,
+    points: bool,
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: Option<String>) -> Result<T, String> {
@@ -49,8 +54,16 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let lite = Lite { nodes: None, networks: None, timing: TimingProfile::Auto };
     let course = Course { lite, mode: Mode::Swarm, judge: Judge::All };
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut arguments =
-        Arguments { seeds: 100, from: 0, course, jobs, json: false, trace: None, planted: false };
+    let mut arguments = Arguments {
+        seeds: 100,
+        from: 0,
+        course,
+        jobs,
+        json: false,
+        trace: None,
+        planted: false,
+        points: false,
+    };
     while let Some(name) = words.next() {
         let lite = &mut arguments.course.lite;
         match name.as_str() {
@@ -66,6 +79,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--json" => arguments.json = true,
             "--safety" => arguments.course.judge = Judge::Safety,
             "--planted" => arguments.planted = true,
+            "--points" => arguments.points = true,
             "--trace" => arguments.trace = Some(words.next().ok_or("--trace needs a file")?),
             other => return Err(format!("{other:?} is not known")),
         }
@@ -88,7 +102,8 @@ fn mode(word: Option<&str>) -> Result<Mode, String> {
         Some("stress") => Ok(Mode::Stress),
         Some("freeze") => Ok(Mode::Freeze),
         Some("form") => Ok(Mode::Form),
-        other => Err(format!("--mode is swarm, stress, freeze or form, not {other:?}")),
+        Some("mixed") => Ok(Mode::Mixed),
+        other => Err(format!("--mode is swarm, stress, mixed, freeze or form, not {other:?}")),
     }
 }
 
@@ -136,7 +151,8 @@ fn campaign<F: Factory>(factory: &F, arguments: &Arguments) -> ExitCode {
         true => println!("{}", report.json(wall, arguments.jobs)),
         false => println!("{}", report.words(wall, arguments.jobs)),
     }
-    ExitCode::from(u8::from(report.violation_count() > 0))
+    let lacking = arguments.points && !report.points.missed().is_empty();
+    ExitCode::from(u8::from(report.violation_count() > 0 || lacking))
 }
 
 fn options(arguments: &Arguments) -> String {
@@ -149,6 +165,7 @@ fn options(arguments: &Arguments) -> String {
         Mode::Stress => " --mode stress",
         Mode::Freeze => " --mode freeze",
         Mode::Form => " --mode form",
+        Mode::Mixed => " --mode mixed",
     };
     let judge = if arguments.course.judge == Judge::Safety { " --safety" } else { "" };
     format!("--timing {timing}{}{}{mode}{judge}", option("nodes", nodes), option("networks", networks))

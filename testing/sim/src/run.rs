@@ -2,6 +2,7 @@
 
 use crate::fault::Mode;
 use crate::node::Factory;
+use crate::points::Points;
 use crate::report::Report;
 use crate::setting::Lite;
 use crate::trace::Trace;
@@ -24,6 +25,8 @@ pub struct Outcome {
     pub events: u64,
     /// What happened, counted.
     pub census: Census,
+    /// Which rare branches were taken.
+    pub points: Points,
     /// Digest of all that happened.
     pub digest: u64,
     /// What went wrong, and the last events before it.
@@ -73,6 +76,7 @@ pub fn run_seed<F: Factory>(factory: &F, seed: u64, course: Course, trace: Trace
         digest: world.trace.digest(),
         violation: violation.map(|violation| (violation, world.trace.tail())),
         census: world.census,
+        points: world.points,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::order::Order;
 use crate::promise::Promises;
 use crate::proof::Expiry;
 use crate::standing::Standing;
-use phalanx_events::MembershipNote;
+use phalanx_events::{MembershipNote, Point};
 use phalanx_topology::{Hearing, Speech, Topology};
 use phalanx_types::limits::{DOWN_SILENCE, FORMED_COUNTER_STEP};
 use phalanx_types::{
@@ -318,6 +318,9 @@ impl Membership {
     pub fn fed(&mut self, now: Tick, until: Tick) {
         (self.now, self.stirred) = (now, true);
         self.lease.accept(until);
+        if until <= now {
+            self.reached(Point::AcceptedTooLate);
+        }
         self.note(MembershipNote::Leased { until: self.lease.until() });
     }
 
@@ -395,6 +398,10 @@ impl Membership {
 
     fn note(&mut self, note: MembershipNote) {
         self.out.push_back(Output::Note(note));
+    }
+
+    fn reached(&mut self, point: Point) {
+        self.note(MembershipNote::Reached { point });
     }
 
     fn drop_frame(&mut self, from: Incarnation, reason: &'static str) {

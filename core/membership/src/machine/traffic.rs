@@ -4,7 +4,7 @@ use super::{Above, Membership, Output, Phase, SendError, Upcall};
 use crate::links::Outbound;
 use crate::message::{self, Ordered, Traffic};
 use crate::order::Pending;
-use phalanx_events::{MembershipNote, MessageId, Service};
+use phalanx_events::{MembershipNote, MessageId, Point, Service};
 use phalanx_types::limits::{MESSAGE_BYTES_MAX, WINDOW_MESSAGES_MAX};
 use phalanx_types::{Digest, Incarnation, NodeId, Tick, ViewId};
 use phalanx_wire::{Ack, Segment, Stream};
@@ -75,7 +75,8 @@ impl Membership {
             Phase::Accepted { round, .. }
                 if traffic.view() == round.id && self.early.len() < EARLY_MESSAGES_MAX =>
             {
-                return self.early.push((from, traffic));
+                self.early.push((from, traffic));
+                return self.reached(Point::MessageBeforeView);
             }
             // The old view is frozen, and a coordinator installs first.
             Phase::Accepted { .. } | Phase::Coordinating { .. } => return,
