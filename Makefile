@@ -14,7 +14,8 @@ SIM   = $(CARGO) run --quiet --release -p phalanx-sim --
 
 help:
 	@echo "make demo      three hosts on this machine, and what happens when they fail; needs root"
-	@echo "               RUNS=10: so many crashes; TIMING=fast|auto|relaxed; KEEP=1: leaves the cluster up"
+	@echo "               RUNS=10: so many crashes; TIMING=fast|auto|relaxed; KEEP=1: leaves the cluster up;"
+	@echo "               KEEP_LOGS=1: keeps the hosts' logs and says where"
 	@echo "make build     the programs, as they are installed"
 	@echo "make install   PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 	@echo "make uninstall keeps the node's state; PURGE=1 removes that too"
@@ -26,7 +27,7 @@ help:
 	@echo "make planted   plants each known bug in the core; the oracle must find it"
 	@echo "make bench     figures, one JSON object a line; SUITE=fallover|idle|calm|simulator, SECONDS=60, MINUTES=10"
 
-# What the demo lacks it says before anything is built. RUNS, TIMING and KEEP reach it through the environment.
+# What the demo lacks it says before anything is built. RUNS, TIMING, KEEP and KEEP_LOGS reach it through the environment.
 demo:
 	@testing/lab/preflight.sh
 	$(CARGO) build --release $(PROGRAMS) -p phalanx-lab
@@ -64,6 +65,7 @@ simulate:
 	$(SIM) --seeds 200 --from $(FROM) --timing relaxed --json
 	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode stress --json
 	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode form --json
+	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode groups --json
 
 # A target folder of its own: no product is ever built beside a planted bug.
 planted:

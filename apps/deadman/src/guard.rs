@@ -9,7 +9,7 @@ use crate::watchdog::Watchdog;
 use phalanx_host::now;
 use phalanx_lifeline::message::MESSAGE_BYTES_MAX;
 use phalanx_lifeline::{Connection, Hold, Listener, Received, Reply, Request, Slate};
-use phalanx_types::{Span, Tick};
+use phalanx_types::Tick;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
@@ -21,8 +21,6 @@ use std::os::fd::{AsFd, OwnedFd};
 const CONNECTIONS_MAX: usize = 4;
 /// Requests heard from one daemon before the others are.
 const REQUESTS_MAX: usize = 16;
-/// Between two looks at the slate, at least.
-const LOOK_PAUSE_MIN: Span = Span::from_millis(10);
 const NANOS_PER_SEC: u64 = 1_000_000_000;
 
 /// The whole state of this process.
@@ -142,9 +140,9 @@ impl Guard {
     /// Takes the lease end that stands on the slate. Looking as often as the stop budget is long leaves a lease that is
     /// renewed with all of that budget and more; nothing but time wakes us for it.
     fn look(&mut self) {
-        let written = self.slate.as_ref().and_then(Slate::read);
-        let (Some(slate), Some((until, stop_budget))) = (&self.slate, written) else { return };
         let now = now();
+        let written = self.slate.as_ref().and_then(|slate| slate.read(now));
+        let (Some(slate), Some((until, stop_budget))) = (&self.slate, written) else { return };
         if until != self.rules.until() {
             // One that is refused is not accepted, and its daemon lets go in time.
             let _ = self.rules.feed(now, until, stop_budget);
@@ -152,7 +150,7 @@ impl Guard {
         if until == self.rules.until() {
             slate.accept(until);
         }
-        self.look_at = now + stop_budget.max(LOOK_PAUSE_MIN);
+        self.look_at = now + Slate::pause(stop_budget);
     }
 
     fn accept(&mut self) {

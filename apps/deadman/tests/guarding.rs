@@ -220,6 +220,21 @@ fn a_lease_end_on_the_slate_is_accepted_unasked_and_only_then_relied_on() {
 }
 
 #[test]
+fn a_deadman_that_hangs_is_seen_on_the_slate_although_no_lease_is_renewed() {
+    with_stage(|mut stage| {
+        let slate = stage.daemon.take_slate().unwrap();
+        let (until, budget) = (soon(60_000), Span::from_millis(50));
+        slate.write(until, budget);
+        stage.daemon.feed(until, budget).unwrap();
+        let signal = |name: &str| shell(&format!("kill -{name} {}", stage.deadman.id()));
+        signal("STOP");
+        eventually("it is missed", || slate.silence(now()).is_some_and(|silence| silence > budget * 2));
+        signal("CONT");
+        eventually("it looks again", || slate.silence(now()).is_none());
+    });
+}
+
+#[test]
 fn a_slate_of_an_earlier_hello_is_looked_at_no_more() {
     with_stage(|mut stage| {
         let (slate, until) = (stage.daemon.take_slate().unwrap(), stage.guard_for(30_000, 100));
@@ -228,7 +243,7 @@ fn a_slate_of_an_earlier_hello_is_looked_at_no_more() {
         slate.write(soon(60_000), Span::from_millis(100));
         newer.feed(until, Span::from_millis(100)).unwrap();
         next.write(soon(30_000), Span::from_millis(100));
-        newer.feed(next.read().unwrap().0, Span::from_millis(100)).unwrap();
+        newer.feed(next.read(now()).unwrap().0, Span::from_millis(100)).unwrap();
         assert_ne!(next.accepted(), Tick::ZERO);
         assert_eq!(slate.accepted(), Tick::ZERO);
     });

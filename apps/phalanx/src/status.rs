@@ -13,6 +13,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// What the daemon says of a deadman that is well.
+const GUARDED: &str = "guarded";
 /// To the top, and nothing below.
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
@@ -73,7 +75,7 @@ fn head(status: &StatusView, paint: Paint) -> String {
 
 fn lease(status: &StatusView, paint: Paint) -> String {
     match status.lease_left {
-        Span(0) if status.daemon.deadman == "guarded" => paint.ink(Ink::Warn, "none"),
+        Span(0) if status.daemon.deadman == GUARDED => paint.ink(Ink::Warn, "none"),
         Span(0) => paint.ink(Ink::Bad, &format!("none: {}", status.daemon.deadman)),
         left => format!("{left} left on {}, renewed with every beat", status.node),
     }
@@ -83,6 +85,11 @@ fn remarks(status: &StatusView, paint: Paint) -> String {
     let mut lines = String::new();
     if status.leaving {
         lines += &paint.ink(Ink::Warn, "this node is shutting down: its groups go elsewhere first\n");
+    }
+    if status.lease_left > Span(0) && status.daemon.deadman != GUARDED {
+        let warning =
+            format!("{}: soon there is no lease, and what runs here is let go\n", status.daemon.deadman);
+        lines += &paint.ink(Ink::Bad, &warning);
     }
     if !status.daemon.realtime {
         lines += &paint.ink(Ink::Warn, "this node's daemon is not real-time: beats may be late under load\n");

@@ -119,6 +119,14 @@ fn no_deadman_no_lease() {
 }
 
 #[test]
+fn a_deadman_that_hangs_is_told_while_the_lease_still_runs() {
+    check_status("deadman-hangs", |status| {
+        status["lease_left"] = 180_000_000.into();
+        status["daemon"]["deadman"] = "the deadman has not answered for 251 ms".into();
+    });
+}
+
+#[test]
 fn every_message_is_explained() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let explained = fs::read_to_string(root.join("docs/admin/messages.md")).unwrap();

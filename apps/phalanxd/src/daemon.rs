@@ -11,7 +11,7 @@ use crate::guard::{Feeder, Guard};
 use crate::hands::{self, Hands};
 use crate::inbox::{Guarded, Inbox, Word, inbox};
 use crate::keeper::Keeper;
-use crate::outlook::{DaemonStatus, dropped, outlook};
+use crate::outlook::{DaemonStatus, dropped, hanging, outlook};
 use crate::remark::Remark;
 use crate::scribe::Scribe;
 use crate::settings::Settings;
@@ -25,10 +25,10 @@ use phalanx_host::now;
 use phalanx_ledger::Ledger;
 use phalanx_model::Cluster;
 use phalanx_netlink::Adapters;
-use phalanx_node::{Effect, Frame, Input, Lane, Node, Record};
+use phalanx_node::{Arrival, Effect, Input, Lane, Node, Record};
 use phalanx_realtime::{Signal, Signals, lock_memory, make_realtime};
 use phalanx_types::{RequestId, Span, Tick, ViewId};
-use phalanx_udp::{Arrival, Carrier, Paths, Seal};
+use phalanx_udp::{Carrier, Paths, Seal};
 use std::collections::BTreeMap;
 use std::io;
 use std::mem;
@@ -138,9 +138,7 @@ impl Daemon {
                     Woken::Timer => {}
                 }
             }
-            for Arrival { path, from, bytes } in arrivals.drain(..) {
-                self.step(Input::Frame { path, from, bytes });
-            }
+            arrivals.drain(..).for_each(|arrival| self.step(Input::Arrived(arrival)));
             self.do_chores()?;
         }
         self.end()
@@ -153,9 +151,7 @@ impl Daemon {
             return;
         }
         self.carrier.receive_routine(arrivals);
-        let beats =
-            arrivals.drain(..).map(|Arrival { path, from, bytes }| Frame { path, from, bytes }).collect();
-        let fed = self.feeder.news();
+        let (fed, beats) = (self.feeder.news(), mem::take(arrivals));
         self.step(Input::Due { fed, beats });
     }
 
@@ -189,6 +185,8 @@ impl Daemon {
             }
             Effect::Operate(operation) => self.hands.run(operation, &self.cluster),
             Effect::Reply { id, reply } => self.reply(id, reply),
+            // There is no socket for clients yet, so there are none.
+            Effect::Client { .. } => {}
             Effect::Note(note) => self.note(note),
             Effect::Halt { why } => self.over = Some(why),
         }
@@ -290,8 +288,16 @@ impl Daemon {
         self.status.dropped = dropped(self.carrier.drops());
         let (standing, status) = (self.node.standing(), self.node.status(now()));
         let (cluster, class) = (&self.cluster, self.node.class());
-        let status = outlook(cluster, &standing, class, self.status.clone(), status);
+        let status = outlook(cluster, &standing, class, self.daemon_status(), status);
         self.told.answer(client, Answer::Status { status });
+    }
+
+    /// Its own status; a deadman that hangs is seen here before it fails to accept a lease end.
+    fn daemon_status(&self) -> DaemonStatus {
+        match self.feeder.silence() {
+            Some(silence) => DaemonStatus { deadman: hanging(silence), ..self.status.clone() },
+            None => self.status.clone(),
+        }
     }
 
     fn request(&mut self, client: ClientId, request: Request) {

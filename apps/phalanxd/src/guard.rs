@@ -128,6 +128,11 @@ impl Feeder {
         }
     }
 
+    /// Since when the deadman has not looked at its slate, if it should have.
+    pub fn silence(&self) -> Option<Span> {
+        self.slate.as_ref()?.silence(now())
+    }
+
     /// A lease end that was accepted since it was asked for last.
     pub fn news(&mut self) -> Option<Tick> {
         let accepted = self.slate.as_ref()?.accepted();

@@ -55,6 +55,11 @@ pub struct DaemonStatus {
     pub dropped: BTreeMap<&'static str, u64>,
 }
 
+/// What is said of a deadman that hangs.
+pub fn hanging(silence: Span) -> String {
+    format!("the deadman has not answered for {silence}")
+}
+
 /// What was dropped, by name.
 pub fn dropped(drops: &Drops) -> BTreeMap<&'static str, u64> {
     drops.iter().map(|(reason, count)| (reason.word(), count)).collect()

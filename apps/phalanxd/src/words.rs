@@ -110,6 +110,7 @@ fn manager_level(note: &ManagerNote) -> Level {
         | N::ChangeAcknowledged { .. }
         | N::AdapterUp { .. }
         | N::NetworkUp { .. }
+        | N::AdapterSwapped { .. }
         | N::ShutdownBegun { .. } => Level::Info,
         N::StepFailed { .. }
         | N::MonitorFailed { .. }
@@ -247,6 +248,9 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         }
         N::SwapAdapter { group, resource, cause } => {
             format!("PHX-E004 {group}: {resource} changes to a good adapter: {cause}")
+        }
+        N::AdapterSwapped { group, resource, interface } => {
+            format!("PHX-E008 {group}: {resource} is on interface {interface} now")
         }
         N::AddressAstray { group, resource, cause } => {
             format!("PHX-E007 {group}: {resource} is unreachable, no good adapter here: {cause}")

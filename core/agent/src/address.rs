@@ -18,6 +18,8 @@ pub struct Address {
     /// What was wrong where it was, when it was last found astray.
     cause: String,
     swaps: Vec<Tick>,
+    /// It is being put back.
+    swapping: bool,
 }
 
 /// Whether it was asked who else has it.
@@ -50,6 +52,7 @@ impl Address {
                 due: false,
                 cause: String::new(),
                 swaps: Vec::new(),
+                swapping: false,
             }),
             ResourceKind::FileSystem(_) | ResourceKind::Application(_) => None,
         }
@@ -104,6 +107,7 @@ impl Address {
             OperationResult::Failed(why) if looked => Said::Astray(brief(why)),
             OperationResult::Failed(why) => Said::Taken(brief(why)),
             OperationResult::Done
+            | OperationResult::Placed { .. }
             | OperationResult::Active { .. }
             | OperationResult::Inactive
             | OperationResult::TimedOut
@@ -126,7 +130,13 @@ impl Address {
             ));
         }
         self.swaps.push(now);
+        self.swapping = true;
         Ok(self.cause.clone())
+    }
+
+    /// A start is over; whether that put it back.
+    pub fn started(&mut self) -> bool {
+        std::mem::take(&mut self.swapping)
     }
 
     /// When it wants to be driven.

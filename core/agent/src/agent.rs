@@ -2,10 +2,12 @@
 //!
 //! Two ways lead out of holding: being told, and the end of the lease, which needs nobody.
 
-use crate::active::{Active, Progress, Stage, Task};
+use crate::active::{Active, Progress};
 use crate::desk::Desk;
+use crate::phase::{Phase, Retry};
 use crate::slot::Slot;
 use crate::sweep::{Finding, Look, Sweep};
+use crate::task::{Stage, Task};
 use crate::teardown::{Descent, Teardown};
 use phalanx_events::{ManagerNote, Point};
 use phalanx_membership::Clearance;
@@ -36,50 +38,6 @@ pub struct Agent {
     lapse_noticed: Option<Tick>,
     /// Until when resources of an earlier life may be kept without an own lease; that life's deadman watches them.
     unleased_until: Tick,
-}
-
-/// What the group is doing here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// It is being looked at whether something of it is active here.
-    Probing {
-        /// The probes under way.
-        sweep: Sweep,
-        /// How many rounds failed.
-        tries: u32,
-    },
-    /// Nothing of it is here.
-    Idle {
-        /// Why the last acquisition ended, if it failed.
-        failed: Option<String>,
-    },
-    /// It is being acquired.
-    Starting(Active),
-    /// It runs here.
-    Running(Active),
-    /// It is being brought down.
-    Stopping {
-        /// How far that is.
-        teardown: Teardown,
-        /// What failed, if that is why.
-        failed: Option<String>,
-    },
-    /// It cannot be brought down, or nobody can tell.
-    Stuck {
-        /// What is in the way.
-        why: String,
-        /// The next attempt.
-        retry: Retry,
-    },
-}
-
-/// The next attempt to free a stuck group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// Begins then.
-    At(Tick),
-    /// Is under way.
-    Under(Teardown),
 }
 
 /// How and why a group is brought down.
@@ -147,9 +105,8 @@ impl Agent {
             return;
         }
         self.group = group;
-        match &mut self.phase {
-            Phase::Starting(active) | Phase::Running(active) => active.watch_anew(&self.group, desk.now),
-            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {}
+        if let Some(active) = self.phase.active_mut() {
+            active.watch_anew(&self.group, desk.now);
         }
     }
 
@@ -168,7 +125,7 @@ impl Agent {
 
     /// An agreed plan takes the group from this node.
     pub fn release(&mut self, desk: &mut Desk<'_>, cause: &str) {
-        let from = label(&self.phase);
+        let from = self.phase.label();
         match mem::replace(&mut self.phase, Phase::Idle { failed: None }) {
             Phase::Starting(active) | Phase::Running(active) => {
                 self.tear_down(desk, from, active, Ending { failed: None, kill_at: Tick::NEVER, cause });
@@ -186,20 +143,13 @@ impl Agent {
 
     /// Whether something is to be started here and nothing proves yet that it may be.
     pub fn wants_clearance(&self) -> bool {
-        match &self.phase {
-            Phase::Starting(active) | Phase::Running(active) => active.wants_clearance(),
-            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {
-                false
-            }
-        }
+        self.phase.active().is_some_and(Active::wants_clearance)
     }
 
     /// Nobody else can hold the group.
     pub fn clear(&mut self, desk: &mut Desk<'_>, clearance: Clearance) {
-        let epoch = self.epoch;
-        match &mut self.phase {
-            Phase::Starting(active) | Phase::Running(active) => active.clear(desk, clearance, epoch),
-            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {}
+        if let Some(active) = self.phase.active_mut() {
+            active.clear(desk, clearance, self.epoch);
         }
         self.drive(desk);
     }
@@ -255,20 +205,10 @@ impl Agent {
 
     /// A started application's main process ended.
     pub fn ended(&mut self, desk: &mut Desk<'_>, resource: &ResourceName, how: &str) {
-        let (group, epoch, stage) = (self.group.clone(), self.epoch, self.stage());
-        let task = Task { group: &group, epoch, stage };
+        let task = Task { group: &self.group, epoch: self.epoch, stage: self.stage() };
         let leased = self.unleased_until == Tick::ZERO;
-        let well = match &mut self.phase {
-            Phase::Starting(active) | Phase::Running(active) if leased => {
-                active.ended(desk, task, resource, how)
-            }
-            Phase::Starting(_)
-            | Phase::Running(_)
-            | Phase::Probing { .. }
-            | Phase::Idle { .. }
-            | Phase::Stopping { .. }
-            | Phase::Stuck { .. } => Ok(()),
-        };
+        let active = self.phase.active_mut().filter(|_| leased);
+        let well = active.map_or(Ok(()), |active| active.ended(desk, task, resource, how));
         match well {
             // Without a lease of this life it was the deadman of the last one, and that ends more than a process.
             Ok(()) if !leased => self.release(desk, how),
@@ -286,26 +226,16 @@ impl Agent {
 
     /// Adapters changed on a network: an address there may be lost, or have a place again.
     pub fn adapters_changed(&mut self, desk: &mut Desk<'_>, network: NetworkId) {
-        match &mut self.phase {
-            Phase::Starting(active) | Phase::Running(active) => active.stir(network),
-            Phase::Probing { .. } | Phase::Idle { .. } | Phase::Stopping { .. } | Phase::Stuck { .. } => {}
+        if let Some(active) = self.phase.active_mut() {
+            active.stir(network);
         }
         self.drive(desk);
     }
 
     /// Restarts in place that count, of each application that had any.
     pub fn restarts(&self) -> RestartTimes {
-        match &self.phase {
-            Phase::Starting(active) | Phase::Running(active) if !self.forgetful => {
-                active.restarts(&self.group)
-            }
-            Phase::Starting(_)
-            | Phase::Running(_)
-            | Phase::Probing { .. }
-            | Phase::Idle { .. }
-            | Phase::Stopping { .. }
-            | Phase::Stuck { .. } => RestartTimes::new(),
-        }
+        let known = self.phase.active().filter(|_| !self.forgetful);
+        known.map_or_else(RestartTimes::new, |active| active.restarts(&self.group))
     }
 
     /// Whether this life took over what runs and does not know yet how often it was restarted.
@@ -316,7 +246,7 @@ impl Agent {
     /// Restarts of an earlier life that the cluster remembers.
     pub fn recall(&mut self, restarts: &RestartTimes) {
         self.forgetful = false;
-        if let Phase::Starting(active) | Phase::Running(active) = &mut self.phase {
+        if let Some(active) = self.phase.active_mut() {
             active.recall(&self.group, restarts);
         }
     }
@@ -383,9 +313,9 @@ impl Agent {
 
     /// What an earlier life left is this life's from now on.
     fn look_again(&mut self, desk: &mut Desk<'_>) {
-        let (group, epoch, stage) = (self.group.clone(), self.epoch, self.stage());
-        if let Phase::Starting(active) | Phase::Running(active) = &mut self.phase {
-            active.look_again(desk, Task { group: &group, epoch, stage });
+        let (epoch, stage) = (self.epoch, self.stage());
+        if let Some(active) = self.phase.active_mut() {
+            active.look_again(desk, Task { group: &self.group, epoch, stage });
         }
     }
 
@@ -408,7 +338,7 @@ impl Agent {
         }
         let until = desk.standing.lease_until.max(self.unleased_until + desk.standing.stop_budget);
         let kill_at = desk.now + Span(desk.now.until(until).0 / 2);
-        let (from, held) = (label(&self.phase), self.holds());
+        let (from, held) = (self.phase.label(), self.holds());
         match mem::replace(&mut self.phase, Phase::Idle { failed: None }) {
             Phase::Starting(active) | Phase::Running(active) if held => {
                 let (group, epoch) = (self.group.name.clone(), self.epoch);
@@ -517,7 +447,7 @@ impl Agent {
     }
 
     fn fail(&mut self, desk: &mut Desk<'_>, why: String) -> bool {
-        let from = label(&self.phase);
+        let from = self.phase.label();
         match mem::replace(&mut self.phase, Phase::Idle { failed: None }) {
             Phase::Starting(active) | Phase::Running(active) => {
                 let cause = why.clone();
@@ -595,25 +525,14 @@ impl Agent {
     }
 
     fn enter(&mut self, desk: &mut Desk<'_>, phase: Phase, cause: &str) -> bool {
-        let from = label(&self.phase);
+        let from = self.phase.label();
         self.enter_from(desk, from, phase, cause)
     }
 
     fn enter_from(&mut self, desk: &mut Desk<'_>, from: &'static str, phase: Phase, cause: &str) -> bool {
         self.phase = phase;
-        let (group, epoch, to) = (self.group.name.clone(), self.epoch, label(&self.phase));
+        let (group, epoch, to) = (self.group.name.clone(), self.epoch, self.phase.label());
         desk.note(ManagerNote::GroupChanged { group, epoch, from, to, cause: cause.to_owned() });
         true
-    }
-}
-
-fn label(phase: &Phase) -> &'static str {
-    match phase {
-        Phase::Probing { .. } => "probing",
-        Phase::Idle { .. } => "free",
-        Phase::Starting(_) => "acquiring",
-        Phase::Running(_) => "online",
-        Phase::Stopping { .. } => "releasing",
-        Phase::Stuck { .. } => "stuck",
     }
 }

@@ -121,7 +121,7 @@ impl Desk<'_> {
         let took = self.now.since(pending.since);
         let (group, resource, verb) = (group.name.clone(), resource.name.clone(), pending.verb);
         let why = match result {
-            OperationResult::Done => {
+            OperationResult::Done | OperationResult::Placed { .. } => {
                 self.note(ManagerNote::StepDone { group, resource, verb, epoch, took });
                 return Ok(());
             }

@@ -7,11 +7,15 @@
 pub mod active;
 pub mod address;
 pub mod agent;
+pub mod charge;
 pub mod desk;
+pub mod phase;
 pub mod slot;
 pub mod sweep;
+pub mod task;
 pub mod teardown;
 pub mod watch;
 
-pub use agent::{Agent, Phase};
+pub use agent::Agent;
 pub use desk::{AgentEffect, Desk, OperationIds};
+pub use phase::Phase;

@@ -43,7 +43,9 @@ impl From<OperationResult> for Look {
             OperationResult::Inactive => Look::Inactive,
             OperationResult::Failed(why) => Look::Blind(brief(&why)),
             OperationResult::TimedOut => Look::Blind("the probe did not end".into()),
-            OperationResult::Done | OperationResult::Stale => Look::Blind("the probe did not say".into()),
+            OperationResult::Done | OperationResult::Placed { .. } | OperationResult::Stale => {
+                Look::Blind("the probe did not say".into())
+            }
         }
     }
 }

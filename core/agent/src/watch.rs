@@ -81,9 +81,10 @@ impl Watch {
             }
             OperationResult::Failed(why) => crate::desk::brief(&why),
             OperationResult::TimedOut => format!("no answer within {}", self.limit),
-            OperationResult::Active { .. } | OperationResult::Inactive | OperationResult::Stale => {
-                "it did not say".into()
-            }
+            OperationResult::Placed { .. }
+            | OperationResult::Active { .. }
+            | OperationResult::Inactive
+            | OperationResult::Stale => "it did not say".into(),
         };
         self.failures += 1;
         let (failures, limit) = (self.failures, self.failures_max);

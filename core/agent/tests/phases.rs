@@ -12,7 +12,8 @@ use phalanx_types::{
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-const FILE: &str = r#"
+/// What every cluster of these stories has.
+const HEAD: &str = r#"
     schema = 1
     cluster = { name = "demo" }
     [node]
@@ -21,6 +22,9 @@ const FILE: &str = r#"
     cyd = { address = { lan = "10.1.0.3" } }
     [network]
     lan = { subnet = "10.1.0.0/24" }
+"#;
+
+const FILES_AND_WEB: &str = r#"
     [group.shop]
     nodes = ["ada", "bob"]
     [group.shop.resource.data]
@@ -50,9 +54,14 @@ struct Bench {
     asked: VecDeque<Operation>,
 }
 
-fn group() -> Arc<Group> {
-    let Cluster { groups, .. } = parse("test", FILE).unwrap().cluster;
+/// The only group of a cluster.
+fn group_of(text: &str) -> Arc<Group> {
+    let Cluster { groups, .. } = parse("test", &format!("{HEAD}{text}")).unwrap().cluster;
     Arc::new(groups.into_values().next().unwrap())
+}
+
+fn group() -> Arc<Group> {
+    group_of(FILES_AND_WEB)
 }
 
 fn epoch(number: u64) -> OwnershipEpoch {
@@ -98,9 +107,7 @@ impl Bench {
     fn cleared() -> Bench {
         let mut bench = Bench::idle();
         bench.act(|agent, desk| agent.acquire(desk, epoch(7), "a plan"));
-        let name = group().name.clone();
-        let clearance = Clearance::check(&name, NodeId(1), ProofClass::Process, [NodeId(1)], vec![]).unwrap();
-        bench.act(|agent, desk| agent.clear(desk, clearance));
+        bench.clear();
         bench
     }
 
@@ -364,14 +371,6 @@ fn an_operation_without_an_answer_has_an_end() {
 // Stories of a group that is one address.
 
 const ADDRESS: &str = r#"
-    schema = 1
-    cluster = { name = "demo" }
-    [node]
-    ada = { address = { lan = "10.1.0.1" } }
-    bob = { address = { lan = "10.1.0.2" } }
-    cyd = { address = { lan = "10.1.0.3" } }
-    [network]
-    lan = { subnet = "10.1.0.0/24" }
     [group.shop]
     nodes = ["ada", "bob"]
     resource.ip = { type = "service-address", network = "lan", address = "10.1.0.9/24" }
@@ -382,8 +381,7 @@ impl Bench {
     /// An idle agent of that group.
     fn address() -> Bench {
         let mut bench = Bench::idle();
-        let group = parse("test", ADDRESS).unwrap().cluster.groups.into_values().next().unwrap();
-        bench.act(|agent, desk| agent.redefine(desk, Arc::new(group)));
+        bench.act(|agent, desk| agent.redefine(desk, group_of(ADDRESS)));
         bench.act(|agent, desk| agent.acquire(desk, epoch(7), "a plan"));
         bench
     }

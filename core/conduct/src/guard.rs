@@ -2,6 +2,7 @@
 
 use crate::manager::{Manager, Turn};
 use crate::message::{Envelope, Word, encode};
+use phalanx_events::Point;
 use phalanx_types::ViewId;
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
 
@@ -21,6 +22,15 @@ impl Default for Guard {
 }
 
 impl Manager {
+    /// Without its deadman, what an earlier life left running is watched by nobody until there is a lease.
+    pub(crate) fn guarded(&mut self, turn: &mut Turn<'_>, armed: bool) {
+        self.guard.armed = armed;
+        if !armed {
+            turn.reached(Point::DeadmanLost);
+            self.each_agent(turn, |agent, desk| agent.unwatched(desk));
+        }
+    }
+
     /// Says so in order where the replicated state has it otherwise.
     pub(crate) fn tell_guard(&mut self, turn: &mut Turn<'_>) {
         let Some(view) = self.in_step().map(|membership| membership.view.id) else { return };

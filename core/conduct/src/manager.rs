@@ -88,8 +88,6 @@ pub enum ManagerInput {
     Notice(Notice),
     /// `Group::standing` changed.
     StandingChanged,
-    /// The deadman is gone: what an earlier life left running is watched by nobody until there is a lease.
-    Unwatched,
     /// An operation ended.
     Operated {
         /// Which.
@@ -118,7 +116,7 @@ pub enum ManagerInput {
         /// The number it was handed out with.
         number: u64,
     },
-    /// The deadman accepts lease ends, or no longer does.
+    /// The deadman accepts lease ends, or it is gone or refuses.
     Guarded(bool),
     /// Adapters or addresses on a network changed.
     Carrier {
@@ -242,7 +240,6 @@ impl Manager {
         self.drive_agents(&mut turn);
         match input {
             ManagerInput::Wake | ManagerInput::StandingChanged => {}
-            ManagerInput::Unwatched => self.each_agent(&mut turn, |agent, desk| agent.unwatched(desk)),
             ManagerInput::Notice(notice) => self.hear(&mut turn, notice),
             ManagerInput::Operated { id, result } => self.operated(&mut turn, id, &result),
             ManagerInput::Ended { group, resource, how } => {
@@ -250,12 +247,7 @@ impl Manager {
             }
             ManagerInput::Asked { id, request } => self.asked(&mut turn, id, request),
             ManagerInput::Stored { number } => self.stored(&mut turn, number),
-            ManagerInput::Guarded(guarded) => {
-                if !guarded {
-                    turn.reached(Point::DeadmanLost);
-                }
-                self.guard.armed = guarded;
-            }
+            ManagerInput::Guarded(guarded) => self.guarded(&mut turn, guarded),
             ManagerInput::Carrier { network, up } => self.carrier(&mut turn, network, up),
             ManagerInput::Hearing(hearing) => self.hearing(&turn, hearing),
             ManagerInput::Shutdown(cause) => self.begin_shutdown(&mut turn, cause),

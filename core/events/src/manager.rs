@@ -214,6 +214,15 @@ pub enum ManagerNote {
         /// What was wrong where it was.
         cause: String,
     },
+    /// A service address that was not where it should be is on a good adapter, to be probed next.
+    AdapterSwapped {
+        /// The group.
+        group: GroupName,
+        /// The address.
+        resource: ResourceName,
+        /// The interface that has it now.
+        interface: String,
+    },
     /// A service address is not where it should be, and this node has no good adapter for it now.
     AddressAstray {
         /// The group.

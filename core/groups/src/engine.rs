@@ -3,11 +3,14 @@
 //! Everything that decides is an ordered message, so all providers that go on together decide the same. Replicated state
 //! of a provider that is not in step comes from the donor before anything else of the new view.
 
+use crate::domain::Act;
 use crate::group::{
     Cause, Group, Membership as Notified, Notice, Outcome, Passport, ProposalId, Refusal, StateStamp, Vote,
 };
 use crate::protocol::{Decided, Running};
-use crate::word::Word;
+use crate::services::{DomainStamp, Services};
+use crate::word::{Transfer, Word};
+use minicbor::{Decode, Encode};
 use phalanx_events::Service;
 use phalanx_membership::{Installed, Membership, SendError, Standing, Upcall};
 use phalanx_types::{Digest, Incarnation, NodeId, NodeSet, Span, Tick, Timings, ViewId};
@@ -26,6 +29,16 @@ pub struct Engine {
     /// How recent the provider's state is.
     stamp: StateStamp,
     step: Step,
+    services: Services,
+}
+
+/// What each member brings into a new view.
+#[derive(Clone, Debug, Encode, Decode)]
+struct Brought {
+    #[n(0)]
+    manager: Passport,
+    #[n(1)]
+    domain: DomainStamp,
 }
 
 /// Whether this provider's state is that of the donor.
@@ -44,6 +57,8 @@ pub struct Begun {
     pub notices: Vec<Notice>,
     /// If this node is the donor: who needs its state, as it is after the notices.
     pub needy: Vec<NodeId>,
+    /// If this node's domain of Group Services goes on, and it is the donor of that: who needs it, and what to send.
+    pub domain: (Vec<NodeId>, Vec<u8>),
 }
 
 impl Engine {
@@ -60,12 +75,25 @@ impl Engine {
             proposals: 0,
             stamp,
             step: Step::In,
+            services: Services::new(me),
         }
     }
 
     /// This provider's passport with `body` as its own words.
     pub fn passport(&self, body: Vec<u8>) -> Vec<u8> {
-        minicbor::to_vec(Passport { stamp: self.stamp, body }).expect("writing to memory does not fail")
+        let manager = Passport { stamp: self.stamp, body };
+        let brought = Brought { manager, domain: self.services.stamp() };
+        minicbor::to_vec(brought).expect("writing to memory does not fail")
+    }
+
+    /// The clients' groups on this node.
+    pub fn services(&mut self) -> &mut Services {
+        &mut self.services
+    }
+
+    /// The manager's state as it is sent to who needs it.
+    pub fn transfer(state: Vec<u8>) -> Vec<u8> {
+        Transfer::Manager(state).write()
     }
 
     /// Whether this provider waits for another's state.
@@ -81,14 +109,51 @@ impl Engine {
                     Word::read(&body).map(|word| self.on_word(now, sender, word)).unwrap_or_default();
                 self.hold_back(notices)
             }
-            Upcall::State { from, body } => self.adopt(from, body),
-            // A provider repeats what it does not see take effect; a proposal was ended by the view's change.
-            Upcall::Returned { .. } | Upcall::Installed(_) => Vec::new(),
+            Upcall::State { from, body } => match minicbor::decode(&body) {
+                Ok(Transfer::Manager(state)) => self.adopt(from, state),
+                Ok(Transfer::Domain(copy)) => {
+                    self.services.adopt(now, &copy);
+                    Vec::new()
+                }
+                Err(_) => Vec::new(),
+            },
+            Upcall::Returned { body } => {
+                self.take_back(&body);
+                Vec::new()
+            }
+            Upcall::Installed(_) => Vec::new(),
         }
     }
 
+    /// A provider of the manager's group repeats what it does not see take effect, and its proposal was ended by the view's
+    /// change. What clients said is said again.
+    fn take_back(&mut self, body: &[u8]) {
+        if let Some(Word::Services(word)) = Word::read(body) {
+            self.services.returned(word);
+        }
+    }
+
+    /// Says what clients want said, until `membership` takes no more; true if it took something.
+    pub fn speak(&mut self, membership: &mut Membership) -> bool {
+        let mut spoke = false;
+        while let Some(word) = self.services.next_word() {
+            let service = match word.act {
+                Act::Vote { .. } | Act::Expired { .. } => Service::Safe,
+                Act::Join { .. } | Act::Propose { .. } | Act::Lost { .. } => Service::Agreed,
+            };
+            match membership.send(service, Word::Services(word.clone()).write()) {
+                Ok(_) => self.services.said(),
+                Err(SendError::Changing | SendError::Full) => return spoke,
+                // Its parts have limits that make it fit; what does not is no word.
+                Err(SendError::TooLong) => self.services.said(),
+            }
+            spoke = true;
+        }
+        spoke
+    }
+
     /// A view was installed.
-    pub fn begin(&mut self, installed: Installed) -> Begun {
+    pub fn begin(&mut self, now: Tick, installed: Installed) -> Begun {
         let mut notices = Vec::new();
         if let Some(running) = self.running.take() {
             notices.push(running.end(Outcome::Rejected(Cause::ViewChanged)));
@@ -97,7 +162,11 @@ impl Engine {
         self.view = installed.view.id;
         self.primary = installed.view.primary;
         self.members = installed.view.members.keys().copied().collect();
-        let (membership, stamps) = self.notified(installed);
+        let brought = brought(&installed.passports);
+        let domains = brought.iter().map(|(node, brought)| (*node, brought.domain)).collect();
+        let (needing, copy) = self.services.begin(now, &installed.view, &installed.previous, &domains);
+        let domain = (needing, Transfer::Domain(copy).write());
+        let (membership, stamps) = self.notified(installed, brought);
         let (donor, best) = (membership.donor, stamps[&membership.donor]);
         // State moves in a primary view only: elsewhere nobody applies anything to it.
         let needy = |node: &NodeId| self.primary && stamps[node] != best;
@@ -113,11 +182,12 @@ impl Engine {
         };
         self.renew_stamp();
         notices.push(Notice::Membership(membership));
-        Begun { notices, needy }
+        Begun { notices, needy, domain }
     }
 
     /// The proposal whose phase has lasted its time: say so in order.
     pub fn expired(&mut self, now: Tick) -> Option<Vec<u8>> {
+        self.services.expire(now);
         let running = self.running.as_mut().filter(|running| running.expires <= now)?;
         running.expires = now + self.timings.detect();
         Some(Word::Expired { proposal: running.proposal, phase: running.phase }.write())
@@ -125,7 +195,8 @@ impl Engine {
 
     /// When [`Engine::expired`] has something.
     pub fn wake_at(&self) -> Tick {
-        self.running.as_ref().map_or(Tick::NEVER, |running| running.expires)
+        let running = self.running.as_ref().map_or(Tick::NEVER, |running| running.expires);
+        running.min(self.services.wake_at())
     }
 
     /// In step in a primary view, the state is that of the view.
@@ -135,14 +206,14 @@ impl Engine {
         }
     }
 
-    fn notified(&self, installed: Installed) -> (Notified, BTreeMap<NodeId, StateStamp>) {
-        let Installed { view, previous, delivered, passports, expiries, charter } = installed;
-        let read = |bytes: &Vec<u8>| {
-            let nothing = Passport { stamp: StateStamp::default(), body: Vec::new() };
-            minicbor::decode::<Passport>(bytes).unwrap_or(nothing)
-        };
+    fn notified(
+        &self,
+        installed: Installed,
+        brought: BTreeMap<NodeId, Brought>,
+    ) -> (Notified, BTreeMap<NodeId, StateStamp>) {
+        let Installed { view, previous, delivered, passports: _, expiries, charter } = installed;
         let passports: BTreeMap<NodeId, Passport> =
-            passports.iter().map(|(node, bytes)| (*node, read(bytes))).collect();
+            brought.into_iter().map(|(node, brought)| (node, brought.manager)).collect();
         let stamp = |node: &NodeId, passport: &Passport| {
             effective(passport.stamp, previous.get(node).copied().unwrap_or(ViewId::NONE), &delivered)
         };
@@ -186,6 +257,10 @@ impl Engine {
                 self.on_vote(now, sender.node, proposal, phase, vote, word)
             }
             Word::Expired { proposal, phase } => self.on_expired(proposal, phase),
+            Word::Services(word) => {
+                self.services.hear(now, sender, word);
+                Vec::new()
+            }
         }
     }
 
@@ -233,6 +308,16 @@ impl Engine {
     fn present(&mut self, proposal: ProposalId, phase: u32) -> Option<&mut Running> {
         self.running.as_mut().filter(|running| running.proposal == proposal && running.phase == phase)
     }
+}
+
+/// What the members brought. Words that cannot be read are those of somebody who knows nothing.
+fn brought(passports: &BTreeMap<NodeId, Vec<u8>>) -> BTreeMap<NodeId, Brought> {
+    let nothing = || Brought {
+        manager: Passport { stamp: StateStamp::default(), body: Vec::new() },
+        domain: DomainStamp::default(),
+    };
+    let read = |bytes: &Vec<u8>| minicbor::decode(bytes).unwrap_or_else(|_| nothing());
+    passports.iter().map(|(node, bytes)| (*node, read(bytes))).collect()
 }
 
 /// How recent a member's state is now that its old view has ended: if it was in step there, it has applied all of it.

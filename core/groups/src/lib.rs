@@ -4,9 +4,12 @@
 //! hears the same notices in the same order. Nothing here knows what is voted on.
 #![forbid(unsafe_code)]
 
+mod ballot;
+pub mod domain;
 mod engine;
 pub mod group;
 mod protocol;
+pub mod services;
 mod word;
 
 pub use engine::{Begun, Engine, Provider};

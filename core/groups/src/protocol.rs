@@ -1,8 +1,8 @@
 //! The proposal that is running, if any: a pure function of the ordered messages and the members of the view.
 
+use crate::ballot::{Ballot, Verdict};
 use crate::group::{Cause, Notice, Outcome, ProposalId, Vote};
 use phalanx_types::{NodeId, NodeSet, Span, Tick};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// A proposal under way.
 #[derive(Clone, Debug)]
@@ -13,13 +13,13 @@ pub(crate) struct Running {
     limit: Span,
     /// When this phase has lasted its time here; only the ordered message that says so counts.
     pub expires: Tick,
-    votes: BTreeMap<NodeId, (Vote, String)>,
+    ballot: Ballot<NodeId, String>,
 }
 
 impl Running {
     /// A proposal whose first phase begins.
     pub fn new(now: Tick, proposal: ProposalId, limit: Span, body: Vec<u8>) -> Running {
-        Running { proposal, body, phase: 1, limit, expires: now + limit, votes: BTreeMap::new() }
+        Running { proposal, body, phase: 1, limit, expires: now + limit, ballot: Ballot::default() }
     }
 
     /// Asks for a vote in the present phase.
@@ -29,18 +29,16 @@ impl Running {
 
     /// Takes a vote; the first of each member in each phase counts. What it decides, if it was the last.
     pub fn vote(&mut self, now: Tick, from: NodeId, vote: Vote, word: String, members: NodeSet) -> Decided {
-        self.votes.entry(from).or_insert((vote, word));
-        let silent = members.iter().any(|node| !self.votes.contains_key(&node));
-        match silent {
-            true => Decided::NotYet,
-            false => self.count(now),
+        self.ballot.cast(from, vote, word);
+        match self.ballot.has_all(members.iter()) {
+            true => self.count(now),
+            false => Decided::NotYet,
         }
     }
 
     /// The phase has lasted its time: those that did not vote reject by default.
     pub fn expire(&self, members: NodeSet) -> Outcome {
-        let silent: BTreeSet<NodeId> = members.iter().filter(|node| !self.votes.contains_key(node)).collect();
-        Outcome::Rejected(Cause::Silent(silent))
+        Outcome::Rejected(Cause::Silent(self.ballot.missing(members.iter()).collect()))
     }
 
     /// The notice that ends it.
@@ -49,16 +47,14 @@ impl Running {
     }
 
     fn count(&mut self, now: Tick) -> Decided {
-        let votes = std::mem::take(&mut self.votes);
-        let rejecting: BTreeMap<NodeId, String> = (votes.iter())
-            .filter(|(_, (vote, _))| *vote == Vote::Reject)
-            .map(|(node, (_, word))| (*node, word.clone()))
-            .collect();
-        let goes_on = votes.values().any(|(vote, _)| *vote == Vote::Continue);
-        match (rejecting.is_empty(), goes_on) {
-            (false, _) => Decided::Over(Outcome::Rejected(Cause::Voted(rejecting))),
-            (true, false) => Decided::Over(Outcome::Approved),
-            (true, true) => {
+        let ballot = std::mem::take(&mut self.ballot);
+        match ballot.verdict() {
+            Verdict::Rejected => {
+                let words = ballot.rejecting().map(|(node, word)| (node, word.clone()));
+                Decided::Over(Outcome::Rejected(Cause::Voted(words.collect())))
+            }
+            Verdict::Approved => Decided::Over(Outcome::Approved),
+            Verdict::GoesOn => {
                 self.phase += 1;
                 self.expires = now + self.limit;
                 Decided::NextPhase

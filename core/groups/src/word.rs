@@ -1,5 +1,6 @@
 //! What providers say to each other through ordered messages, and how it is written.
 
+use crate::domain;
 use crate::group::{ProposalId, Vote};
 use minicbor::{Decode, Encode};
 use phalanx_types::Span;
@@ -40,6 +41,26 @@ pub(crate) enum Word {
         #[n(1)]
         phase: u32,
     },
+    /// Of the clients' groups.
+    #[n(4)]
+    Services(#[n(0)] domain::Word),
+}
+
+/// What a donor hands to a member that needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum Transfer {
+    /// The manager's state.
+    #[n(0)]
+    Manager(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
+    /// The domain of Group Services.
+    #[n(1)]
+    Domain(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
+}
+
+impl Transfer {
+    pub fn write(&self) -> Vec<u8> {
+        minicbor::to_vec(self).expect("writing to memory does not fail")
+    }
 }
 
 impl Word {

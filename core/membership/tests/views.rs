@@ -6,6 +6,7 @@ use phalanx_types::{
     BootId, Charter, CharterStage, Incarnation, NetworkId, NodeId, PathId, Plot, ProofClass, Span, Tick,
     TimingProfile, Timings, ViewId,
 };
+use phalanx_wire::Arrival;
 use std::collections::{BTreeMap, BTreeSet};
 
 const PATH: PathId = PathId { network: NetworkId(0), index: 0 };
@@ -112,7 +113,8 @@ impl Lab {
                 let (from, to, bytes) = self.frames.remove(&frame.expect("just seen")).expect("just seen");
                 if !self.cut.contains(&(from.node, to)) && self.hosts.contains_key(&to) {
                     let host = self.hosts.get_mut(&to).expect("just seen");
-                    host.membership.receive(self.now, PATH, from, &bytes, &mut host.above);
+                    let arrival = Arrival { path: PATH, from, bytes };
+                    host.membership.receive(self.now, &arrival, &mut host.above);
                     self.drain(to);
                 }
             } else {

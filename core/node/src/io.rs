@@ -5,11 +5,13 @@
 
 use phalanx_conduct::{Reply, Request};
 use phalanx_events::Note;
+use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_ledger::Damage;
 use phalanx_types::{
     BootId, ClusterId, GroupName, Incarnation, NetworkId, NodeId, Operation, OperationId, OperationResult,
     PathId, Plot, RequestId, ResourceName, Span, Tick,
 };
+use phalanx_wire::Arrival;
 use serde::Serialize;
 
 /// What a node's core is born with.
@@ -54,17 +56,6 @@ pub enum Lane {
     Routine,
 }
 
-/// Something that arrived, authenticated as sent by that life to this life in this session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// The path it came by.
-    pub path: PathId,
-    /// The life that sent it.
-    pub from: Incarnation,
-    /// What was sent.
-    pub bytes: Vec<u8>,
-}
-
 /// Why a node cannot live with what it was born with. Nothing was begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unborn {
@@ -99,21 +90,14 @@ pub enum Record {
 pub enum Input {
     /// Time has passed.
     Wake,
-    /// A frame arrived, authenticated as sent by that life to this life in this session.
-    Frame {
-        /// The path it came by.
-        path: PathId,
-        /// The life that sent it.
-        from: Incarnation,
-        /// What was sent.
-        bytes: Vec<u8>,
-    },
+    /// A frame arrived.
+    Arrived(Arrival),
     /// Time has passed, and what need not wake this node has come meanwhile.
     Due {
         /// The lease end that the deadman accepted, if that is news.
         fed: Option<Tick>,
         /// What came on [`Lane::Routine`]. Anything but a beat is dropped there.
-        beats: Vec<Frame>,
+        beats: Vec<Arrival>,
     },
     /// Something about this node's adapters on a network changed: a carrier, an interface, an address that is gone. Also
     /// told at the start for each network without an adapter; until then there is said to be one.
@@ -157,6 +141,13 @@ pub enum Input {
         /// What is asked.
         request: Request,
     },
+    /// A client of Group Services does something.
+    Client {
+        /// Which.
+        client: ClientId,
+        /// What.
+        act: ClientAct,
+    },
     /// Stop cleanly: groups are moved away or brought offline first.
     Shutdown,
 }
@@ -164,6 +155,13 @@ pub enum Input {
 /// One effect, to be carried out in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Effect {
+    /// A client of Group Services is to hear something.
+    Client {
+        /// Which.
+        client: ClientId,
+        /// What.
+        event: ClientEvent,
+    },
     /// Send a frame, sealed, to whichever life of the node has a session; may be lost.
     Send {
         /// The receiver.

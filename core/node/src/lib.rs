@@ -6,5 +6,6 @@
 pub mod io;
 mod node;
 
-pub use io::{Birth, Effect, Frame, Input, Lane, Record, StoreToken, Stored, Unborn};
+pub use io::{Birth, Effect, Input, Lane, Record, StoreToken, Stored, Unborn};
 pub use node::Node;
+pub use phalanx_wire::Arrival;

@@ -7,6 +7,7 @@
 use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken, Unborn};
 use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
 use phalanx_events::{Service, ShutdownCause};
+use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
 use phalanx_ledger::Ledger;
 use phalanx_membership::{Above, Hearing, Installed, Membership, Output, Setup, Standing, Upcall};
@@ -18,6 +19,7 @@ use phalanx_types::{
 };
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 
 /// Rounds of passing messages between the layers in one step; more would mean that they chase each other.
@@ -179,14 +181,11 @@ impl Node {
     fn dispatch(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
         match input {
             Input::Wake => self.below(|membership, words| membership.wake(now, words)),
-            Input::Frame { path, from, bytes } => self.below(|membership, words| {
-                membership.receive(now, path, from, &bytes, words);
-            }),
+            Input::Arrived(arrival) => {
+                self.below(|membership, words| membership.receive(now, &arrival, words));
+            }
             Input::Due { fed, beats } => {
-                self.below(|membership, words| {
-                    let beats = beats.iter().map(|beat| (beat.path, beat.from, &beat.bytes[..]));
-                    membership.receive_beats(now, beats, words);
-                });
+                self.below(|membership, words| membership.receive_beats(now, &beats, words));
                 if fed.is_some() {
                     self.guarded(now, true, out);
                 }
@@ -195,7 +194,6 @@ impl Node {
             Input::Unfed => {
                 self.below(|membership, _| membership.unfed());
                 self.guarded(now, false, out);
-                self.manage(now, ManagerInput::Unwatched, out);
             }
             Input::StoreDone(token) => match self.images.remove(&token) {
                 Some(number) => self.manage(now, ManagerInput::Stored { number }, out),
@@ -209,6 +207,7 @@ impl Node {
                 self.manage(now, ManagerInput::Ended { group, resource, how }, out);
             }
             Input::Asked { id, request } => self.manage(now, ManagerInput::Asked { id, request }, out),
+            Input::Client { client, act } => self.serve(client, act),
             Input::Shutdown => self.manage(now, ManagerInput::Shutdown(ShutdownCause::Asked), out),
         }
     }
@@ -221,10 +220,10 @@ impl Node {
         }
     }
 
-    /// The manager hears of its deadman where that is news.
+    /// The manager hears of its deadman where that is news; that it is gone, each time: it may have new groups since.
     fn guarded(&mut self, now: Tick, guarded: bool, out: &mut Vec<Effect>) {
-        if self.guarded != guarded {
-            self.guarded = guarded;
+        let before = mem::replace(&mut self.guarded, guarded);
+        if before != guarded || !guarded {
             self.manage(now, ManagerInput::Guarded(guarded), out);
         }
     }
@@ -246,6 +245,30 @@ impl Node {
         {
             // Refused while the view changes, and that ends the proposal anyway.
             let _ = beating.membership.send(Service::Agreed, word);
+        }
+    }
+
+    /// A client of Group Services does something.
+    fn serve(&mut self, client: ClientId, act: ClientAct) {
+        if let Stage::Beating(beating) = &mut self.stage {
+            beating.engine.services().act(client, act);
+        }
+    }
+
+    /// What clients want said is said, and what they are to hear comes out; true if there was something of either.
+    fn tell_clients(&mut self, out: &mut Vec<Effect>) -> bool {
+        let Stage::Beating(beating) = &mut self.stage else { return false };
+        let Beating { membership, engine, .. } = &mut **beating;
+        let before = out.len();
+        let spoke = engine.speak(membership);
+        self.tell_events(out);
+        spoke || out.len() > before
+    }
+
+    fn tell_events(&mut self, out: &mut Vec<Effect>) {
+        let Stage::Beating(beating) = &mut self.stage else { return };
+        while let Some((client, event)) = beating.engine.services().poll() {
+            out.push(Effect::Client { client, event });
         }
     }
 
@@ -273,6 +296,7 @@ impl Node {
             match beating.membership.poll() {
                 Some(output) => self.pass(now, output, out),
                 None if self.tell_standing(now, out) || self.tell_hearing(now, out) => {}
+                None if self.tell_clients(out) => {}
                 None => match self.is_stirred() {
                     true => self.below(|membership, words| membership.wake(now, words)),
                     false => return,
@@ -308,19 +332,25 @@ impl Node {
                 for notice in beating.engine.hear(now, upcall) {
                     self.manage(now, ManagerInput::Notice(notice), out);
                 }
+                self.tell_events(out);
             }
         }
     }
 
     fn begin_view(&mut self, now: Tick, installed: Installed, out: &mut Vec<Effect>) {
         let Stage::Beating(beating) = &mut self.stage else { return };
-        let begun = beating.engine.begin(installed);
+        let begun = beating.engine.begin(now, installed);
         for notice in begun.notices {
             self.manage(now, ManagerInput::Notice(notice), out);
         }
         for node in begun.needy {
-            let state = self.manager.state();
+            let state = Engine::transfer(self.manager.state());
             self.below(|membership, _| membership.send_state(node, state));
+        }
+        self.tell_events(out);
+        let (needy, domain) = begun.domain;
+        for node in needy {
+            self.below(|membership, _| membership.send_state(node, domain.clone()));
         }
     }
 

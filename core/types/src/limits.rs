@@ -99,3 +99,15 @@ pub const SHUTDOWN_LIMIT: Span = Span::from_secs(60);
 pub const NOT_DURABLE_LIMIT: Span = Span::from_secs(2);
 /// Characters of an explanation that travels in a message.
 pub const WHY_CHARS_MAX: usize = 300;
+/// Bytes of the name of a group of Group Services.
+pub const GS_NAME_BYTES_MAX: usize = 32;
+/// Bytes of a provider's name for logs.
+pub const GS_LOCAL_NAME_BYTES_MAX: usize = 16;
+/// Bytes of a group state value.
+pub const GS_STATE_BYTES_MAX: usize = 256;
+/// Bytes of a provider message.
+pub const GS_MESSAGE_BYTES_MAX: usize = 2_048;
+/// Groups of Group Services in a domain.
+pub const GS_GROUPS_MAX: usize = 1_024;
+/// Providers of one group, over all nodes, and providers that wait to be.
+pub const GS_PROVIDERS_MAX: usize = 512;

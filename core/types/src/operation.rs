@@ -58,6 +58,11 @@ pub struct Operation {
 pub enum OperationResult {
     /// Start, stop and kill: done. Monitor: well. Scout: nothing is in the way.
     Done,
+    /// Start of something that has one of several places on this node: done, and where it is.
+    Placed {
+        /// The interface of an address.
+        interface: String,
+    },
     /// Probe: it is active here. `epoch` is the one it was started with, where the driver can tell.
     Active {
         /// The acquisition that started it, if known.

@@ -4,10 +4,12 @@
 //! than the input's length, and gives an error that says what is wrong. Nothing here decides anything.
 #![forbid(unsafe_code)]
 
+pub mod arrival;
 pub mod beat;
 pub mod frame;
 pub mod header;
 
+pub use arrival::Arrival;
 pub use beat::{Beat, BeatEntry, BeatFlags};
 pub use frame::{Ack, Frame, Segment, Stream, WireError};
 pub use header::{DatagramKind, HEADER_BYTES, Header, LANE_OFFSET};

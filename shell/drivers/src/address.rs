@@ -7,7 +7,7 @@ use phalanx_exec::{Clearance, Permits};
 use phalanx_host::now;
 use phalanx_model::{Address, Cluster, Network, ServiceAddress};
 use phalanx_netlink::{Announcement, Claim, Interface, Netlink, NetlinkError, services};
-use phalanx_types::Span;
+use phalanx_types::{OperationResult, Span};
 use std::sync::Arc;
 
 /// How long the network is listened to once the address is up: nobody waits for this.
@@ -117,7 +117,7 @@ impl Driver for ServiceAddressDriver<'_> {
         }
     }
 
-    fn start(&self, task: &Task<'_>, clearance: &Clearance) -> Result<(), Trouble> {
+    fn start(&self, task: &Task<'_>, clearance: &Clearance) -> Result<OperationResult, Trouble> {
         let mut netlink = Netlink::open()?;
         let interface = self.interface(&mut netlink)?;
         let mut elsewhere = netlink.holders(self.address.address)?;
@@ -127,7 +127,8 @@ impl Driver for ServiceAddressDriver<'_> {
         }
         clearance.check()?;
         netlink.add(interface.index, self.address)?;
-        self.announce(task, &mut netlink, &interface)
+        self.announce(task, &mut netlink, &interface)?;
+        Ok(OperationResult::Placed { interface: interface.name })
     }
 
     fn stop(&self, task: &Task<'_>) -> Result<(), Trouble> {

@@ -9,7 +9,8 @@ use phalanx_exec::{Cgroup, Clearance, Ending, Job, Process};
 use phalanx_host::clock::remaining;
 use phalanx_host::now;
 use phalanx_model::{Application, Command, CustomMonitor};
-use phalanx_types::{ResourceName, Span};
+use phalanx_realtime::make_helper;
+use phalanx_types::{OperationResult, ResourceName, Span};
 use rustix::process::Signal;
 use std::path::Path;
 use std::thread;
@@ -104,14 +105,14 @@ impl Driver for ApplicationDriver {
             .collect()
     }
 
-    fn start(&self, task: &Task<'_>, clearance: &Clearance) -> Result<(), Trouble> {
+    fn start(&self, task: &Task<'_>, clearance: &Clearance) -> Result<OperationResult, Trouble> {
         let main = task.cgroup.child(MAIN);
         if main.is_populated().map_err(Trouble::failed)? && task.host.watches.has(task.key) {
-            return Ok(());
+            return Ok(OperationResult::Done);
         }
         // What an earlier start left behind would be in the way of this one.
         self.end(task.cgroup, task)?;
-        self.spawn(task, clearance)
+        self.spawn(task, clearance).map(|()| OperationResult::Done)
     }
 
     fn stop(&self, task: &Task<'_>) -> Result<(), Trouble> {
@@ -142,7 +143,13 @@ impl Driver for ApplicationDriver {
         thread::scope(|scope| {
             let monitors = self.application.monitors.custom.iter();
             let running: Vec<_> = monitors
-                .map(|(name, monitor)| scope.spawn(|| self.run_monitor(task, name, monitor)))
+                .map(|(name, monitor)| {
+                    scope.spawn(|| {
+                        // Where it is refused so is the daemon's own attempt, which tells why.
+                        let _ = make_helper();
+                        self.run_monitor(task, name, monitor)
+                    })
+                })
                 .collect();
             let broken = || Err(Trouble::Failed("its monitor broke down; the log says where".into()));
             running.into_iter().try_for_each(|one| one.join().unwrap_or_else(|_| broken()))

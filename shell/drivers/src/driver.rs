@@ -56,8 +56,9 @@ pub trait Driver {
     fn scout(&self, _: &Task<'_>) -> Result<(), Trouble> {
         Ok(())
     }
-    /// Makes it active; it may be active already. Checks the clearance right before each act that acquires.
-    fn start(&self, task: &Task<'_>, clearance: &Clearance) -> Result<(), Trouble>;
+    /// Makes it active; it may be active already. Checks the clearance right before each act that acquires. Says what is
+    /// answered: done, or where it is.
+    fn start(&self, task: &Task<'_>, clearance: &Clearance) -> Result<OperationResult, Trouble>;
     /// Makes it inactive in order; it may be inactive already.
     fn stop(&self, task: &Task<'_>) -> Result<(), Trouble>;
     /// Makes it inactive at any price; it may be inactive already.

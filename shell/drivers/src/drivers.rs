@@ -144,9 +144,9 @@ impl Inner {
     ) -> Result<OperationResult, Trouble> {
         clearance.check()?;
         self.remember(task)?;
-        driver.start(task, clearance)?;
+        let done = driver.start(task, clearance)?;
         if clearance.check().is_ok() {
-            return Ok(OperationResult::Done);
+            return Ok(done);
         }
         // It took so long that it is no longer ours to have.
         driver.kill(task).and(Err(Trouble::Stale))

@@ -5,6 +5,7 @@ use crate::drivers::command_name;
 use phalanx_exec::Clearance;
 use phalanx_model::FileSystem;
 use phalanx_storage::{Manner, MountError, Mounting, State, mount, state, unmount};
+use phalanx_types::OperationResult;
 use std::path::Path;
 
 /// The driver of one file system.
@@ -32,10 +33,11 @@ impl Driver for FileSystemDriver {
         }
     }
 
-    fn start(&self, task: &Task<'_>, clearance: &Clearance) -> Result<(), Trouble> {
+    fn start(&self, task: &Task<'_>, clearance: &Clearance) -> Result<OperationResult, Trouble> {
         let cgroup = &task.cgroup.child(&command_name("check", task.id));
         let mounting = Mounting { clearance, cgroup, identity: task.identity, deadline: task.deadline };
-        mount(&self.file_system, mounting).map_err(|error| match error {
+        let mounted = mount(&self.file_system, mounting).map(|()| OperationResult::Done);
+        mounted.map_err(|error| match error {
             MountError::Stale => Trouble::Stale,
             MountError::InUse { .. }
             | MountError::Occupied { .. }

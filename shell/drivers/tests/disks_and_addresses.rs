@@ -24,6 +24,10 @@ fn with_disk(story: impl FnOnce(&Host)) {
     });
 }
 
+fn placed_on(interface: &str) -> OperationResult {
+    OperationResult::Placed { interface: interface.into() }
+}
+
 #[test]
 fn an_ipv4_address_comes_and_goes() {
     with_host(ADDRESS, |host| host.check_comes_and_goes("ip"));
@@ -53,7 +57,7 @@ fn an_address_is_not_put_where_no_carrier_is() {
 #[test]
 fn an_address_moves_to_the_adapter_that_has_a_carrier() {
     with_host(ADDRESS, |host| {
-        assert_eq!(host.start("ip"), OperationResult::Done);
+        assert_eq!(host.start("ip"), placed_on("client"));
         shell("ip link add spare type veth peer name cable && ip link set spare up && ip link set cable up");
         shell(
             "ip address add 10.11.0.9/24 dev spare && until ip link show spare | grep -q LOWER_UP; do :; done",
@@ -61,7 +65,7 @@ fn an_address_moves_to_the_adapter_that_has_a_carrier() {
         shell("ip link set wire down && until ip link show client | grep -q NO-CARRIER; do :; done");
         let why = "its interface client has no carrier";
         assert_eq!(host.run("ip", Verb::Monitor), OperationResult::Failed(why.into()));
-        assert_eq!(host.start("ip"), OperationResult::Done);
+        assert_eq!(host.start("ip"), placed_on("spare"));
         assert_eq!(host.run("ip", Verb::Monitor), OperationResult::Done);
         let shown = shell("ip -br address show to 10.11.0.100");
         assert!(shown.starts_with("spare") && shown.lines().count() == 1, "{shown}");
@@ -115,7 +119,7 @@ fn check_overruled(resource: &str, ada: &str, bob: &str, taken: &str) {
         let call = format!("ip netns exec other bash -c ': > /dev/tcp/{ada}/9'");
         shell(&format!("until {call} 2>&1 | grep -q refused; do :; done"));
         assert_eq!(host.run("ip", Verb::Scout), OperationResult::Done);
-        assert_eq!(host.start("ip"), OperationResult::Done);
+        assert_eq!(host.start("ip"), placed_on("client"));
         assert_eq!(host.contested().node.as_deref(), Some("bob"));
         assert_eq!(host.run("ip", Verb::Monitor), OperationResult::Done);
     });
@@ -134,13 +138,13 @@ fn a_node_that_still_has_an_ipv6_address_is_overruled() {
 #[test]
 fn an_ipv6_address_moves_to_the_adapter_that_has_a_carrier() {
     with_host(ADDRESS6, |host| {
-        assert_eq!(host.start("ip"), OperationResult::Done);
+        assert_eq!(host.start("ip"), placed_on("client"));
         shell("ip link add spare type veth peer name cable && ip link set spare up && ip link set cable up");
         shell("ip address add fd00:11::9/64 dev spare nodad");
         shell("until ip link show spare | grep -q LOWER_UP; do :; done");
         shell("ip link set wire down && until ip link show client | grep -q NO-CARRIER; do :; done");
         assert!(matches!(host.run("ip", Verb::Monitor), OperationResult::Failed(_)));
-        assert_eq!(host.start("ip"), OperationResult::Done);
+        assert_eq!(host.start("ip"), placed_on("spare"));
         let shown = shell("ip -br address show to fd00:11::100");
         assert!(shown.starts_with("spare") && shown.lines().count() == 1, "{shown}");
     });
@@ -171,7 +175,7 @@ fn a_file_system_in_use_is_let_go_of() {
 #[test]
 fn what_a_restarted_daemon_finds_has_its_epoch() {
     with_host(ADDRESS, |host| {
-        assert_eq!(host.start("ip"), OperationResult::Done);
+        assert_eq!(host.start("ip"), placed_on("client"));
         let host = host.restarted();
         assert_eq!(host.run("ip", Verb::Probe), OperationResult::Active { epoch: Some(EPOCH) });
         std::fs::remove_dir_all("/mnt/run").unwrap();

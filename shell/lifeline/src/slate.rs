@@ -21,6 +21,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of the page.
 const BYTES: usize = 4_096;
+/// Between two looks at the page, at least.
+const LOOK_PAUSE_MIN: Span = Span::from_millis(10);
+/// A deadman that has not looked for so many pauses between two looks hangs.
+const PAUSES_UNTIL_SILENT: u64 = 2;
 /// What the page must never do.
 const SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
@@ -37,6 +41,7 @@ struct Words {
     until: AtomicU64,
     stop_budget: AtomicU64,
     accepted: AtomicU64,
+    looked: AtomicU64,
 }
 
 // SAFETY: the words are atomics in memory that stays mapped as long as the slate lives; nothing else is in it.
@@ -81,15 +86,34 @@ impl Slate {
         self.words().until.store(until.0, Ordering::Release);
     }
 
-    /// The deadman: the lease end written last, and the end of it that is kept for letting go.
-    pub fn read(&self) -> Option<(Tick, Span)> {
+    /// The deadman: the lease end written last, and the end of it that is kept for letting go. If there is one, it can be
+    /// seen that the deadman has looked; it looks again after [`Slate::pause`].
+    pub fn read(&self, now: Tick) -> Option<(Tick, Span)> {
         let until = self.words().until.load(Ordering::Acquire);
-        (until != 0).then(|| (Tick(until), Span(self.words().stop_budget.load(Ordering::Acquire))))
+        (until != 0).then(|| {
+            self.words().looked.store(now.0, Ordering::Release);
+            (Tick(until), Span(self.words().stop_budget.load(Ordering::Acquire)))
+        })
     }
 
     /// The deadman: it keeps time by this lease end from now on.
     pub fn accept(&self, until: Tick) {
         self.words().accepted.store(until.0, Ordering::Release);
+    }
+
+    /// How long the deadman may wait between two looks, given what is kept of a lease for letting go: one that is renewed
+    /// has all of that left, and more.
+    pub fn pause(stop_budget: Span) -> Span {
+        stop_budget.max(LOOK_PAUSE_MIN)
+    }
+
+    /// The daemon: since when the deadman has not looked, if it should have; also while there is no lease to accept.
+    pub fn silence(&self, now: Tick) -> Option<Span> {
+        let words = self.words();
+        let looked = Tick(words.looked.load(Ordering::Acquire));
+        let pause = Slate::pause(Span(words.stop_budget.load(Ordering::Acquire)));
+        let is_late = looked > Tick::ZERO && now > looked + pause * PAUSES_UNTIL_SILENT;
+        is_late.then(|| now.since(looked))
     }
 
     /// The daemon: the lease end accepted last; [`Tick::ZERO`] if none was.
@@ -113,12 +137,28 @@ mod tests {
     fn what_one_writes_the_other_reads() {
         let (deadman, file) = Slate::make().unwrap();
         let daemon = Slate::open(&file).unwrap();
-        assert_eq!((deadman.read(), daemon.accepted()), (None, Tick::ZERO));
+        assert_eq!((deadman.read(Tick(1)), daemon.accepted()), (None, Tick::ZERO));
         daemon.write(Tick(900), Span(120));
-        assert_eq!((deadman.read(), daemon.accepted()), (Some((Tick(900), Span(120))), Tick::ZERO));
+        assert_eq!((deadman.read(Tick(2)), daemon.accepted()), (Some((Tick(900), Span(120))), Tick::ZERO));
         deadman.accept(Tick(900));
         drop(deadman);
         assert_eq!(daemon.accepted(), Tick(900), "it outlives either side");
+    }
+
+    #[test]
+    fn a_deadman_that_does_not_look_is_seen() {
+        let (deadman, file) = Slate::make().unwrap();
+        let daemon = Slate::open(&file).unwrap();
+        let (ms, start) = (Span::from_millis, Tick(1_000_000_000));
+        deadman.read(start.before(ms(900)));
+        assert_eq!(daemon.silence(start), None, "it finds nothing, and need not look again");
+        daemon.write(start + ms(500), ms(100));
+        assert_eq!(daemon.silence(start + ms(900)), None, "the first end goes by the lifeline");
+        deadman.read(start);
+        assert_eq!(daemon.silence(start + ms(200)), None, "it may look any moment");
+        assert_eq!(daemon.silence(start + ms(201)), Some(ms(201)));
+        deadman.read(start + ms(300));
+        assert_eq!(daemon.silence(start + ms(301)), None, "it goes on");
     }
 
     #[test]

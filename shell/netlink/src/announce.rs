@@ -3,6 +3,7 @@
 use crate::frame::{Mac, arp_announcement, neighbour_advertisement};
 use crate::interface::Interface;
 use crate::packet::{Listen, Packets};
+use phalanx_realtime::make_helper;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -49,7 +50,11 @@ impl Announcement {
         let packets = Packets::open(interface.index, Listen::Nothing)?;
         let frame = frame(mac, address);
         packets.send(&frame)?;
-        let repeat = move || shared.go_on(&claim, &|| packets.send(&frame).is_ok());
+        let repeat = move || {
+            // Where it is refused so is the daemon's own attempt, which tells why.
+            let _ = make_helper();
+            shared.go_on(&claim, &|| packets.send(&frame).is_ok());
+        };
         thread::Builder::new().name("announce".into()).stack_size(STACK_BYTES).spawn(repeat)?;
         Ok(announcement)
     }

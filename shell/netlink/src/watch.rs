@@ -4,6 +4,7 @@ use crate::interface::{Held, Interface};
 use crate::request::parse;
 use netlink_packet_core::NetlinkPayload;
 use netlink_packet_route::RouteNetlinkMessage;
+use phalanx_realtime::make_helper;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
@@ -49,7 +50,11 @@ impl Watch {
         bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
         let ended = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
         let until = Arc::clone(&ended);
-        let watch = move || run(&socket, &until, tell);
+        let watch = move || {
+            // Where it is refused so is the daemon's own attempt, which tells why.
+            let _ = make_helper();
+            run(&socket, &until, tell);
+        };
         let thread = thread::Builder::new().name("watch".into()).stack_size(STACK_BYTES).spawn(watch)?;
         Ok(Watch { ended, thread: Some(thread) })
     }

@@ -108,6 +108,28 @@ fn a_request_that_fails_says_what_and_why() {
     });
 }
 
+/// Real-time priority of a thread as `/proc` has it; 0 for an ordinary one.
+fn realtime_priority(stat: &str) -> u32 {
+    let (_, after_name) = stat.rsplit_once(')').unwrap();
+    after_name.split_whitespace().nth(37).unwrap().parse().unwrap()
+}
+
+#[test]
+fn no_ordinary_program_comes_between_the_daemon_and_its_helpers() {
+    with_neighbour(|netlink, interface| {
+        let allowed = std::thread::spawn(|| phalanx_realtime::make_helper().is_ok()).join().unwrap();
+        if !allowed {
+            return eprintln!("skipped: no real-time scheduling here");
+        }
+        let (sender, stats) = mpsc::channel();
+        let stat = || std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let _watch = Watch::begin(move |_| drop(sender.send(stat()))).unwrap();
+        netlink.add(interface.index, address(SHOP)).unwrap();
+        assert!(realtime_priority(&stats.recv().unwrap()) > 0, "the watch");
+        assert_eq!(realtime_priority(&stat()), 0, "whoever asked for it");
+    });
+}
+
 #[test]
 fn carriers_and_addresses_are_watched_although_we_change_them_ourselves() {
     with_neighbour(|netlink, interface| {

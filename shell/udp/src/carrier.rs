@@ -7,8 +7,8 @@ use crate::drops::{Dropped, Drops};
 use crate::paths::Paths;
 use crate::seal::{Opened, Seal};
 use crate::steering::split;
-use phalanx_types::{Incarnation, NodeId, PathId, ViewId};
-use phalanx_wire::HEADER_BYTES;
+use phalanx_types::{NodeId, PathId, ViewId};
+use phalanx_wire::{Arrival, HEADER_BYTES};
 use rustix::net::sockopt;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,16 +24,6 @@ const BATCH: usize = 64;
 const TRAFFIC_CLASS: u8 = 0xc0;
 /// The kernel's receive buffer; it holds what arrives while this process stands still.
 const RECEIVE_BUFFER_BYTES: usize = 1 << 20;
-
-/// A frame that arrived.
-pub struct Arrival {
-    /// By which path.
-    pub path: PathId,
-    /// Which life sent it.
-    pub from: Incarnation,
-    /// What it sent.
-    pub bytes: Vec<u8>,
-}
 
 /// None of this node's addresses can be used.
 #[derive(Debug)]

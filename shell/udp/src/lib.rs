@@ -12,7 +12,7 @@ mod session;
 pub mod steering;
 mod window;
 
-pub use carrier::{Arrival, BindError, Carrier};
+pub use carrier::{BindError, Carrier};
 pub use drops::{Dropped, Drops};
 pub use keys::{Challenge, ClusterKey};
 pub use paths::{PORT_DEFAULT, Paths};

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Where the service answers.
-pub(crate) const SERVICE: &str = "10.11.0.100:80";
+const SERVICE: &str = "10.11.0.100:80";
 /// The longest that any act may take.
 const ACT_LIMIT: Duration = Duration::from_secs(30);
 /// How long the frozen owner stays frozen.
@@ -48,15 +48,10 @@ pub fn run(work: &Path) -> Outcome<()> {
     for number in 0..NAMES.len() {
         site.boot(number)?;
     }
-    let address: SocketAddr = SERVICE.parse().during("reading the service address")?;
     let sampler = Sampler::start("/srv/shop", "10.11.0.100");
-    let client = Client::start(address);
+    let client = client()?;
     let mut story = Story { site, client, sampler, outages: Outages::default(), work, options };
-    let told = story.tell();
-    if std::env::var_os("KEEP_LOGS").is_some() {
-        let _ = crate::tool::run("cp", &["-r", &work.to_string_lossy(), "/tmp/phalanx-lab-failed"]);
-    }
-    told
+    story.tell()
 }
 
 impl Options {
@@ -69,6 +64,12 @@ impl Options {
         let runs = read("RUNS", "1").parse().during("RUNS is a number of crashes")?;
         Ok(Options { runs, timing, keep: read("KEEP", "0") == "1" })
     }
+}
+
+/// Somebody who asks the service, on and on.
+pub(crate) fn client() -> Outcome<Client> {
+    let address: SocketAddr = SERVICE.parse().during("reading the service address")?;
+    Ok(Client::start(address))
 }
 
 /// The example, with the timing asked for and this build's shop.

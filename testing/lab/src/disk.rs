@@ -52,6 +52,7 @@ impl DiskPath {
         let (mount, socket) = (folder.join("fuse"), folder.join("nbd.sock"));
         fs::create_dir_all(&mount).during("making the disk's folder")?;
         let _ = fs::remove_file(&socket);
+        let _ = fs::remove_file(ready_mark(&socket));
         let servers = vec![serve_file(host, image, &socket)?, serve_disk(host, &socket, &mount)?];
         let device = run("losetup", &["--find", "--show", "--direct-io=on", &text(&mount.join("disk"))])?;
         let open = File::open(&device).during("opening the loop device")?;
@@ -72,12 +73,20 @@ impl DiskPath {
     }
 }
 
+/// What nbdkit writes once it accepts connections; its socket is there a moment before.
+fn ready_mark(socket: &Path) -> PathBuf {
+    socket.with_extension("pid")
+}
+
 /// nbdkit: serves the image on a socket.
 fn serve_file(host: &Host, image: &Image, socket: &Path) -> Outcome<Child> {
     let file = format!("file={}", image.path().display());
-    let server =
-        host.serve("nbdkit", &["--foreground", "--unix", &text(socket), "file", &file, "cache=none"])?;
-    came_up("nbdkit", || socket.exists()).map(|()| server)
+    let ready = ready_mark(socket);
+    let mark = text(&ready);
+    let arguments =
+        ["--foreground", "--unix", &text(socket), "--pidfile", &mark, "file", &file, "cache=none"];
+    let server = host.serve("nbdkit", &arguments)?;
+    came_up("nbdkit", || ready.exists()).map(|()| server)
 }
 
 /// nbdfuse: makes what the socket serves a file.

@@ -1,5 +1,6 @@
 //! `phalanx-lab`: the demo, the benches, and the small programs that its hosts are made of.
 
+use phalanx_lab::stage::End;
 use phalanx_lab::tool::Outcome;
 use phalanx_lab::{bench, demo, host, preflight, stage, visit};
 use std::path::Path;
@@ -10,6 +11,9 @@ usage: phalanx-lab demo | bench SUITE
        of a cluster that KEEP=1 left up, at another terminal:
        phalanx-lab on HOST COMMAND…   phalanx-lab shell HOST
        phalanx-lab crash HOST   boot HOST   cut HOST   plug HOST   end";
+
+/// What shells make of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -41,9 +45,8 @@ fn on_stage(act: impl FnOnce(&Path) -> Outcome<()>) -> ExitCode {
     match stage::inside() {
         Some(work) => end(act(&work)),
         None => match stage::enter() {
-            Ok(status) => {
-                ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(130))
-            }
+            Ok(End::Itself(code)) => ExitCode::from(code),
+            Ok(End::Signal) => ExitCode::from(INTERRUPTED),
             Err(trouble) => end(Err(trouble)),
         },
     }

@@ -4,7 +4,7 @@
 //! keeps no more than the property needs of what can still matter.
 
 use crate::event::{Event, GlobalTime};
-use crate::{liveness, membership, messages, resources};
+use crate::{liveness, membership, messages, resources, voting};
 use phalanx_types::{GroupName, NodeId, Span, Timings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -83,6 +83,7 @@ impl Oracle {
     pub fn beyond_class(terms: &Terms) -> Oracle {
         let mut checkers = membership::checkers(terms);
         checkers.extend(messages::checkers(terms));
+        checkers.extend(voting::checkers(terms));
         checkers.extend(resources::always(terms));
         Oracle { checkers }
     }

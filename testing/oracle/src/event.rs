@@ -4,6 +4,7 @@
 //! what happened, never whether that was right.
 
 use phalanx_events::{MembershipNote, MessageId, Note, Service};
+use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_types::{
     BootId, Digest, GroupName, Incarnation, NodeId, Operation, OperationResult, OwnershipEpoch, Permit,
     RequestId, ResourceName, Span, Tick, Verb, View, ViewId,
@@ -155,6 +156,20 @@ pub enum What {
         id: RequestId,
         /// How it ended, for people.
         words: String,
+    },
+    /// A client of Group Services on this node does something.
+    ClientActed {
+        /// Which.
+        client: ClientId,
+        /// What.
+        act: ClientAct,
+    },
+    /// A client of Group Services on this node is told something.
+    ClientHeard {
+        /// Which.
+        client: ClientId,
+        /// What.
+        event: ClientEvent,
     },
     /// A fault was injected.
     Fault {

@@ -15,6 +15,7 @@ mod messages;
 mod resources;
 #[cfg(test)]
 mod story;
+mod voting;
 mod words;
 
 pub use census::Census;

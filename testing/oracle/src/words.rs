@@ -58,6 +58,8 @@ impl Display for What {
             What::DeadmanKilled => f.write_str("the deadman kills what is held"),
             What::DeadmanReset => f.write_str("the deadman resets the host"),
             What::Asked { id, words } => write!(f, "is asked to {words} (request {})", id.0),
+            What::ClientActed { client, act } => write!(f, "client {} does {act:?}", client.0),
+            What::ClientHeard { client, event } => write!(f, "client {} hears {event:?}", client.0),
             What::Replied { id, words } => write!(f, "answers request {}: {words}", id.0),
             What::Fault { kind, words } => write!(f, "FAULT {kind}: {words}"),
             What::Excused { group } => write!(f, "{group} may be offline"),

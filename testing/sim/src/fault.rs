@@ -124,6 +124,8 @@ pub enum Mode {
     Freeze,
     /// Once in each seed most hosts are lost for long, and an operator forms the cluster without them.
     Form,
+    /// The faults of [`Mode::Swarm`]; and every node has clients of Group Services that do what comes to their minds.
+    Groups,
     /// Every other seed as in `Stress`, the rest as in `Swarm`.
     Mixed,
 }
@@ -134,7 +136,7 @@ impl Mode {
         match self {
             Mode::Mixed if seed.is_multiple_of(2) => Mode::Swarm,
             Mode::Mixed => Mode::Stress,
-            Mode::Swarm | Mode::Stress | Mode::Freeze | Mode::Form => self,
+            Mode::Swarm | Mode::Stress | Mode::Freeze | Mode::Form | Mode::Groups => self,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::disk::Journal;
 use crate::resource::Resources;
 use crate::world::Happening;
 use phalanx_conduct::Request;
-use phalanx_node::{Frame, Input};
+use phalanx_node::{Arrival, Input};
 use phalanx_types::{BootId, Incarnation, NodeId, Operation, RequestId, Span, Tick, ViewId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,7 +89,7 @@ pub struct Daemon<N> {
     /// The lease end that the deadman accepted since it was awake last.
     pub fed: Option<Tick>,
     /// What has arrived that need not wake it.
-    pub unread: Vec<Frame>,
+    pub unread: Vec<Arrival>,
     /// What waits for it while it is stopped.
     pub stopped: Option<Stopped>,
     /// Operators' requests it has not answered.

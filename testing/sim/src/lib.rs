@@ -4,6 +4,7 @@
 //! same story on every machine, whatever else runs. [`run_seed`] tells one, [`Report`] sums up many.
 #![forbid(unsafe_code)]
 
+mod clients;
 pub mod clock;
 pub mod core;
 pub mod deadman;

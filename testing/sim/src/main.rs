@@ -13,8 +13,7 @@ use std::time::Instant;
 
 const USAGE: &str = "\
 usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 2-7] [--networks 1-3]
-                   [--mode swarm|stress|mixed|freeze|form] [--safety] [--jobs J] [--json] [--trace FILE] [--planted]
-                   [--points]
+                   [--mode MODE] [--safety] [--jobs J] [--json] [--trace FILE] [--planted] [--points]
 
   --seeds N    how many seeds (100)             --from S    the first of them (0)
   --mode       swarm: all that proofs of class `process` cover (the default)
@@ -22,6 +21,7 @@ usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 
                mixed: every other seed as in stress
                freeze: whole hosts stand still too; two owners are counted, not judged
                form: most hosts are lost for long, and an honest operator forms the cluster without them
+               groups: every node has clients of Group Services, too
   --safety     do not ask that all is well in the end
   --jobs J     threads (all cores); the result does not depend on it
   --json       one line for programs
@@ -102,8 +102,9 @@ fn mode(word: Option<&str>) -> Result<Mode, String> {
         Some("stress") => Ok(Mode::Stress),
         Some("freeze") => Ok(Mode::Freeze),
         Some("form") => Ok(Mode::Form),
+        Some("groups") => Ok(Mode::Groups),
         Some("mixed") => Ok(Mode::Mixed),
-        other => Err(format!("--mode is swarm, stress, mixed, freeze or form, not {other:?}")),
+        other => Err(format!("--mode is swarm, stress, freeze, form, groups or mixed, not {other:?}")),
     }
 }
 
@@ -165,6 +166,7 @@ fn options(arguments: &Arguments) -> String {
         Mode::Stress => " --mode stress",
         Mode::Freeze => " --mode freeze",
         Mode::Form => " --mode form",
+        Mode::Groups => " --mode groups",
         Mode::Mixed => " --mode mixed",
     };
     let judge = if arguments.course.judge == Judge::Safety { " --safety" } else { "" };

@@ -75,8 +75,35 @@ impl Points {
             {
                 self.count("start-timed-out");
             }
-            // The rest happens in every seed.
-            _ => {}
+            // These happen in every seed, or are counted otherwise.
+            What::Started { .. }
+            | What::DaemonCrashed
+            | What::HostCrashed
+            | What::Halted { .. }
+            | What::Paused
+            | What::Resumed
+            | What::Frozen
+            | What::Thawed
+            | What::HoldBegan { .. }
+            | What::HoldEnded { .. }
+            | What::GroupUp { .. }
+            | What::GroupDown { .. }
+            | What::AddressUp { .. }
+            | What::AddressDown { .. }
+            | What::OperationBegan { .. }
+            | What::OperationEnded { .. }
+            | What::DiskWrite { .. }
+            | What::Fed { .. }
+            | What::DeadmanGone { .. }
+            | What::Asked { .. }
+            | What::Replied { .. }
+            | What::ClientActed { .. }
+            | What::ClientHeard { .. }
+            | What::Fault { .. }
+            | What::Excused { .. }
+            | What::Expected { .. }
+            | What::AdapterDead { .. }
+            | What::Healed { .. } => {}
         }
     }
 
@@ -187,6 +214,7 @@ impl Points {
             | N::StepDone { .. }
             | N::StepFailed { .. }
             | N::MonitorFailed { .. }
+            | N::AdapterSwapped { .. }
             | N::AdapterDown { .. }
             | N::AdapterUp { .. }
             | N::NetworkDown { .. }

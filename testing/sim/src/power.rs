@@ -104,6 +104,7 @@ impl<F: Factory> World<F> {
         unplugged.into_iter().for_each(|network| self.tell_carrier(host, network));
         self.carry_out_all(host);
         self.wake_up(host);
+        self.client_comes(host);
     }
 
     /// The daemon is gone; what its host holds and what its drivers began lives on.

@@ -19,6 +19,8 @@ pub enum Stream {
     Targets,
     /// How long operations take and how they end.
     Workload,
+    /// What clients of Group Services do.
+    Clients,
 }
 
 /// xoshiro256++, seeded by splitmix64.

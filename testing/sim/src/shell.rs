@@ -7,7 +7,7 @@ use crate::session::Standing;
 use crate::world::{Flight, Happening, World};
 use phalanx_conduct::Reply;
 use phalanx_events::{MembershipNote, Note};
-use phalanx_node::{Effect, Frame, Input, Lane, Record, StoreToken};
+use phalanx_node::{Arrival, Effect, Input, Lane, Record, StoreToken};
 use phalanx_oracle::{GlobalTime, What};
 use phalanx_types::{Incarnation, NetworkId, NodeId, PathId, RequestId, Span, Tick};
 
@@ -29,6 +29,7 @@ impl<F: Factory> World<F> {
                 self.later(after, Happening::Begins { host: index, start, operation: Box::new(operation) });
             }
             Effect::Reply { id, reply } => self.reply(host, id, &reply),
+            Effect::Client { client, event } => self.client_hears(host, start, client, event),
             Effect::Note(note) => self.note(host, note),
             Effect::Halt { why } => self.halt(host, why),
         }
@@ -138,17 +139,18 @@ impl<F: Factory> World<F> {
         self.trace.frame(self.now, lives.0.0, lives.1.0, &bytes);
         let path = PathId { network: NetworkId(network), index: 0 };
         let sender = Incarnation { node: NodeId(u16::from(from.0) + 1), start: from.1 };
+        let arrival = Arrival { path, from: sender, bytes };
         match routine {
-            true => self.leaves_unread(lives.1.0, to.1, Frame { path, from: sender, bytes }),
-            false => self.hears(lives.1.0, to.1, Input::Frame { path, from: sender, bytes }),
+            true => self.leaves_unread(lives.1.0, to.1, arrival),
+            false => self.hears(lives.1.0, to.1, Input::Arrived(arrival)),
         }
     }
 
     /// A frame that need not wake its receiver; a full socket drops what comes.
-    fn leaves_unread(&mut self, host: usize, start: u64, frame: Frame) {
+    fn leaves_unread(&mut self, host: usize, start: u64, arrival: Arrival) {
         let daemon = self.hosts[host].living(start);
         if let Some(daemon) = daemon.filter(|daemon| daemon.unread.len() < INBOX_MAX) {
-            daemon.unread.push(frame);
+            daemon.unread.push(arrival);
         }
     }
 

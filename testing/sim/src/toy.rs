@@ -180,7 +180,7 @@ impl Toy {
         {
             self.busy = false;
             match result {
-                OperationResult::Done => self.next += 1,
+                OperationResult::Done | OperationResult::Placed { .. } => self.next += 1,
                 OperationResult::Stale => (),
                 OperationResult::Failed(_)
                 | OperationResult::TimedOut
@@ -195,8 +195,8 @@ impl SimNode for Toy {
     fn step(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
         self.take_in(&input);
         self.fed |= matches!(input, Input::Fed { .. } | Input::Due { fed: Some(_), .. });
-        if let Input::Frame { from, .. } = input {
-            self.heard.insert(from.node, now);
+        if let Input::Arrived(arrival) = input {
+            self.heard.insert(arrival.from.node, now);
         }
         if now >= self.next_beat {
             self.next_beat = now + BEAT;

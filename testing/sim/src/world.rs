@@ -75,6 +75,8 @@ pub enum Happening {
     Thaws { host: u8, since: u64 },
     /// An honest operator looks whether to form the cluster of the few, or whether all is well again.
     OperatorLooks,
+    /// A client of Group Services does something.
+    ClientActs { host: u8, start: u64 },
     /// A planned fault.
     Strikes(usize),
     /// The end of one.
@@ -105,6 +107,7 @@ impl Happening {
             | Happening::DeadmanLooks { host, .. }
             | Happening::DeadmanKills { host, .. }
             | Happening::DaemonStarts { host, .. }
+            | Happening::ClientActs { host, .. }
             | Happening::Resumes { host, .. } => Some(*host as usize),
             Happening::PowersOn { .. }
             | Happening::Thaws { .. }
@@ -160,6 +163,8 @@ pub struct World<F: Factory> {
     pub(crate) clocks: Random,
     pub(crate) targets: Random,
     pub(crate) workload: Random,
+    /// What clients of Group Services do, if there are any.
+    pub(crate) clients: Option<Random>,
     pub(crate) healing: bool,
     /// What an honest operator is about while most hosts are lost.
     pub(crate) rescue: Option<Rescue>,
@@ -190,12 +195,14 @@ impl<F: Factory> World<F> {
         let strikes = Planner::new(seed, &setting).draw(mode, phases.warm, phases.heal);
         let terms = setting.terms();
         let oracle = match mode {
-            Mode::Swarm | Mode::Stress | Mode::Form | Mode::Mixed => Oracle::safety(&terms),
+            Mode::Swarm | Mode::Stress | Mode::Form | Mode::Groups | Mode::Mixed => Oracle::safety(&terms),
             Mode::Freeze => Oracle::beyond_class(&terms),
         };
         let live = factory.is_live() && judge == Judge::All;
         let oracle = if live { oracle.with_liveness(&terms) } else { oracle };
-        World::with(factory, seed, setting, strikes, oracle, trace)
+        let mut world = World::with(factory, seed, setting, strikes, oracle, trace);
+        world.clients = (mode == Mode::Groups).then(|| Random::new(seed, Stream::Clients));
+        world
     }
 
     /// A world in which just these strikes happen, before just this oracle.
@@ -224,6 +231,7 @@ impl<F: Factory> World<F> {
             clocks,
             targets: Random::new(seed, Stream::Targets),
             workload: Random::new(seed, Stream::Workload),
+            clients: None,
             healing: false,
             rescue: None,
             requests: 0,
@@ -312,6 +320,7 @@ impl<F: Factory> World<F> {
             Happening::PowersOn { host, boot } => self.powers_on(host as usize, boot),
             Happening::DaemonStarts { host, boot } => self.daemon_starts(host as usize, boot),
             Happening::Resumes { host, number } => self.resumes(host as usize, number),
+            Happening::ClientActs { host, start } => self.client_acts(host as usize, start),
             Happening::Thaws { host, since } => self.thaws(host as usize, since),
             Happening::OperatorLooks => self.operator_looks(),
             Happening::Strikes(index) => self.strikes(index),

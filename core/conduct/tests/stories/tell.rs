@@ -103,6 +103,9 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         ManagerNote::SwapAdapter { resource, cause, .. } => {
             vec![format!("{node}: {resource} is put on a good adapter: {cause}")]
         }
+        ManagerNote::AdapterSwapped { resource, interface, .. } => {
+            vec![format!("{node}: {resource} is on {interface} now")]
+        }
         ManagerNote::AddressAstray { resource, cause, .. } => {
             vec![format!("{node}: {resource} is astray: {cause}")]
         }

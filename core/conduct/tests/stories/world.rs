@@ -136,6 +136,14 @@ impl Host {
         good.is_some() || !Host::is_address(resource)
     }
 
+    /// What its driver answers once it is started.
+    fn started(&self, resource: &ResourceName) -> OperationResult {
+        match self.on.get(resource).copied().flatten() {
+            Some(adapter) => OperationResult::Placed { interface: format!("eth{adapter}") },
+            None => OperationResult::Done,
+        }
+    }
+
     fn is_astray(&self, resource: &ResourceName) -> bool {
         let on = self.on.get(resource).copied().flatten();
         Host::is_address(resource) && !on.is_some_and(|adapter| self.adapters[adapter])
@@ -484,7 +492,7 @@ impl World {
                     None if host.lying_starts.contains(&operation.resource) => OperationResult::Done,
                     None => {
                         host.active.insert(key, operation.epoch);
-                        OperationResult::Done
+                        host.started(&operation.resource)
                     }
                 }
             }

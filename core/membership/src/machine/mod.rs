@@ -22,7 +22,7 @@ use phalanx_types::{
     BootId, Bug, Charter, Electorate, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, ProofClass,
     Span, Tick, Timings, View, ViewId,
 };
-use phalanx_wire::{Frame, Stream};
+use phalanx_wire::{Arrival, Frame, Stream};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What a membership is made with.
@@ -278,15 +278,9 @@ impl Membership {
     }
 
     /// A frame arrived from `from`, authenticated. An error changed nothing.
-    pub fn receive(
-        &mut self,
-        now: Tick,
-        path: PathId,
-        from: Incarnation,
-        bytes: &[u8],
-        above: &mut dyn Above,
-    ) {
+    pub fn receive(&mut self, now: Tick, arrival: &Arrival, above: &mut dyn Above) {
         self.begin(now);
+        let Arrival { path, from, ref bytes } = *arrival;
         match Frame::decode(bytes) {
             Ok(Frame::Beat(beat)) => self.on_beat(now, path, from, &beat, above),
             Ok(Frame::Segment(segment)) => self.on_segment(now, from, &segment, above),
@@ -298,17 +292,12 @@ impl Membership {
 
     /// Beats arrived, authenticated. They are taken in together: nothing is delivered on a beat's account before the last
     /// of them is heard. What is no beat is dropped, for after each of those the layers above must have their turn.
-    pub fn receive_beats<'a>(
-        &mut self,
-        now: Tick,
-        frames: impl Iterator<Item = (PathId, Incarnation, &'a [u8])>,
-        above: &mut dyn Above,
-    ) {
+    pub fn receive_beats(&mut self, now: Tick, arrivals: &[Arrival], above: &mut dyn Above) {
         self.begin(now);
-        for (path, from, bytes) in frames {
+        for Arrival { path, from, bytes } in arrivals {
             match Frame::decode(bytes) {
-                Ok(Frame::Beat(beat)) => self.on_beat(now, path, from, &beat, above),
-                Ok(Frame::Segment(_) | Frame::Ack(_)) | Err(_) => self.drop_frame(from, "not a beat"),
+                Ok(Frame::Beat(beat)) => self.on_beat(now, *path, *from, &beat, above),
+                Ok(Frame::Segment(_) | Frame::Ack(_)) | Err(_) => self.drop_frame(*from, "not a beat"),
             }
         }
         self.finish(now, above);

@@ -6,15 +6,14 @@ use super::log::Log;
 use super::witness::Witness;
 use super::{cluster, setting, tell};
 use crate::client::{Answer, Client};
-use crate::demo::SERVICE;
+use crate::demo::client;
 use crate::parts::since_midnight;
 use crate::site::{NAMES, Site};
-use crate::tool::{Outcome, Trouble, While, wait_until};
+use crate::tool::{Outcome, Trouble, wait_until};
 use phalanx_realtime::make_realtime;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
@@ -46,10 +45,9 @@ pub fn run(work: &Path) -> Outcome<()> {
     let (minutes, timing) = (setting("MINUTES", MINUTES_DEFAULT)?, setting("TIMING", "auto".to_owned())?);
     let seed = setting("SEED", since_midnight(SystemTime::now()).unwrap_or_default())?;
     let site = cluster(work, &timing)?;
-    let address: SocketAddr = SERVICE.parse().during("reading the service address")?;
     let mut trial = Trial {
         site,
-        client: Client::start(address),
+        client: client()?,
         dice: Dice::new(seed),
         stops: Vec::new(),
         longest_stop: Duration::ZERO,

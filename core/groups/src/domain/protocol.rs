@@ -1,0 +1,323 @@
+//! One protocol of a group: what is proposed, who votes on it, and how it goes on from phase to phase.
+//!
+//! A protocol is a function of the votes of each phase. Nothing in it depends on the order in which votes come.
+
+use super::attributes::{Attributes, DefaultVote, Phases};
+use super::name::{LocalName, Message, Name, ProviderId, StateValue};
+use crate::ballot::{Ballot, Verdict};
+use crate::group::Vote;
+use minicbor::{Decode, Encode};
+use phalanx_types::Span;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a protocol changes if it is approved.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+pub enum Change {
+    /// These become providers. They vote on it themselves.
+    #[n(0)]
+    Join(#[n(0)] BTreeMap<ProviderId, LocalName>),
+    /// These are gone already; whatever is voted, they do not come back.
+    #[n(1)]
+    FailureLeave(#[n(0)] BTreeMap<ProviderId, Gone>),
+    /// This one asks to leave.
+    #[n(2)]
+    Leave(#[n(0)] ProviderId),
+    /// These are put out by the others.
+    #[n(3)]
+    Expel {
+        /// Who.
+        #[n(0)]
+        providers: BTreeSet<ProviderId>,
+        /// Whether and how their deactivate command runs, on their own nodes.
+        #[n(1)]
+        deactivate: Option<Deactivation>,
+    },
+    /// These have no provider of the source group on their node any more.
+    #[n(4)]
+    CastOut(#[n(0)] BTreeSet<ProviderId>),
+    /// The group's state value becomes the proposed one.
+    #[n(5)]
+    State,
+    /// The attributes become these.
+    #[n(6)]
+    Attributes(#[n(0)] Attributes),
+    /// Nothing but that the proposed message is told.
+    #[n(7)]
+    Message,
+    /// The source group's state value became this.
+    #[n(8)]
+    Reflection {
+        /// The source group.
+        #[n(0)]
+        source: Name,
+        /// Its state value.
+        #[n(1)]
+        value: StateValue,
+    },
+}
+
+/// How a provider came to be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+pub enum Gone {
+    /// It said goodbye.
+    #[n(0)]
+    Goodbye,
+    /// Its process ended, or left its connection.
+    #[n(1)]
+    Failed,
+    /// Its node did.
+    #[n(2)]
+    NodeLost,
+}
+
+/// How a deactivate command runs.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Deactivation {
+    /// Handed to the command.
+    #[n(0)]
+    pub flag: u32,
+    /// How long it may run.
+    #[n(1)]
+    pub limit: Span,
+}
+
+/// What is voted on: a change, and what goes with it. A vote can replace what goes with it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Proposal {
+    /// What changes.
+    #[n(0)]
+    pub change: Change,
+    /// The state value that the group gets with it.
+    #[n(1)]
+    pub state: Option<StateValue>,
+    /// What is told with it.
+    #[n(2)]
+    pub message: Option<Message>,
+}
+
+/// What a provider says with its vote.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Said {
+    /// Another state value to propose.
+    #[n(0)]
+    pub state: Option<StateValue>,
+    /// A message for the next notification.
+    #[n(1)]
+    pub message: Option<Message>,
+    /// Another default vote for the rest of the protocol.
+    #[n(2)]
+    pub default: Option<DefaultVote>,
+}
+
+/// Why a protocol is where it is, as its notifications tell (`gs_summary_code`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
+pub struct Summary {
+    /// Somebody was counted with the default vote.
+    #[n(0)]
+    pub default_vote: bool,
+    /// Because the time was over.
+    #[n(1)]
+    pub time_limit_exceeded: bool,
+    /// Because it failed.
+    #[n(2)]
+    pub provider_failed: bool,
+}
+
+/// A protocol under way.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Running {
+    /// Higher than that of any earlier one of the group, or of a group before it with its name.
+    #[n(0)]
+    pub number: u64,
+    #[n(1)]
+    pub proposal: Proposal,
+    /// From 1.
+    #[n(2)]
+    pub phase: u32,
+    #[n(3)]
+    pub limit: Span,
+    #[n(4)]
+    voters: BTreeSet<ProviderId>,
+    /// Voters that failed since it began: the default vote is theirs.
+    #[n(5)]
+    failed: BTreeSet<ProviderId>,
+    #[n(6)]
+    default: DefaultVote,
+    #[n(7)]
+    ballot: Ballot<ProviderId, Said>,
+    #[n(8)]
+    pub summary: Summary,
+}
+
+/// How a protocol stands after an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Votes are missing.
+    Waiting,
+    /// Another phase began.
+    NextPhase,
+    Approved,
+    Rejected,
+}
+
+impl Change {
+    /// Whether it changes who is a provider.
+    pub fn is_membership(&self) -> bool {
+        match self {
+            Change::Join(_)
+            | Change::FailureLeave(_)
+            | Change::Leave(_)
+            | Change::Expel { .. }
+            | Change::CastOut(_) => true,
+            Change::State | Change::Attributes(_) | Change::Message | Change::Reflection { .. } => false,
+        }
+    }
+
+    /// Whether those that it takes out are out even if it is rejected.
+    pub fn is_done_anyway(&self) -> bool {
+        matches!(self, Change::FailureLeave(_) | Change::CastOut(_) | Change::Expel { .. })
+    }
+
+    /// Who is no provider any more after it.
+    pub fn leaving(&self) -> BTreeSet<ProviderId> {
+        match self {
+            Change::FailureLeave(gone) => gone.keys().copied().collect(),
+            Change::Leave(provider) => BTreeSet::from([*provider]),
+            Change::Expel { providers, .. } | Change::CastOut(providers) => providers.clone(),
+            Change::Join(_)
+            | Change::State
+            | Change::Attributes(_)
+            | Change::Message
+            | Change::Reflection { .. } => BTreeSet::new(),
+        }
+    }
+
+    /// Who becomes a provider by it.
+    pub fn joining(&self) -> BTreeSet<ProviderId> {
+        match self {
+            Change::Join(joining) => joining.keys().copied().collect(),
+            Change::FailureLeave(_)
+            | Change::Leave(_)
+            | Change::Expel { .. }
+            | Change::CastOut(_)
+            | Change::State
+            | Change::Attributes(_)
+            | Change::Message
+            | Change::Reflection { .. } => BTreeSet::new(),
+        }
+    }
+}
+
+impl Running {
+    /// The first phase of a protocol among `voters`.
+    pub fn new(
+        number: u64,
+        proposal: Proposal,
+        limit: Span,
+        voters: BTreeSet<ProviderId>,
+        default: DefaultVote,
+    ) -> Running {
+        let (failed, ballot, summary) = (BTreeSet::new(), Ballot::default(), Summary::default());
+        Running { number, proposal, phase: 1, limit, voters, failed, default, ballot, summary }
+    }
+
+    /// Who is asked for a vote.
+    pub fn voters(&self) -> &BTreeSet<ProviderId> {
+        &self.voters
+    }
+
+    /// Whether this provider's vote is still asked for in the present phase.
+    pub fn wants(&self, voter: ProviderId) -> bool {
+        self.ballot.missing(self.voters.iter().copied()).any(|missing| missing == voter)
+    }
+
+    /// A vote in the present phase. One that nobody asked for changes nothing.
+    pub fn vote(&mut self, voter: ProviderId, vote: Vote, said: Said) -> Progress {
+        if self.wants(voter) {
+            self.ballot.cast(voter, vote, said);
+        }
+        self.progress()
+    }
+
+    /// A voter failed: its default vote is counted once in this phase and in each that follows.
+    pub fn lose(&mut self, voter: ProviderId) -> Progress {
+        if self.voters.contains(&voter) {
+            self.failed.insert(voter);
+            self.count_failed();
+        }
+        self.progress()
+    }
+
+    /// The time of the present phase is over. Gives who did not vote.
+    pub fn expire(&mut self) -> (Vec<ProviderId>, Progress) {
+        let silent: Vec<ProviderId> = self.ballot.missing(self.voters.iter().copied()).collect();
+        for voter in &silent {
+            self.ballot.cast(*voter, self.default.vote(), Said::default());
+            (self.summary.default_vote, self.summary.time_limit_exceeded) = (true, true);
+        }
+        (silent, self.progress())
+    }
+
+    fn is_complete(&self) -> bool {
+        self.ballot.has_all(self.voters.iter().copied())
+    }
+
+    fn count_failed(&mut self) {
+        for voter in &self.failed {
+            if self.ballot.cast(*voter, self.default.vote(), Said::default()) {
+                (self.summary.default_vote, self.summary.provider_failed) = (true, true);
+            }
+        }
+    }
+
+    fn progress(&mut self) -> Progress {
+        if !self.is_complete() {
+            return Progress::Waiting;
+        }
+        match self.ballot.verdict() {
+            Verdict::Rejected => Progress::Rejected,
+            Verdict::Approved => {
+                self.take_words();
+                Progress::Approved
+            }
+            Verdict::GoesOn => {
+                self.take_words();
+                self.next_phase()
+            }
+        }
+    }
+
+    /// What several propose at once is what the lowest provider proposes; of two default votes the safer one counts.
+    fn take_words(&mut self) {
+        let state = self.ballot.words().find_map(|said| said.state.clone());
+        let message = self.ballot.words().find_map(|said| said.message.clone());
+        let defaults: Vec<DefaultVote> = self.ballot.words().filter_map(|said| said.default).collect();
+        self.proposal.state = state.or(self.proposal.state.take());
+        self.proposal.message = message;
+        self.default = match () {
+            () if defaults.contains(&DefaultVote::Reject) => DefaultVote::Reject,
+            () if defaults.contains(&DefaultVote::Approve) => DefaultVote::Approve,
+            () => self.default,
+        };
+    }
+
+    /// If all that are left to vote have failed, the default vote ends it at once.
+    fn next_phase(&mut self) -> Progress {
+        self.phase += 1;
+        self.ballot = Ballot::default();
+        self.summary = Summary::default();
+        self.count_failed();
+        if self.is_complete() { self.progress() } else { Progress::NextPhase }
+    }
+}
+
+impl Phases {
+    /// How long each phase may last, if there are votes at all.
+    pub(crate) fn limit(self) -> Option<Span> {
+        match self {
+            Phases::One => None,
+            Phases::Many { limit } => Some(limit),
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! Stories of groups: what providers and subscribers hear when others join, propose, vote, fail and leave.
+
+use phalanx_groups::Vote;
+use phalanx_groups::domain::{
+    Act, Attributes, Audience, Batch, Change, DefaultVote, Domain, Gone, LocalName, Message, Name, Notice,
+    Phases, Proposal, ProviderId, Refused, Said, StateValue, Tell, Word,
+};
+use phalanx_types::{Incarnation, NodeId, Span};
+use std::collections::BTreeSet;
+
+const VOTED: Phases = Phases::Many { limit: Span::from_secs(10) };
+
+fn life(node: u16) -> Incarnation {
+    Incarnation { node: NodeId(node), start: 1 }
+}
+
+fn provider(node: u16, instance: i16) -> ProviderId {
+    ProviderId { life: life(node), instance }
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a name")
+}
+
+fn value(text: &str) -> StateValue {
+    StateValue::new(text.into()).expect("a value")
+}
+
+fn proposal(change: Change) -> Proposal {
+    Proposal { change, state: None, message: None }
+}
+
+fn new_state(text: &str) -> Proposal {
+    Proposal { state: Some(value(text)), ..proposal(Change::State) }
+}
+
+/// A domain and what it said since it was last asked.
+#[derive(Default)]
+struct Bench {
+    domain: Domain,
+    told: Vec<Tell>,
+}
+
+impl Bench {
+    fn act(&mut self, group: &str, from: u16, act: Act) {
+        let word = Word { group: name(group), act };
+        assert_eq!(Word::read(&word.write()).as_ref(), Some(&word), "it survives the wire");
+        self.told.extend(self.domain.hear(life(from), word));
+    }
+
+    fn join(&mut self, group: &str, who: ProviderId, attributes: &Attributes) {
+        let (attributes, local) = (attributes.clone(), LocalName::new("web").expect("a name"));
+        self.act(group, who.life.node.0, Act::Join { instance: who.instance, local, attributes });
+    }
+
+    fn propose(&mut self, group: &str, who: ProviderId, proposal: Proposal, phases: Phases) {
+        self.act(group, who.life.node.0, Act::Propose { instance: who.instance, proposal, phases });
+    }
+
+    /// In the phase that is under way.
+    fn vote(&mut self, group: &str, who: ProviderId, vote: Vote, said: Said) {
+        let (protocol, phase) = self.phase(group).expect("a vote is under way");
+        self.act(group, who.life.node.0, Act::Vote { instance: who.instance, protocol, phase, vote, said });
+    }
+
+    fn approve(&mut self, group: &str, voters: &[ProviderId]) {
+        voters.iter().for_each(|who| self.vote(group, *who, Vote::Approve, Said::default()));
+    }
+
+    fn lose(&mut self, group: &str, who: ProviderId, how: Gone) {
+        self.act(group, who.life.node.0, Act::Lost { instance: who.instance, how });
+    }
+
+    fn expire(&mut self, group: &str) {
+        let (protocol, phase) = self.phase(group).expect("a vote is under way");
+        self.act(group, 1, Act::Expired { protocol, phase });
+    }
+
+    fn phase(&self, group: &str) -> Option<(u64, u32)> {
+        let mut phases = self.domain.phases();
+        phases.find(|(id, _)| id.group.as_str() == group).map(|(id, _)| (id.protocol, id.phase))
+    }
+
+    fn members(&self, group: &str) -> Vec<ProviderId> {
+        self.domain.group(&name(group)).map(|standing| standing.members).unwrap_or_default()
+    }
+
+    fn state(&self, group: &str) -> Vec<u8> {
+        self.domain.group(&name(group)).map(|standing| standing.state.bytes().to_vec()).unwrap_or_default()
+    }
+
+    /// What was said since this was last asked, a word each.
+    fn heard(&mut self) -> Vec<&'static str> {
+        self.told.drain(..).map(|tell| word_for(&tell.notice)).collect()
+    }
+}
+
+fn word_for(notice: &Notice) -> &'static str {
+    match notice {
+        Notice::Phase { .. } => "phase",
+        Notice::Approved { .. } => "approved",
+        Notice::Rejected { .. } => "rejected",
+        Notice::Silent { .. } => "silent",
+        Notice::Refused(Refused::Collide) => "collide",
+        Notice::Refused(_) => "refused",
+        Notice::Changed { .. } => "changed",
+        Notice::Deactivate(_) => "deactivate",
+        Notice::Dissolved => "dissolved",
+    }
+}
+
+/// A group `web` with these providers, whose membership is not voted on.
+fn group_of(members: &[ProviderId]) -> Bench {
+    group_with(members, &Attributes::default())
+}
+
+fn group_with(members: &[ProviderId], attributes: &Attributes) -> Bench {
+    let mut bench = Bench::default();
+    members.iter().for_each(|who| bench.join("web", *who, attributes));
+    assert_eq!(bench.members("web"), members);
+    bench.told.clear();
+    bench
+}
+
+#[test]
+fn the_first_join_makes_the_group_and_those_that_differ_are_refused() {
+    let mut bench = Bench::default();
+    let attributes = Attributes::default();
+    bench.join("web", provider(1, 1), &attributes);
+    assert_eq!(bench.heard(), ["approved", "changed"]);
+    bench.join("web", provider(1, 1), &attributes);
+    let other = Attributes { client_version: 2, ..attributes.clone() };
+    bench.join("web", provider(2, 1), &other);
+    let why: Vec<Notice> = bench.told.drain(..).map(|tell| tell.notice).collect();
+    let refused = [Refused::DuplicateInstance, Refused::BadAttributes].map(Notice::Refused);
+    assert_eq!(why, refused);
+    bench.join("web", provider(1, 2), &attributes);
+    assert_eq!(bench.members("web"), [provider(1, 1), provider(1, 2)], "two of one node");
+}
+
+#[test]
+fn a_join_that_is_voted_on_asks_those_that_are_there_and_the_newcomer() {
+    let attributes = Attributes { membership: VOTED, ..Attributes::default() };
+    let (a, b) = (provider(1, 1), provider(2, 1));
+    let mut bench = Bench::default();
+    bench.join("web", a, &attributes);
+    bench.approve("web", &[a]);
+    bench.join("web", b, &attributes);
+    assert_eq!(bench.told.last().map(|tell| &tell.to), Some(&Audience::Providers(BTreeSet::from([a, b]))));
+    bench.vote("web", a, Vote::Reject, Said::default());
+    bench.vote("web", b, Vote::Approve, Said::default());
+    assert_eq!(bench.members("web"), [a], "not let in");
+}
+
+#[test]
+fn a_state_goes_through_as_many_phases_as_somebody_wants() {
+    let (a, b) = (provider(1, 1), provider(2, 1));
+    let mut bench = group_of(&[a, b]);
+    bench.propose("web", a, new_state("half"), VOTED);
+    for _ in 1..5 {
+        bench.vote("web", a, Vote::Approve, Said::default());
+        assert_eq!(bench.state("web"), [0], "nothing is in force before the end");
+        bench.vote("web", b, Vote::Continue, Said::default());
+    }
+    let amended = Said { state: Some(value("whole")), ..Said::default() };
+    bench.vote("web", b, Vote::Approve, amended);
+    bench.vote("web", a, Vote::Approve, Said::default());
+    assert_eq!(bench.state("web"), b"whole");
+    assert_eq!(bench.heard(), ["phase", "phase", "phase", "phase", "phase", "approved", "changed"]);
+}
+
+#[test]
+fn a_rejection_changes_nothing_and_outweighs_everything() {
+    let (a, b, c) = (provider(1, 1), provider(2, 1), provider(3, 1));
+    let mut bench = group_of(&[a, b, c]);
+    bench.propose("web", a, new_state("new"), VOTED);
+    bench.vote("web", a, Vote::Continue, Said::default());
+    bench.vote("web", b, Vote::Reject, Said::default());
+    bench.vote("web", c, Vote::Approve, Said::default());
+    assert_eq!(bench.state("web"), [0]);
+    assert_eq!(bench.heard(), ["phase", "rejected"]);
+}
+
+#[test]
+fn two_proposals_at_once_collide_and_a_vote_that_nobody_asked_for_is_nothing() {
+    let (a, b) = (provider(1, 1), provider(2, 1));
+    let mut bench = group_of(&[a, b]);
+    bench.propose("web", a, new_state("first"), VOTED);
+    bench.propose("web", b, new_state("second"), VOTED);
+    bench.approve("web", &[b]);
+    let before = bench.domain.clone();
+    bench.act(
+        "web",
+        2,
+        Act::Vote { instance: 1, protocol: 3, phase: 2, vote: Vote::Reject, said: Said::default() },
+    );
+    bench.act(
+        "web",
+        3,
+        Act::Vote { instance: 1, protocol: 3, phase: 1, vote: Vote::Reject, said: Said::default() },
+    );
+    assert_eq!(bench.domain, before);
+    bench.vote("web", b, Vote::Reject, Said::default());
+    bench.approve("web", &[a]);
+    assert_eq!(bench.state("web"), b"first");
+    assert_eq!(bench.heard(), ["phase", "collide", "refused", "refused", "refused", "approved", "changed"]);
+}
+
+#[test]
+fn who_is_silent_is_counted_with_the_default_vote_and_named() {
+    let check = |default_vote, state: &[u8], heard: &[&str]| {
+        let (a, b) = (provider(1, 1), provider(2, 1));
+        let mut bench = group_with(&[a, b], &Attributes { default_vote, ..Attributes::default() });
+        bench.propose("web", a, new_state("new"), VOTED);
+        bench.approve("web", &[a]);
+        bench.expire("web");
+        assert_eq!(bench.state("web"), state);
+        assert_eq!(bench.heard(), heard);
+    };
+    check(DefaultVote::Reject, &[0], &["phase", "silent", "rejected"]);
+    check(DefaultVote::Approve, b"new", &["phase", "silent", "approved", "changed"]);
+}
+
+#[test]
+fn a_provider_that_fails_is_counted_once_and_leaves_afterwards() {
+    let (a, b, c) = (provider(1, 1), provider(2, 1), provider(3, 1));
+    let mut bench = group_of(&[a, b, c]);
+    bench.propose("web", a, new_state("new"), VOTED);
+    bench.lose("web", c, Gone::Failed);
+    bench.lose("web", c, Gone::NodeLost);
+    assert_eq!(bench.members("web"), [a, b, c], "one protocol at a time");
+    bench.approve("web", &[a, b]);
+    assert_eq!(bench.state("web"), [0], "its default vote rejects");
+    assert_eq!(bench.members("web"), [a, b]);
+    assert_eq!(bench.heard(), ["phase", "rejected", "approved", "changed"]);
+}
+
+#[test]
+fn a_membership_that_was_rejected_does_not_bring_back_who_is_gone() {
+    let attributes = Attributes { membership: VOTED, ..Attributes::default() };
+    let (a, b) = (provider(1, 1), provider(2, 1));
+    let mut bench = Bench::default();
+    bench.join("web", a, &attributes);
+    bench.approve("web", &[a]);
+    bench.join("web", b, &attributes);
+    bench.approve("web", &[a, b]);
+    bench.lose("web", b, Gone::Goodbye);
+    bench.vote("web", a, Vote::Reject, Said::default());
+    assert_eq!(bench.members("web"), [a]);
+    bench.propose("web", a, proposal(Change::Leave(a)), VOTED);
+    bench.vote("web", a, Vote::Reject, Said::default());
+    assert_eq!(bench.members("web"), [a], "who only asked to leave is still there");
+}
+
+#[test]
+fn membership_goes_before_state_and_joins_may_share_a_protocol() {
+    let attributes = Attributes { membership: VOTED, batch: Batch::Joins, ..Attributes::default() };
+    let (a, b, c) = (provider(1, 1), provider(2, 1), provider(3, 1));
+    let mut bench = Bench::default();
+    bench.join("web", a, &attributes);
+    bench.join("web", b, &attributes);
+    bench.join("web", c, &attributes);
+    bench.propose("web", a, new_state("too early"), Phases::One);
+    bench.approve("web", &[a]);
+    bench.propose("web", a, new_state("still too early"), Phases::One);
+    bench.approve("web", &[a, b, c]);
+    assert_eq!(bench.members("web"), [a, b, c]);
+    assert_eq!(bench.state("web"), [0]);
+    bench.propose("web", a, new_state("now"), Phases::One);
+    assert_eq!(bench.state("web"), b"now");
+}
+
+#[test]
+fn the_expelled_do_not_vote_and_their_command_runs_on_their_node() {
+    let (a, b) = (provider(1, 1), provider(2, 1));
+    let mut bench = group_of(&[a, b]);
+    let deactivate = Some(phalanx_groups::domain::Deactivation { flag: 7, limit: Span::from_secs(5) });
+    let change = Change::Expel { providers: BTreeSet::from([b]), deactivate };
+    bench.propose("web", a, proposal(change), VOTED);
+    bench.approve("web", &[a]);
+    assert_eq!(bench.members("web"), [a]);
+    let to_b = |tell: &Tell| {
+        matches!(tell.notice, Notice::Deactivate(_)) && tell.to == Audience::Providers(BTreeSet::from([b]))
+    };
+    assert!(bench.told.iter().any(to_b));
+    bench.propose("web", b, new_state("from outside"), Phases::One);
+    assert_eq!(bench.told.last().map(|tell| &tell.notice), Some(&Notice::Refused(Refused::NotAMember)));
+}
+
+#[test]
+fn a_message_is_told_with_the_phase_that_it_comes_before() {
+    let (a, b) = (provider(1, 1), provider(2, 1));
+    let mut bench = group_of(&[a, b]);
+    let message = |text: &str| Some(Message::new(text.into()).expect("a message"));
+    let first = Proposal { message: message("hello"), ..proposal(Change::Message) };
+    bench.propose("web", a, first, VOTED);
+    bench.vote("web", b, Vote::Continue, Said { message: message("hello to you"), ..Said::default() });
+    bench.approve("web", &[a]);
+    bench.approve("web", &[a, b]);
+    let said = |tell: &Tell| {
+        let (Notice::Phase { proposal, .. } | Notice::Approved { proposal, .. }) = &tell.notice else {
+            return None;
+        };
+        proposal.message.clone()
+    };
+    let told: Vec<_> = bench.told.iter().map(said).collect();
+    assert_eq!(told, [message("hello"), message("hello to you"), None]);
+}
+
+#[test]
+fn a_target_follows_its_source_and_is_cast_out_after_it() {
+    let (s1, s2, t1, t2) = (provider(1, 1), provider(2, 1), provider(1, 9), provider(2, 9));
+    let mut bench = Bench::default();
+    let target = Attributes { source: Some(name("disk")), ..Attributes::default() };
+    bench.join("web", t1, &target);
+    assert_eq!(bench.told.last().map(|tell| &tell.notice), Some(&Notice::Refused(Refused::NoSourceProvider)));
+    [s1, s2].iter().for_each(|who| bench.join("disk", *who, &Attributes::default()));
+    [t1, t2].iter().for_each(|who| bench.join("web", *who, &target));
+    bench.propose("disk", s1, new_state("degraded"), Phases::One);
+    let reflected = |tell: &Tell| {
+        matches!(&tell.notice, Notice::Approved { proposal, .. }
+            if matches!(&proposal.change, Change::Reflection { value: seen, .. } if *seen == value("degraded")))
+    };
+    assert!(bench.told.iter().any(reflected));
+    bench.told.clear();
+    bench.lose("disk", s2, Gone::Failed);
+    assert_eq!(bench.members("web"), [t1]);
+    let groups: Vec<&str> = bench.told.iter().map(|tell| tell.group.as_str()).collect();
+    assert_eq!(groups, ["disk", "disk", "web", "web"], "the source first");
+}
+
+#[test]
+fn when_one_failure_hits_both_the_source_ends_its_protocol_before_the_target_begins() {
+    let voted = Attributes { membership: VOTED, ..Attributes::default() };
+    let (s1, s2, t1, t2) = (provider(1, 1), provider(2, 1), provider(1, 9), provider(2, 9));
+    let mut bench = Bench::default();
+    bench.join("disk", s1, &voted);
+    bench.approve("disk", &[s1]);
+    bench.join("disk", s2, &voted);
+    bench.approve("disk", &[s1, s2]);
+    let target = Attributes { source: Some(name("disk")), ..voted.clone() };
+    bench.join("web", t1, &target);
+    bench.approve("web", &[t1]);
+    bench.join("web", t2, &target);
+    bench.approve("web", &[t1, t2]);
+    bench.told.extend(bench.domain.keep(&BTreeSet::from([life(1)])));
+    assert!(bench.phase("disk").is_some() && bench.phase("web").is_none());
+    bench.approve("disk", &[s1]);
+    assert!(bench.phase("disk").is_none() && bench.phase("web").is_some());
+    bench.approve("web", &[t1]);
+    assert_eq!(bench.members("web"), [t1]);
+}
+
+#[test]
+fn a_group_that_everybody_left_is_none_and_begins_anew() {
+    let a = provider(1, 1);
+    let mut bench = group_of(&[a]);
+    bench.propose("web", a, new_state("old"), Phases::One);
+    bench.lose("web", a, Gone::Goodbye);
+    assert_eq!(bench.told.last().map(|tell| &tell.notice), Some(&Notice::Dissolved));
+    assert_eq!(bench.domain.groups().count(), 0);
+    bench.join("web", provider(2, 1), &Attributes { client_version: 9, ..Attributes::default() });
+    assert_eq!(bench.state("web"), [0]);
+}
+
+#[test]
+fn what_a_joiner_takes_over_is_all_there_is() {
+    let (a, b) = (provider(1, 1), provider(2, 1));
+    let mut bench = group_of(&[a, b]);
+    bench.propose("web", a, new_state("new"), VOTED);
+    bench.approve("web", &[a]);
+    let bytes = minicbor::to_vec(&bench.domain).expect("it can be written");
+    let mut other = Bench { domain: minicbor::decode(&bytes).expect("and read"), told: Vec::new() };
+    assert_eq!(other.domain, bench.domain);
+    other.approve("web", &[b]);
+    assert_eq!(other.state("web"), b"new");
+}

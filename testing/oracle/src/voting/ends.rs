@@ -1,0 +1,93 @@
+//! L6: once every fault is over, each vote ends within its time limit and the time to settle.
+
+use super::{Seat, heard, leaves};
+use crate::checker::{Checker, Terms, demand};
+use crate::event::{Event, GlobalTime, What};
+use phalanx_groups::domain::Notice;
+use phalanx_types::Span;
+use std::collections::BTreeMap;
+
+/// The phases that providers were asked to vote in.
+pub(crate) struct Ends {
+    settle: Span,
+    healed: Option<GlobalTime>,
+    /// Who waits for the end of a phase, and until when that may take.
+    waiting: BTreeMap<Seat, GlobalTime>,
+}
+
+impl Ends {
+    pub fn new(terms: &Terms) -> Ends {
+        Ends { settle: terms.settle(), healed: None, waiting: BTreeMap::new() }
+    }
+
+    fn on_time(&self, now: GlobalTime) -> Result<(), String> {
+        let Some(healed) = self.healed else { return Ok(()) };
+        let late = |until: GlobalTime| now > until.max(healed + self.settle);
+        let found = self.waiting.iter().find(|(_, until)| late(**until));
+        demand(found.is_none(), || {
+            let words = found.map(|(seat, until)| format!("{seat} since {until}"));
+            format!("a vote has not ended: {}", words.unwrap_or_default())
+        })
+    }
+}
+
+impl Checker for Ends {
+    fn property(&self) -> &'static str {
+        "L6 votes end"
+    }
+
+    fn see(&mut self, event: &Event) -> Result<(), String> {
+        self.waiting.retain(|seat, _| !leaves(event, seat));
+        if let What::Healed { .. } = event.what {
+            self.healed = Some(event.at);
+        }
+        let Some((seat, notice)) = heard(event) else { return Ok(()) };
+        match notice {
+            Notice::Phase { limit, .. } => {
+                self.waiting.insert(seat, event.at + *limit + self.settle);
+            }
+            Notice::Approved { .. } | Notice::Rejected { .. } => {
+                self.waiting.remove(&seat);
+            }
+            Notice::Silent { .. }
+            | Notice::Refused(_)
+            | Notice::Changed { .. }
+            | Notice::Deactivate(_)
+            | Notice::Dissolved => {}
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, at: GlobalTime) -> Result<(), String> {
+        self.on_time(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::{Story, bad, good, terms};
+
+    fn check() -> Ends {
+        Ends::new(&terms())
+    }
+
+    const LONG: Span = Span::from_secs(60);
+
+    #[test]
+    fn every_vote_ends_in_time() {
+        good(check(), Story::new().start(&[1]).phase(1, 7, 1).heal(&[1]).approved(1, 7).later(LONG));
+        good(check(), Story::new().start(&[1]).heal(&[1]).later(LONG).phase(1, 7, 1));
+        good(check(), Story::new().start(&[1]).phase(1, 7, 1).crash(1).heal(&[1]).later(LONG));
+        good(check(), Story::new().start(&[1]).phase(1, 7, 1).later(LONG));
+    }
+
+    #[test]
+    fn a_vote_that_goes_on_for_ever() {
+        bad(check(), Story::new().start(&[1]).phase(1, 7, 1).heal(&[1]).later(LONG), "has not ended");
+        let second = Story::new().start(&[1]).heal(&[1]).phase(1, 7, 1).phase(1, 7, 2).later(LONG);
+        bad(check(), second, "has not ended");
+        let one_of_two = Story::new().start(&[1]).heal(&[1]).phase(1, 7, 1).phase(2, 7, 1).approved(1, 7);
+        bad(check(), one_of_two.later(LONG), "has not ended");
+    }
+}

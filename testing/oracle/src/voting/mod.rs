@@ -1,0 +1,61 @@
+//! Properties of Group Services' protocols (V1 to V8 of the reference), by what the providers hear.
+
+mod agreement;
+mod ends;
+mod serial;
+mod state_value;
+#[cfg(test)]
+mod traces;
+
+use crate::checker::{Checker, Terms};
+use crate::event::{Event, What};
+use phalanx_groups::domain::{Name, Notice, ProviderId};
+use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
+use std::fmt;
+
+/// One checker for each property.
+pub(crate) fn checkers(terms: &Terms) -> Vec<Box<dyn Checker>> {
+    vec![
+        Box::new(serial::Serial::default()),
+        Box::new(agreement::Agreement::default()),
+        Box::new(state_value::StateChanges::default()),
+        Box::new(ends::Ends::new(terms)),
+    ]
+}
+
+/// A provider, as the client that is it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Seat {
+    group: Name,
+    provider: ProviderId,
+    client: ClientId,
+}
+
+impl fmt::Display for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.provider, self.group)
+    }
+}
+
+/// What a provider hears, if this is that.
+fn heard(event: &Event) -> Option<(Seat, &Notice)> {
+    let What::ClientHeard { client, event } = &event.what else { return None };
+    let ClientEvent::Provider { group, provider, notice } = event else { return None };
+    Some((Seat { group: group.clone(), provider: *provider, client: *client }, notice))
+}
+
+/// Whether with this event that provider is none any more, and will hear nothing of it.
+fn leaves(event: &Event, seat: &Seat) -> bool {
+    if seat.provider.life != event.life {
+        return false;
+    }
+    if let What::ClientActed { client, act: ClientAct::Goodbye { group, instance } } = &event.what {
+        return (client, group, *instance) == (&seat.client, &seat.group, seat.provider.instance);
+    }
+    let (What::ClientHeard { client, event: ClientEvent::Dissolved }
+    | What::ClientActed { client, act: ClientAct::Quit }) = &event.what
+    else {
+        return event.ends_life();
+    };
+    *client == seat.client
+}

@@ -1,0 +1,72 @@
+//! What providers hear, in hand-made traces. Each node has one provider, in one group.
+
+use crate::event::What;
+use crate::story::Story;
+use phalanx_groups::domain::{Change, Name, Notice, Proposal, ProviderId, Standing, StateValue, Summary};
+use phalanx_groups::services::{ClientEvent, ClientId};
+use phalanx_types::Span;
+
+fn value(text: &str) -> StateValue {
+    StateValue::new(text.into()).expect("a value")
+}
+
+fn proposal(state: Option<&str>) -> Proposal {
+    Proposal { change: Change::State, state: state.map(value), message: None }
+}
+
+impl Story {
+    fn provider_hears(self, node: u16, notice: Notice) -> Story {
+        let provider = ProviderId { life: self.life(node), instance: 1 };
+        let group = Name::new("web").expect("a name");
+        let event = ClientEvent::Provider { group, provider, notice };
+        self.tell(node, What::ClientHeard { client: ClientId(1), event })
+    }
+
+    fn standing(&self, state: &str) -> Standing {
+        let members = [1, 2, 3].map(|node| ProviderId { life: self.life(node), instance: 1 });
+        Standing { members: members.to_vec(), state: value(state) }
+    }
+
+    /// A vote is asked for.
+    pub fn phase(self, node: u16, protocol: u64, phase: u32) -> Story {
+        let (limit, summary) = (Span::from_secs(1), Summary::default());
+        let proposal = proposal(None);
+        self.provider_hears(node, Notice::Phase { protocol, phase, limit, summary, proposal })
+    }
+
+    /// A protocol that changes no state value is approved, and the value is this.
+    pub fn approved_at(self, node: u16, protocol: u64, state: &str) -> Story {
+        let (standing, summary) = (self.standing(state), Summary::default());
+        let proposal = proposal(None);
+        self.provider_hears(node, Notice::Approved { protocol, summary, proposal, standing })
+    }
+
+    /// The same where the value does not matter.
+    pub fn approved(self, node: u16, protocol: u64) -> Story {
+        self.approved_at(node, protocol, "some value")
+    }
+
+    /// A protocol is rejected.
+    pub fn rejected(self, node: u16, protocol: u64) -> Story {
+        let (standing, summary) = (self.standing("some value"), Summary::default());
+        let proposal = proposal(None);
+        self.provider_hears(node, Notice::Rejected { protocol, summary, proposal, standing })
+    }
+
+    /// A state value is approved.
+    pub fn valued(self, node: u16, protocol: u64, state: &str) -> Story {
+        self.amended(node, protocol, state, state)
+    }
+
+    /// One state value is approved and another is the group's afterwards.
+    pub fn amended(self, node: u16, protocol: u64, asked: &str, got: &str) -> Story {
+        let (standing, summary) = (self.standing(got), Summary::default());
+        let proposal = proposal(Some(asked));
+        self.provider_hears(node, Notice::Approved { protocol, summary, proposal, standing })
+    }
+
+    /// The domain that this node's client was in is no more.
+    pub fn dissolved(self, node: u16) -> Story {
+        self.tell(node, What::ClientHeard { client: ClientId(1), event: ClientEvent::Dissolved })
+    }
+}

@@ -1,0 +1,173 @@
+//! Clients of Group Services: three on every node, that join, propose, vote, leave and die as it comes to their minds.
+//!
+//! They do not keep account of what they are: much of what they do is refused, and that is meant.
+
+use crate::node::Factory;
+use crate::random::Random;
+use crate::world::{Happening, World};
+use phalanx_groups::Vote;
+use phalanx_groups::domain::{
+    Attributes, Batch, Change, DefaultVote, LocalName, Message, Name, Notice, Phases, Proposal, ProviderId,
+    Said, StateValue,
+};
+use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
+use phalanx_node::Input;
+use phalanx_oracle::What;
+use phalanx_types::{Incarnation, NodeId, Span};
+use std::collections::BTreeSet;
+
+/// Clients of each daemon.
+const CLIENTS: u64 = 3;
+/// From one act of a node's clients to the next.
+const ACTS: (Span, Span) = (Span::from_millis(20), Span::from_secs(2));
+/// From the question to the vote; some take longer than any limit.
+const VOTES: (Span, Span) = (Span::from_micros(50), Span::from_secs(3));
+/// How long a phase may last.
+const LIMITS: (Span, Span) = (Span::from_millis(100), Span::from_secs(2));
+/// The groups there can be. The last one depends on the first.
+const GROUPS: [&str; 3] = ["disk", "web", "mail"];
+
+impl<F: Factory> World<F> {
+    /// A daemon was started, and its clients are there soon.
+    pub(crate) fn client_comes(&mut self, host: usize) {
+        let Some(daemon) = &self.hosts[host].daemon else { return };
+        let start = daemon.life.start;
+        if let Some(random) = &mut self.clients {
+            let after = random.span(ACTS.0, ACTS.1);
+            self.later(after, Happening::ClientActs { host: host as u8, start });
+        }
+    }
+
+    /// Some client of this daemon does something.
+    pub(crate) fn client_acts(&mut self, host: usize, start: u64) {
+        if self.hosts[host].living(start).is_none() {
+            return;
+        }
+        let nodes = self.setting.nodes as u64;
+        let Some(random) = &mut self.clients else { return };
+        let client = ClientId(random.between(1, CLIENTS + 1));
+        let after = random.span_by_magnitude(ACTS.0, ACTS.1);
+        let act = act(random, client, nodes);
+        self.client_does(host, start, client, act);
+        self.later(after, Happening::ClientActs { host: host as u8, start });
+    }
+
+    /// A client is told something; if it is asked for a vote, it may give one.
+    pub(crate) fn client_hears(&mut self, host: usize, start: u64, client: ClientId, event: ClientEvent) {
+        if let ClientEvent::Provider { group, provider, notice: Notice::Phase { protocol, phase, .. } } =
+            &event
+            && let Some(random) = &mut self.clients
+            && !random.chance(50_000)
+        {
+            let (vote, said) = vote(random);
+            let after = random.span_by_magnitude(VOTES.0, VOTES.1);
+            let (group, instance) = (group.clone(), provider.instance);
+            let act = ClientAct::Vote { group, instance, protocol: *protocol, phase: *phase, vote, said };
+            let input = Box::new(Input::Client { client, act });
+            self.later(after, Happening::Hears { host: host as u8, start, input });
+        }
+        self.tell(host, What::ClientHeard { client, event });
+    }
+
+    /// A client of a daemon that is stopped waits for it.
+    fn client_does(&mut self, host: usize, start: u64, client: ClientId, act: ClientAct) {
+        if self.hosts[host].living(start).is_none_or(|daemon| daemon.stopped.is_some()) {
+            return;
+        }
+        self.tell(host, What::ClientActed { client, act: act.clone() });
+        self.hears(host, start, Input::Client { client, act });
+    }
+}
+
+/// What comes to a client's mind.
+fn act(random: &mut Random, client: ClientId, nodes: u64) -> ClientAct {
+    let group = random.pick(&GROUPS).copied().expect("there are some");
+    let (name, instance) = (name(group), client.0 as i16);
+    match random.below(100) {
+        0..30 => {
+            let local = LocalName::new("client").expect("a name");
+            ClientAct::Join { group: name, instance, local, attributes: attributes(group) }
+        }
+        30..80 => {
+            let phases = phases(random);
+            let proposal = proposal(random, instance, nodes);
+            ClientAct::Propose { group: name, instance, proposal, phases }
+        }
+        80..85 => ClientAct::Goodbye { group: name, instance },
+        85..92 => ClientAct::Subscribe { group: name },
+        92..95 => ClientAct::Unsubscribe { group: name },
+        95..98 => {
+            let (vote, said) = vote(random);
+            let (protocol, phase) = (random.below(50), random.below(3) as u32);
+            ClientAct::Vote { group: name, instance, protocol, phase, vote, said }
+        }
+        _ => ClientAct::Quit,
+    }
+}
+
+fn name(group: &str) -> Name {
+    Name::new(group).expect("a name")
+}
+
+/// What all clients take a group for.
+fn attributes(group: &str) -> Attributes {
+    let voted = Phases::Many { limit: Span::from_secs(1) };
+    match group {
+        "disk" => Attributes::default(),
+        "web" => Attributes {
+            membership: voted,
+            batch: Batch::Both,
+            default_vote: DefaultVote::Approve,
+            ..Attributes::default()
+        },
+        _ => Attributes {
+            membership: voted,
+            reflection: voted,
+            source: Some(name("disk")),
+            ..Attributes::default()
+        },
+    }
+}
+
+fn phases(random: &mut Random) -> Phases {
+    match random.below(4) {
+        0 => Phases::One,
+        _ => Phases::Many { limit: random.span_by_magnitude(LIMITS.0, LIMITS.1) },
+    }
+}
+
+fn proposal(random: &mut Random, instance: i16, nodes: u64) -> Proposal {
+    let (state, message) = (Some(state(random)), Some(message(random)));
+    match random.below(10) {
+        0 => {
+            let node = NodeId(random.between(1, nodes + 1) as u16);
+            let life = Incarnation { node, start: random.between(1, 3) };
+            let providers = BTreeSet::from([ProviderId { life, instance }]);
+            Proposal { change: Change::Expel { providers, deactivate: None }, state: None, message: None }
+        }
+        1..4 => Proposal { change: Change::Message, state: None, message },
+        _ => Proposal { change: Change::State, state, message: None },
+    }
+}
+
+fn state(random: &mut Random) -> StateValue {
+    StateValue::new(random.below(1_000).to_string().into_bytes()).expect("a value")
+}
+
+fn message(random: &mut Random) -> Message {
+    Message::new(random.below(1_000).to_string().into_bytes()).expect("a message")
+}
+
+fn vote(random: &mut Random) -> (Vote, Said) {
+    let vote = match random.below(10) {
+        0 => Vote::Reject,
+        1..3 => Vote::Continue,
+        _ => Vote::Approve,
+    };
+    let said = Said {
+        state: random.chance(100_000).then(|| state(random)),
+        message: random.chance(100_000).then(|| message(random)),
+        default: random.chance(50_000).then_some(DefaultVote::Approve),
+    };
+    (vote, said)
+}
