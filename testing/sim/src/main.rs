@@ -2,7 +2,7 @@
 
 use phalanx_oracle::Violation;
 use phalanx_sim::core::Cores;
-use phalanx_sim::run::{Course, Judge, first_violation, run_many, run_seed};
+use phalanx_sim::run::{Course, Judge, first_violation, record_seed, run_many, run_seed};
 use phalanx_sim::trace::Trace;
 use phalanx_sim::{Factory, Lite, Mode, Report, setting};
 use phalanx_types::{Plot, TimingProfile};
@@ -14,6 +14,7 @@ use std::time::Instant;
 const USAGE: &str = "\
 usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 2-7] [--networks 1-3]
                    [--mode MODE] [--safety] [--jobs J] [--json] [--trace FILE] [--planted] [--points]
+                   [--flight FILE] [--plant BUG]
 
   --seeds N    how many seeds (100)             --from S    the first of them (0)
   --mode       swarm: all that proofs of class `process` cover (the default)
@@ -28,6 +29,9 @@ usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 
   --trace FILE write everything that happens in seed S there, in words
   --planted    plant each known bug in the core and look which property finds it
   --points     fail if some rare branch was never taken
+  --flight FILE  where the flight record of the first failing seed goes (flight-SEED.jsonl), and with --seeds 1 that
+               of a seed that does not fail; `phalanx replay FILE` reads it
+  --plant BUG  plant this bug
 ";
 
 struct Arguments {
@@ -39,6 +43,8 @@ struct Arguments {
     trace: Option<String>,
     planted: bool,
     points: bool,
+    flight: Option<String>,
+    plant: Option<String>,
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: Option<String>) -> Result<T, String> {
@@ -63,6 +69,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         trace: None,
         planted: false,
         points: false,
+        flight: None,
+        plant: None,
     };
     while let Some(name) = words.next() {
         let lite = &mut arguments.course.lite;
@@ -80,6 +88,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--safety" => arguments.course.judge = Judge::Safety,
             "--planted" => arguments.planted = true,
             "--points" => arguments.points = true,
+            "--flight" => arguments.flight = Some(words.next().ok_or("--flight needs a file")?),
+            "--plant" => arguments.plant = Some(words.next().ok_or("--plant needs the name of a bug")?),
             "--trace" => arguments.trace = Some(words.next().ok_or("--trace needs a file")?),
             other => return Err(format!("{other:?} is not known")),
         }
@@ -109,8 +119,12 @@ fn mode(word: Option<&str>) -> Result<Mode, String> {
 }
 
 /// The core that is put to the test.
-fn factory() -> impl Factory {
-    Cores(Plot::NONE)
+fn factory(plant: Option<&str>) -> Result<Cores, String> {
+    let Some(plant) = plant else { return Ok(Cores(Plot::NONE)) };
+    let found = Cores(Plot::NONE).planted().into_iter().find(|(name, _)| *name == plant);
+    let missing =
+        || format!("this build knows no bug {plant:?}: see --planted, and build with --features planted");
+    found.map(|(_, bugged)| bugged).ok_or_else(missing)
 }
 
 fn main() -> ExitCode {
@@ -121,11 +135,18 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let factory = match factory(arguments.plant.as_deref()) {
+        Ok(factory) => factory,
+        Err(fault) => {
+            eprintln!("{fault}");
+            return ExitCode::from(2);
+        }
+    };
     match &arguments.trace {
         Some(_) if arguments.planted => unreachable_together(),
-        Some(path) => trace(&factory(), &arguments, path),
-        None if arguments.planted => planted(&factory(), &arguments),
-        None => campaign(&factory(), &arguments),
+        Some(path) => trace(&factory, &arguments, path),
+        None if arguments.planted => planted(&factory, &arguments),
+        None => campaign(&factory, &arguments),
     }
 }
 
@@ -147,7 +168,7 @@ fn campaign<F: Factory>(factory: &F, arguments: &Arguments) -> ExitCode {
     let report = run_many(factory, seeds, arguments.course, arguments.jobs, &progress);
     let wall = began.elapsed();
     eprint!("{}", report.failures_in_words());
-    replay_hint(&report, arguments);
+    leave_record(factory, &report, arguments);
     match arguments.json {
         true => println!("{}", report.json(wall, arguments.jobs)),
         false => println!("{}", report.words(wall, arguments.jobs)),
@@ -173,10 +194,24 @@ fn options(arguments: &Arguments) -> String {
     format!("--timing {timing}{}{}{mode}{judge}", option("nodes", nodes), option("networks", networks))
 }
 
-fn replay_hint(report: &Report, arguments: &Arguments) {
-    if let Some(first) = report.failures.first() {
-        let options = options(arguments);
-        eprintln!("replay: phalanx-sim --seeds 1 --from {} {options} --trace trace.txt", first.seed);
+/// The command that runs this seed again.
+fn command(arguments: &Arguments, seed: u64) -> String {
+    let plant = arguments.plant.as_ref().map(|plant| format!(" --plant {plant}")).unwrap_or_default();
+    format!("phalanx-sim --seeds 1 --from {seed} {}{plant}", options(arguments))
+}
+
+/// The first failing seed leaves its flight record, and so does a single one on demand.
+fn leave_record<F: Factory>(factory: &F, report: &Report, arguments: &Arguments) {
+    let wanted = (arguments.seeds == 1 && arguments.flight.is_some()).then_some(arguments.from);
+    let Some(seed) = report.failures.first().map(|first| first.seed).or(wanted) else { return };
+    let path = arguments.flight.clone().unwrap_or_else(|| format!("flight-{seed}.jsonl"));
+    let command = command(arguments, seed);
+    eprintln!("again: {command} --trace trace.txt");
+    let record =
+        |file: File| record_seed(factory, seed, arguments.course, command, Box::new(BufWriter::new(file)));
+    match File::create(&path).and_then(record) {
+        Ok(_) => eprintln!("what happened: phalanx replay {path}"),
+        Err(fault) => eprintln!("{path}: {fault}: there is no flight record"),
     }
 }
 
