@@ -11,13 +11,17 @@ use phalanx_ledger::Version;
 use phalanx_model::Cluster;
 use phalanx_plan::{Holding, Motion, RestartTimes, Restarts, render};
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
-use phalanx_types::{GroupName, OperationId, OperationResult};
+use phalanx_types::{Bug, GroupName, OperationId, OperationResult};
 use std::sync::Arc;
 
 impl Manager {
     /// Makes an agreed version the active one, if it is news. All that a change of configuration means to the manager
     /// is here.
     pub(crate) fn take_version(&mut self, turn: &mut Turn<'_>, version: Version) {
+        let staged = self.config.ledger.staged().map(Version::digest);
+        if self.plot.has(Bug::OldVersionKept) && staged != Some(version.digest()) {
+            return;
+        }
         let index = version.index();
         let read = crate::apply::read(&version);
         let lost = self.config.lost_by(&version);

@@ -12,7 +12,7 @@ use phalanx_ledger::{StageError, Version};
 use phalanx_model::{Cluster, Fault, Group, differ_in_policies_only, parse, rebase};
 use phalanx_plan::Intent;
 use phalanx_types::limits::{CONFIG_VOTE_LIMIT, PLAN_RETRY_PAUSE, REQUEST_LIMIT};
-use phalanx_types::{Digest, GroupName, RequestId, Tick};
+use phalanx_types::{Bug, Digest, GroupName, RequestId, Tick};
 use std::sync::Arc;
 
 /// Changes of the configuration: the one asked of this node, and the one that is voted on.
@@ -169,6 +169,7 @@ impl Manager {
         let next = self.config.ledger.next(asked.text.clone(), view);
         let version = next.digest();
         match turn.group.propose(encode(&Proposal::Config(next)), CONFIG_VOTE_LIMIT) {
+            Ok(_) if self.plot.has(Bug::AcknowledgedWhenProposed) => self.acknowledge(turn, version),
             Ok(proposal) => self.set_stage(Stage::Proposed { proposal, version }),
             Err(Refusal::TooLong) => {
                 let why = "the cluster file is too long to be sent; make it shorter".into();

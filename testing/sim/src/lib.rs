@@ -15,6 +15,7 @@ pub mod flight;
 mod host;
 pub mod net;
 pub mod node;
+pub mod planted;
 pub mod points;
 mod power;
 pub mod queue;

@@ -2,10 +2,12 @@
 
 use phalanx_oracle::Violation;
 use phalanx_sim::core::Cores;
+use phalanx_sim::planted::{PLANTED, Planted};
 use phalanx_sim::run::{Course, Judge, first_violation, record_seed, run_many, run_seed};
 use phalanx_sim::trace::Trace;
 use phalanx_sim::{Factory, Lite, Mode, Report, setting};
 use phalanx_types::{Plot, TimingProfile};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
@@ -27,7 +29,8 @@ usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 
   --jobs J     threads (all cores); the result does not depend on it
   --json       one line for programs
   --trace FILE write everything that happens in seed S there, in words
-  --planted    plant each known bug in the core and look which property finds it
+  --planted    plant each known bug in the core, and look whether the property that must name it does;
+               with --plant only that bug
   --points     fail if some rare branch was never taken
   --flight FILE  where the flight record of the first failing seed goes (flight-SEED.jsonl), and with --seeds 1 that
                of a seed that does not fail; `phalanx replay FILE` reads it
@@ -190,7 +193,10 @@ fn options(arguments: &Arguments) -> String {
         Mode::Groups => " --mode groups",
         Mode::Mixed => " --mode mixed",
     };
-    let judge = if arguments.course.judge == Judge::Safety { " --safety" } else { "" };
+    let judge = match arguments.course.judge {
+        Judge::Safety => " --safety",
+        Judge::All | Judge::Only(_) => "",
+    };
     format!("--timing {timing}{}{}{mode}{judge}", option("nodes", nodes), option("networks", networks))
 }
 
@@ -239,38 +245,43 @@ fn trace<F: Factory>(factory: &F, arguments: &Arguments, path: &str) -> ExitCode
     }
 }
 
-/// Plants each bug and prints what found it. Exit code 1 if one stays hidden.
+/// Plants each bug and looks whether the property that must name it does. Exit code 1 if one stays hidden.
 fn planted<F: Factory>(factory: &F, arguments: &Arguments) -> ExitCode {
     let seeds = arguments.from..arguments.from.saturating_add(arguments.seeds);
-    let mut hidden = 0;
-    if factory.planted().is_empty() {
+    let bugged: BTreeMap<_, _> = factory.planted().into_iter().collect();
+    if bugged.is_empty() {
         eprintln!("this build knows no bugs to plant: build with --features planted");
         return ExitCode::from(2);
     }
-    for (name, bugged) in factory.planted() {
-        // Every planted bug removes a protection; what it makes slow is not what it must be found by.
-        let course = Course { judge: Judge::Safety, ..arguments.course };
-        let found = first_violation(&bugged, seeds.clone(), course, arguments.jobs);
-        hidden += u64::from(found.is_none());
-        println!("{}", planted_line(name, found.as_ref(), arguments));
+    let mut hidden = 0;
+    for row in PLANTED.iter().filter(|row| arguments.plant.as_deref().is_none_or(|plant| plant == row.bug)) {
+        let course = Course { judge: Judge::Only(row.property), ..arguments.course };
+        let found =
+            bugged.get(row.bug).and_then(|one| first_violation(one, seeds.clone(), course, arguments.jobs));
+        let named = found.as_ref().is_some_and(|(_, violation)| violation.property == row.property);
+        hidden += u64::from(!named);
+        println!("{}", planted_line(row, found.as_ref(), arguments));
         std::io::stdout().flush().expect("standard output takes a line");
     }
     ExitCode::from(u8::from(hidden > 0))
 }
 
-fn planted_line(name: &str, found: Option<&(u64, Violation)>, arguments: &Arguments) -> String {
-    match (found, arguments.json) {
-        (Some((seed, violation)), true) => {
-            let after = seed - arguments.from + 1;
-            format!(
-                "{{\"planted\": \"{name}\", \"found_after_seeds\": {after}, \"property\": \"{}\"}}",
-                violation.property
-            )
-        }
-        (None, true) => {
-            format!("{{\"planted\": \"{name}\", \"found_after_seeds\": null, \"property\": null}}")
-        }
-        (Some((seed, violation)), false) => format!("{name:<36} found by seed {seed:>5}: {violation}"),
-        (None, false) => format!("{name:<36} NOT FOUND in {} seeds", arguments.seeds),
+fn planted_line(row: &Planted, found: Option<&(u64, Violation)>, arguments: &Arguments) -> String {
+    let Planted { bug, layer, property } = row;
+    let after = found.map(|(seed, _)| seed - arguments.from + 1);
+    let said = found.map(|(_, violation)| violation.property);
+    let named = said == Some(property);
+    if arguments.json {
+        let seeds = after.map_or("null".to_owned(), |after| after.to_string());
+        let by = said.map_or("null".to_owned(), |said| format!("\"{said}\""));
+        return format!(
+            "{{\"bug\": \"{bug}\", \"layer\": \"{layer}\", \"expected\": \"{property}\", \"found\": {named}, \"seeds\": {seeds}, \"property\": {by}}}"
+        );
     }
+    let end = match (after, said) {
+        (Some(after), _) if named => format!("found in {after} seeds"),
+        (Some(after), Some(said)) => format!("NOT FOUND: {said} spoke first, after {after} seeds"),
+        (Some(_) | None, _) => format!("NOT FOUND in {} seeds", arguments.seeds),
+    };
+    format!("{bug:<26} {layer:<11} {property:<22} {end}")
 }

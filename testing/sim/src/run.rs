@@ -53,6 +53,8 @@ pub enum Judge {
     All,
     /// Safety only.
     Safety,
+    /// This property, whichever kind it is of, and that nothing panics.
+    Only(&'static str),
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {

@@ -1,6 +1,7 @@
 //! What follows from what, by kind of event. A thread is something that goes on in a run: its latest event is the cause of
 //! whatever follows from it.
 
+use crate::fault::Class;
 use phalanx_events::{ManagerNote, MembershipNote, MessageId, Note};
 use phalanx_oracle::{Event, What};
 use phalanx_types::{Digest, GroupName, Incarnation, NodeId, OperationId, RequestId, ResourceName, ViewId};
@@ -44,10 +45,12 @@ pub fn threads(event: &Event) -> (Vec<Thread>, Vec<Thread>) {
     match &event.what {
         What::Note(Note::Membership(note)) => membership(me, note),
         What::Note(Note::Manager(note)) => manager(me, note),
-        What::Fault { .. } => (vec![], vec![Thread::Trouble(me), Thread::Network]),
+        What::Fault { kind, .. } if is_of_networks(kind) => (vec![], vec![Thread::Network]),
+        What::Fault { .. } => (vec![], vec![Thread::Trouble(me)]),
         What::AdapterDead { .. } | What::Healed { .. } => (vec![], vec![Thread::Network]),
-        What::Started { .. }
-        | What::DaemonCrashed
+        // A new life has nothing of the old one.
+        What::Started { .. } => (vec![Thread::Trouble(me)], anew(me)),
+        What::DaemonCrashed
         | What::Halted { .. }
         | What::Paused
         | What::Resumed
@@ -83,6 +86,17 @@ pub fn threads(event: &Event) -> (Vec<Thread>, Vec<Thread>) {
         What::ClientActed { .. } | What::ClientHeard { .. } => (vec![Thread::Agreed(me)], vec![]),
         What::Excused { .. } | What::Expected { .. } => (vec![Thread::Trouble(me)], vec![]),
     }
+}
+
+/// Whether a fault strikes what is between hosts.
+fn is_of_networks(kind: &str) -> bool {
+    [Class::Partition, Class::OneWay, Class::Noise, Class::Flap, Class::NetworkDown, Class::Adapter]
+        .iter()
+        .any(|class| class.name() == kind)
+}
+
+fn anew(me: NodeId) -> Vec<Thread> {
+    vec![Thread::Trouble(me), Thread::Reach(me), Thread::View(me), Thread::Agreed(me), Thread::Lease(me)]
 }
 
 fn membership(me: NodeId, note: &MembershipNote) -> (Vec<Thread>, Vec<Thread>) {

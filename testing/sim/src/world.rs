@@ -198,8 +198,11 @@ impl<F: Factory> World<F> {
             Mode::Swarm | Mode::Stress | Mode::Form | Mode::Groups | Mode::Mixed => Oracle::safety(&terms),
             Mode::Freeze => Oracle::beyond_class(&terms),
         };
-        let live = factory.is_live() && judge == Judge::All;
-        let oracle = if live { oracle.with_liveness(&terms) } else { oracle };
+        let oracle = match judge {
+            Judge::All if factory.is_live() => oracle.with_liveness(&terms),
+            Judge::All | Judge::Safety => oracle,
+            Judge::Only(property) => oracle.with_liveness(&terms).only(&[property]),
+        };
         let mut world = World::with(factory, seed, setting, strikes, oracle, trace);
         world.clients = (mode == Mode::Groups).then(|| Random::new(seed, Stream::Clients));
         world

@@ -332,6 +332,9 @@ impl Membership {
     }
 
     fn give_back(&mut self, pending: Pending) {
+        if self.setup.plot.has(Bug::ReturnedLost) {
+            return;
+        }
         self.note(MembershipNote::Returned {
             message: MessageId { life: self.setup.me, number: pending.number },
         });

@@ -223,7 +223,8 @@ impl Membership {
         let others: Vec<NodeId> = setup.paths.keys().copied().collect();
         let nodes: NodeSet = others.iter().copied().chain([setup.me.node]).collect();
         let (all, charter) = (Electorate { nodes, quorum: setup.quorum }, above.charter());
-        let topology = Topology::new(now, setup.me, setup.boot, setup.timings, setup.paths.clone());
+        let mut topology = Topology::new(now, setup.me, setup.boot, setup.timings, setup.paths.clone());
+        topology.plant(setup.plot);
         let lease_max = setup.lease_max.max(setup.timings.lease());
         assert!(setup.counter_reserved > setup.counter_used, "a life needs a view of its own to begin with");
         let nowhere = View { id: ViewId::NONE, members: BTreeMap::new(), primary: false };
