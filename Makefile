@@ -10,7 +10,7 @@ SEEDS ?= 2000
 FROM  ?= 0
 SIM   = $(CARGO) run --quiet --release -p phalanx-sim --
 
-.PHONY: help demo build install uninstall test check unit package simulate planted bench clean
+.PHONY: help demo build install uninstall test check unit package simulate planted points bench clean
 
 help:
 	@echo "make demo      three hosts on this machine, and what happens when they fail; needs root"
@@ -24,6 +24,7 @@ help:
 	@echo "make unit      unit tests, stories and property tests"
 	@echo "make package   what is installed and removed, and whether every message is explained"
 	@echo "make simulate  SEEDS=$(SEEDS) FROM=$(FROM) through the simulator, every check on"
+	@echo "make points    4000 seeds, and every rare branch of the core taken by some"
 	@echo "make planted   plants each known bug in the core; the oracle must find it"
 	@echo "make bench     figures, one JSON object a line; SUITE=fallover|idle|calm|simulator, SECONDS=60, MINUTES=10"
 
@@ -67,9 +68,12 @@ simulate:
 	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode form --json
 	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode groups --json
 
-# A target folder of its own: no product is ever built beside a planted bug.
 planted:
-	$(CARGO) run --quiet --release -p phalanx-sim --features planted --target-dir target/planted -- --planted --seeds 2000 --safety
+	$(CARGO) xtask planted
+
+# Every rare branch of the core is taken by some seed.
+points:
+	$(SIM) --seeds 4000 --timing auto --mode mixed --points --json
 
 bench:
 	@./benches/run $(SUITE)

@@ -1,7 +1,7 @@
 //! The grammar: `phalanx NOUN VERB [NAME…]`. Its help is a golden file.
 
 use clap::{Args, Parser, Subcommand};
-use phalanx_types::{GroupName, NodeName};
+use phalanx_types::{GroupName, NodeName, Span};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str =
@@ -47,6 +47,8 @@ pub enum Noun {
     Events(EventsArgs),
     /// Say why things are as they are, or what became of one event
     Explain(ExplainArgs),
+    /// Tell what a flight record of the simulator has: what happened, where, and why
+    Replay(ReplayArgs),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -246,6 +248,50 @@ pub struct ExplainArgs {
     pub number: Option<u64>,
 }
 
+/// Arguments of `replay`.
+#[derive(Args, Debug)]
+#[command(after_help = REPLAY_HELP)]
+pub struct ReplayArgs {
+    /// The flight record, as a failing seed leaves it
+    pub file: PathBuf,
+    /// Only what this node says, and what befalls it; by name or number
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<String>,
+    /// Not before this moment of the run
+    #[arg(long, value_name = "T", value_parser = moment)]
+    pub from: Option<Span>,
+    /// Not after this moment
+    #[arg(long, value_name = "T", value_parser = moment)]
+    pub to: Option<Span>,
+    /// The last 5 s before this property was broken; so it is without --from and --to, whichever was broken
+    #[arg(long, value_name = "PROPERTY", conflicts_with_all = ["from", "to"])]
+    pub around: Option<String>,
+    /// Only this event and what it followed from, back to the beginning
+    #[arg(long, value_name = "EVENT", conflicts_with_all = ["from", "to", "around", "node"])]
+    pub why: Option<u64>,
+    /// Every message, every renewal of a lease, every write to a disk, too
+    #[arg(long)]
+    pub all: bool,
+}
+
+const REPLAY_HELP: &str = "\
+T is a moment of the run: 41, 41.25, 41.25s or 41250ms.
+Each line has the event's number, when it was, its node, and what happened; after `<-` stands the
+event that it followed from. An event from before the first line shown is told below the line.";
+
+/// Reads a moment of a run: `41`, `41.25`, `41.25s`, `41250ms`.
+fn moment(text: &str) -> Result<Span, String> {
+    let wrong = || "write for example 41, 41.25s or 41250ms".to_owned();
+    if let Some(millis) = text.strip_suffix("ms") {
+        return millis.parse().map(Span::from_millis).map_err(|_| wrong());
+    }
+    let (whole, part) =
+        text.trim_end_matches('s').split_once('.').unwrap_or((text.trim_end_matches('s'), "0"));
+    let digits = (1..=9).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let nanos: u64 = format!("{part:0<9}").parse().ok().filter(|_| digits).ok_or_else(wrong)?;
+    whole.parse().map(|seconds| Span::from_secs(seconds) + Span(nanos)).map_err(|_| wrong())
+}
+
 /// Reads `500ms`, `10s`, `2m`, `1h`.
 fn span(text: &str) -> Result<std::time::Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
@@ -258,4 +304,22 @@ fn span(text: &str) -> Result<std::time::Duration, String> {
         _ => return Err("its unit is ms, s, m or h".into()),
     };
     Ok(std::time::Duration::from_millis(count.saturating_mul(millis)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_seconds_with_a_part_or_milliseconds() {
+        let check = |text, micros| assert_eq!(moment(text), Ok(Span::from_micros(micros)), "{text}");
+        check("41", 41_000_000);
+        check("41.25", 41_250_000);
+        check("41.25s", 41_250_000);
+        check("41250ms", 41_250_000);
+        check("0.000001", 1);
+        for text in ["", "s", ".5", "1.", "-1", "1.1234567890", "1.x", "1m", "4 s", "ms"] {
+            assert!(moment(text).is_err(), "{text}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ pub mod form;
 pub mod lists;
 pub mod manual;
 pub mod paint;
+pub mod replay;
 pub mod status;
 pub mod table;
 pub mod view;
@@ -47,6 +48,7 @@ fn run(cli: &Cli) -> Result<(), Fault> {
         Noun::Node(node) => lists::node(cli, node),
         Noun::Events(args) => events::run(cli, args),
         Noun::Explain(args) => explain::run(cli, args),
+        Noun::Replay(args) => replay::run(cli, args),
         Noun::Completions { shell } => manual::completions(*shell),
         Noun::Man { directory } => manual::pages(directory),
     }

@@ -6,7 +6,8 @@ use clap::{Command, CommandFactory};
 use phalanx::cli::Cli;
 use phalanx::paint::Paint;
 use phalanx::view::StatusView;
-use phalanx::{explain, form, status};
+use phalanx::{explain, form, replay, status};
+use phalanx_flight::{Broken, Choice, End, Entry, Head, Kind, Record};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -124,6 +125,42 @@ fn a_deadman_that_hangs_is_told_while_the_lease_still_runs() {
         status["lease_left"] = 180_000_000.into();
         status["daemon"]["deadman"] = "the deadman has not answered for 251 ms".into();
     });
+}
+
+#[test]
+fn a_flight_record_is_told_from_its_cause_to_its_end() {
+    let entry = |n: u64, millis: u64, node, kind, from, say: &str| Entry {
+        n,
+        at: millis * 1_000_000,
+        node,
+        life: 1,
+        kind,
+        say: say.into(),
+        from,
+    };
+    let entries = vec![
+        entry(1, 3_075, 1, Kind::Fault, None, "FAULT partition: cut (190 ms)"),
+        entry(2, 9_738, 2, Kind::Path, Some(1), "ada is down: all its paths silent for 400 ms"),
+        entry(
+            3,
+            9_739,
+            2,
+            Kind::Plan,
+            Some(2),
+            "plan agreed\nbob: start data — because ada is lost\nbob: start ip",
+        ),
+        entry(4, 9_739, 2, Kind::Routine, Some(3), "lease renewed"),
+        entry(5, 9_740, 2, Kind::Group, Some(3), "HOLDS shop (epoch 720896)"),
+    ];
+    let say = "node 2 acquires shop, which node 1 still holds".to_owned();
+    let broken = Broken { property: "ONE-OWNER".into(), say, at: 9_740_000_000 };
+    let (command, nodes) = ("phalanx-sim --seeds 1 --from 7".to_owned(), vec!["ada".into(), "bob".into()]);
+    let head = Head { flight: phalanx_flight::SCHEMA, seed: 7, command, nodes, cluster: String::new() };
+    let record = Record { head, entries, end: End { entries: 5, at: 9_740_000_000, broken: Some(broken) } };
+    let choice = Choice::last(&record, phalanx_types::Span::from_secs(5));
+    let shown: Vec<&Entry> = choice.pick(&record).collect();
+    check("replay.txt", &replay::tell(&record, &shown, Paint::Plain));
+    check("replay.jsonl", &replay::json(&record, &shown));
 }
 
 #[test]

@@ -1,62 +1,9 @@
-//! The notes of the core in words: a level and one sentence each.
+//! How urgent each note of the core is. Its words are those that everybody uses.
 
 use phalanx_api::Level;
 use phalanx_events::{ManagerNote, MembershipNote, Note};
-use phalanx_model::Cluster;
-use phalanx_types::{
-    Charter, CharterStage, GroupName, Incarnation, NetworkId, NodeId, PathId, Span, Verb, View,
-};
-use std::collections::{BTreeMap, BTreeSet};
 
-/// A path that goes down after a shorter silence than this is still heard; the peer does not hear us.
-const UNHEARD: Span = Span::from_millis(20);
-
-/// What nodes and networks are called.
-pub struct Names {
-    own: String,
-    nodes: BTreeMap<NodeId, String>,
-    networks: BTreeMap<NetworkId, String>,
-}
-
-impl Names {
-    /// The names in a cluster, as `me` uses them.
-    pub fn new(cluster: &Cluster, me: NodeId) -> Names {
-        let nodes: BTreeMap<_, _> =
-            cluster.nodes.iter().map(|(id, node)| (*id, node.name.to_string())).collect();
-        let networks = cluster.networks.iter().map(|(id, network)| (*id, network.name.to_string())).collect();
-        Names { own: nodes.get(&me).cloned().unwrap_or_default(), nodes, networks }
-    }
-
-    /// This node's name.
-    pub fn own(&self) -> &str {
-        &self.own
-    }
-
-    /// A node's name.
-    pub fn node(&self, node: NodeId) -> String {
-        self.nodes.get(&node).cloned().unwrap_or_else(|| node.to_string())
-    }
-
-    /// Which life it is stands in the data of the note.
-    fn life(&self, life: Incarnation) -> String {
-        self.node(life.node)
-    }
-
-    fn network(&self, network: NetworkId) -> String {
-        self.networks.get(&network).cloned().unwrap_or_else(|| format!("network {}", network.0))
-    }
-
-    fn path(&self, path: PathId) -> String {
-        match path.index {
-            0 => self.network(path.network),
-            index => format!("{} (address {})", self.network(path.network), index + 1),
-        }
-    }
-
-    fn list(&self, nodes: impl IntoIterator<Item = NodeId>) -> String {
-        nodes.into_iter().map(|node| self.node(node)).collect::<Vec<_>>().join(", ")
-    }
-}
+pub use phalanx_present::{Names, text};
 
 /// How urgent a note is.
 pub fn level(note: &Note) -> Level {
@@ -69,7 +16,8 @@ pub fn level(note: &Note) -> Level {
 fn membership_level(note: &MembershipNote) -> Level {
     use MembershipNote as N;
     match note {
-        N::Sent { .. } | N::Delivered { .. } | N::Leased { .. } => Level::Trace,
+        // Of interest only where many runs are counted.
+        N::Sent { .. } | N::Delivered { .. } | N::Leased { .. } | N::Reached { .. } => Level::Trace,
         N::ViewAccepted { .. } | N::ViewConfirmed { .. } | N::Returned { .. } | N::FrameDropped { .. } => {
             Level::Debug
         }
@@ -87,6 +35,8 @@ fn membership_level(note: &MembershipNote) -> Level {
 fn manager_level(note: &ManagerNote) -> Level {
     use ManagerNote as N;
     match note {
+        // Of interest only where many runs are counted.
+        N::Reached { .. } => Level::Trace,
         N::PlanProposed { .. }
         | N::StepBegun { .. }
         | N::RequestBegun { .. }
@@ -121,194 +71,5 @@ fn manager_level(note: &ManagerNote) -> Level {
         N::CharterChanged { .. } => Level::Info,
         N::Formed { .. } | N::FormedWithoutUs { .. } => Level::Warn,
         N::PlanDiverged { .. } | N::StateDiverged { .. } | N::VersionLost { .. } => Level::Error,
-    }
-}
-
-/// A note as a sentence.
-pub fn text(note: &Note, names: &Names) -> String {
-    match note {
-        Note::Membership(note) => membership(note, names),
-        Note::Manager(note) => manager(note, names),
-    }
-}
-
-fn membership(note: &MembershipNote, names: &Names) -> String {
-    use MembershipNote as N;
-    match note {
-        N::PathUp { peer, path } => {
-            format!("path to {} over {} works both ways", names.node(*peer), names.path(*path))
-        }
-        N::PathDown { peer, path, silent } if *silent < UNHEARD => {
-            format!("{} no longer hears this node over {}", names.node(*peer), names.path(*path))
-        }
-        N::PathDown { peer, path, silent } => {
-            format!("path to {} over {} silent for {silent}", names.node(*peer), names.path(*path))
-        }
-        N::AdapterSuspected { network } => {
-            format!("nobody reached on {}: own adapter suspected", names.network(*network))
-        }
-        N::PeerUp { life } => format!("{} is reached", names.life(*life)),
-        N::PeerDown { life, silent } if *silent < UNHEARD => {
-            format!("{} is down: it no longer hears this node", names.life(*life))
-        }
-        N::PeerDown { life, silent } => {
-            format!("{} is down: all its paths silent for {silent}", names.life(*life))
-        }
-        N::SelfPaused { gap } => format!("this node itself stood still for {gap}: no silence is believed"),
-        N::MemberStalled { life } => {
-            format!("{} beats but handles no ordered messages: left out", names.life(*life))
-        }
-        N::IdentityCloned { node } => {
-            format!("two lives of {} beat at once: find the copied state directory", names.node(*node))
-        }
-        N::ViewAccepted { id, members } => {
-            format!("view {id} accepted: {}", names.list(members.iter().copied()))
-        }
-        N::ViewInstalled { view, .. } => installed(view, names),
-        N::ViewConfirmed { id } => format!("view {id} confirmed by a quorum"),
-        N::Sent { message, .. } => format!("message {} of {} sent", message.number, names.life(message.life)),
-        N::Delivered { message, sequence, .. } => {
-            format!("message {} of {} delivered as {sequence}", message.number, names.life(message.life))
-        }
-        N::Returned { message } => format!("message {} came back: its view ended", message.number),
-        N::Leased { .. } => "lease renewed".into(),
-        N::LettingGo { .. } => "lease not renewed in time: everything held here is let go".into(),
-        N::QuarantineOver => "promises of an earlier life have run out: this node counts".into(),
-        N::FrameDropped { from, reason } => format!("frame from {} dropped: {reason}", names.node(*from)),
-    }
-}
-
-fn installed(view: &View, names: &Names) -> String {
-    let members = names.list(view.members.keys().copied());
-    let primary = if view.primary { "primary" } else { "not primary" };
-    format!("view {} installed, {primary}: {members}", view.id)
-}
-
-fn manager(note: &ManagerNote, names: &Names) -> String {
-    use ManagerNote as N;
-    match note {
-        N::Probed { group, found } => format!("{group}: probe found {found}"),
-        N::Readopted { group, epoch } => format!("{group}: taken over as it runs, epoch {epoch}"),
-        N::GroupChanged { group, epoch, from, to, cause } => {
-            format!("{group}: {from} -> {to}, epoch {epoch}: {cause}")
-        }
-        N::PlanProposed { plan, groups } => format!("plan {} proposed for {}", short(plan), listed(groups)),
-        N::PlanAgreed { plan, steps, .. } => format!("plan {} agreed: {}", short(plan), steps.join("; ")),
-        N::PlanRefused { cause } => format!("plan refused: {cause}"),
-        N::PlanDiverged { theirs, ours } => {
-            format!("plans differ, {} here and {} there: groups left as they are", short(ours), short(theirs))
-        }
-        N::ChangeAcknowledged { config } => format!("configuration {} is active everywhere", short(config)),
-        N::PlanVoided { group, cause } => format!("{group}: plan ended before its goal: {cause}"),
-        N::PlanFinished { group, outcome } => format!("{group}: plan finished: {outcome}"),
-        N::StandingStill { reason, .. } => reason.clone(),
-        N::Cleared { group, epoch, proofs, waited } => {
-            let proofs: Vec<_> =
-                proofs.iter().map(|(node, proof)| format!("{}: {proof}", names.node(*node))).collect();
-            format!("{group}: clear for epoch {epoch} after {waited} ({})", proofs.join("; "))
-        }
-        N::StepBegun { group, resource, verb, .. } => format!("{group}: {} {resource}", word(verb)),
-        N::StepDone { group, resource, verb, took, .. } => {
-            format!("{group}: {} {resource} done in {took}", word(verb))
-        }
-        N::StepFailed { group, resource, verb, took, why, .. } => {
-            format!("{group}: {} {resource} failed after {took}: {why}", word(verb))
-        }
-        N::MonitorFailed { group, resource, failures, limit, why } => {
-            format!("{group}: monitor of {resource} failed, {failures} of {limit}: {why}")
-        }
-        N::RestartedInPlace { group, resource, restart, limit, why } => {
-            format!("{group}: {resource} restarted in place, {restart} of {limit}: {why}")
-        }
-        N::RestartsExhausted { group, resource, leaves, why } => {
-            let then = if *leaves { "the group leaves this node" } else { "the group stays" };
-            format!("{group}: {resource} has used up its restarts, {then}: {why}")
-        }
-        N::AdapterDown { network, cause } => {
-            format!("PHX-E001 adapter down on {}: {cause}", names.network(*network))
-        }
-        N::AdapterUp { network, settles_in } => {
-            format!("adapter up on {}, relied on in {settles_in}", names.network(*network))
-        }
-        N::NetworkDown { network, node: Some(node) } => {
-            format!("PHX-E002 network {} is down at {}", names.network(*network), names.node(*node))
-        }
-        N::NetworkDown { network, node: None } => {
-            format!("PHX-E003 network {} is down everywhere: nothing moves", names.network(*network))
-        }
-        N::NetworkUp { network, node: Some(node) } => {
-            format!("network {} is up at {}", names.network(*network), names.node(*node))
-        }
-        N::NetworkUp { network, node: None } => {
-            format!("network {} is no longer down everywhere", names.network(*network))
-        }
-        N::SwapAdapter { group, resource, cause } => {
-            format!("PHX-E004 {group}: {resource} changes to a good adapter: {cause}")
-        }
-        N::AdapterSwapped { group, resource, interface } => {
-            format!("PHX-E008 {group}: {resource} is on interface {interface} now")
-        }
-        N::AddressAstray { group, resource, cause } => {
-            format!("PHX-E007 {group}: {resource} is unreachable, no good adapter here: {cause}")
-        }
-        N::LettingGo { group, epoch, .. } => {
-            format!("{group}: let go, epoch {epoch}: the lease runs out")
-        }
-        N::RequestBegun { asked, .. } => format!("request: {asked}"),
-        N::RequestEnded { reply, .. } => format!("request ended: {reply}"),
-        N::InStep { view, .. } => format!("in step with view {view}"),
-        N::StateDiverged { groups, .. } => {
-            format!("states differ: {} left alone; report this defect", listed(groups))
-        }
-        N::StateAdopted { from, .. } => format!("state taken over from {}", names.node(*from)),
-        N::Activated { version, .. } => format!("configuration version {version} is active"),
-        N::Formed { generation, few, without, by, why } => format!(
-            "cluster formed against the quorum: {by} says that {} is down ({why}); generation {generation} is {}",
-            names.list(without.iter()),
-            names.list(few.iter())
-        ),
-        N::CharterChanged { charter } => charter_words(charter, names),
-        N::FormedWithoutUs { generation } => {
-            format!("an operator formed generation {generation} without this node: all held here is let go")
-        }
-        N::VersionLost { version, .. } => format!(
-            "version {version} of the configuration was agreed on without those that formed the cluster: it is lost"
-        ),
-        N::ShutdownBegun { cause } => format!("leaving ({cause}): groups go elsewhere first"),
-    }
-}
-
-fn charter_words(charter: &Charter, names: &Names) -> String {
-    let decides = match charter.stage {
-        CharterStage::Few(few) => format!("{} decides until a majority is back", names.list(few.iter())),
-        CharterStage::Closing(few) => {
-            format!("a majority is back and decides with {} for a moment", names.list(few.iter()))
-        }
-        CharterStage::All => "a majority of all nodes decides".into(),
-    };
-    match charter.confirmed_down.is_empty() {
-        true => decides,
-        false => {
-            format!("{decides}; down by the operator's word: {}", names.list(charter.confirmed_down.iter()))
-        }
-    }
-}
-
-fn listed(groups: &BTreeSet<GroupName>) -> String {
-    groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn short(digest: &phalanx_types::Digest) -> String {
-    digest.to_string().chars().take(8).collect()
-}
-
-fn word(verb: &Verb) -> &'static str {
-    match verb {
-        Verb::Probe => "probe",
-        Verb::Scout => "scout",
-        Verb::Start(_) => "start",
-        Verb::Stop => "stop",
-        Verb::Kill => "kill",
-        Verb::Monitor => "monitor",
     }
 }

@@ -9,7 +9,7 @@ use crate::slot::Slot;
 use crate::sweep::{Finding, Look, Sweep};
 use crate::task::{Stage, Task};
 use crate::teardown::{Descent, Teardown};
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, Point};
 use phalanx_membership::Clearance;
 use phalanx_model::{Group, differ_in_policies_only};
 use phalanx_plan::{Holding, RestartTimes};
@@ -158,6 +158,7 @@ impl Agent {
     /// given up. If it went on in a later view, another node might have owned the group in between.
     pub fn seal(&mut self, desk: &mut Desk<'_>) {
         if self.is_unbegun() {
+            desk.reached(Point::UnbegunSealed);
             self.epoch = self.before;
             self.enter(desk, Phase::Idle { failed: None }, "the view changed before anything was begun");
         }
@@ -306,6 +307,7 @@ impl Agent {
         let noticed = mem::replace(&mut self.lapse_noticed, lapsed.then_some(known)) == Some(known);
         self.leased_until = until;
         if lapsed && (!noticed || until > desk.now) && self.is_unbegun() {
+            desk.reached(Point::UnbegunLapsed);
             self.enter(desk, Phase::Idle { failed: None }, "the lease lapsed before anything was begun");
         }
     }
@@ -495,6 +497,7 @@ impl Agent {
         match finding {
             Finding::Nothing => self.enter(desk, Phase::Idle { failed: None }, "a probe found nothing"),
             Finding::Blind(why) if tries < BOOT_PROBES_MAX => {
+                desk.reached(Point::BootProbeRepeated);
                 let sweep = Sweep::begin(desk, &self.group, self.epoch);
                 self.phase = Phase::Probing { sweep, tries };
                 drop(why);

@@ -9,7 +9,7 @@ use crate::slot::Slot;
 use crate::sweep::Look;
 use crate::task::{Stage, Task};
 use crate::watch::{Watch, application};
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, Point};
 use phalanx_model::{Exhausted, Group, Resource, RestartPolicy};
 use phalanx_types::limits::START_PROBES_MAX;
 use phalanx_types::{NetworkId, OperationId, OperationResult, Permit, Tick, Verb};
@@ -72,6 +72,7 @@ impl Charge {
     /// Looks once more at what an earlier life left, whose deadman might have ended it.
     pub fn look_again(&mut self, desk: &mut Desk<'_>, task: Task<'_>, resource: &Resource) {
         if self.inherited && self.slot == Slot::Up {
+            desk.reached(Point::InheritedLookedAt);
             self.check(desk, task, resource, 0);
         }
     }
@@ -298,6 +299,7 @@ impl Charge {
                 (Stage::Running | Stage::Starting, _) => Slot::Down,
             };
             self.stale = pending.permit();
+            desk.reached(Point::PermitStale);
             return Ok(());
         }
         let swapped = self.address.as_mut().is_some_and(Address::started);

@@ -1,6 +1,6 @@
 //! What an agent works with during one step: the time, the node's standing, fresh operation ids, and the way out.
 
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, Point};
 use phalanx_membership::Standing;
 use phalanx_model::{Group, Resource};
 use phalanx_types::limits::{OPERATION_GRACE, WHY_CHARS_MAX};
@@ -102,6 +102,11 @@ impl Desk<'_> {
     /// Says something.
     pub fn note(&mut self, note: ManagerNote) {
         self.out.push(AgentEffect::Note(note));
+    }
+
+    /// Says that a rare branch was taken.
+    pub fn reached(&mut self, point: Point) {
+        self.note(ManagerNote::Reached { point });
     }
 
     /// Says how an operation ended; `Err` with what it said if it failed.

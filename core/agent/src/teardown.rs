@@ -5,6 +5,7 @@
 use crate::desk::{Desk, Pending};
 use crate::slot::Slot;
 use crate::sweep::{Finding, Look, Sweep};
+use phalanx_events::Point;
 use phalanx_model::Group;
 use phalanx_types::limits::TEARDOWN_ROUNDS_MAX;
 use phalanx_types::{OperationId, OperationResult, OwnershipEpoch, Tick, Verb};
@@ -142,6 +143,7 @@ impl Teardown {
         if self.rounds >= TEARDOWN_ROUNDS_MAX {
             return Descent::Dirty(remains(group, &left, &found));
         }
+        desk.reached(Point::SecondRound);
         self.slots = left.into_iter().map(|left| if left { Slot::Broken } else { Slot::Down }).collect();
         self.stage = Stage::Stopping;
         self.stop(desk, group, epoch);

@@ -6,18 +6,22 @@
 use crate::manager::{Manager, ManagerEffect, Turn};
 use crate::message::{Envelope, Word, encode};
 use phalanx_agent::{Agent, AgentEffect, Desk};
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, Point};
 use phalanx_ledger::Version;
 use phalanx_model::Cluster;
 use phalanx_plan::{Holding, Motion, RestartTimes, Restarts, render};
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
-use phalanx_types::{GroupName, OperationId, OperationResult};
+use phalanx_types::{Bug, GroupName, OperationId, OperationResult};
 use std::sync::Arc;
 
 impl Manager {
     /// Makes an agreed version the active one, if it is news. All that a change of configuration means to the manager
     /// is here.
     pub(crate) fn take_version(&mut self, turn: &mut Turn<'_>, version: Version) {
+        let staged = self.config.ledger.staged().map(Version::digest);
+        if self.plot.has(Bug::OldVersionKept) && staged != Some(version.digest()) {
+            return;
+        }
         let index = version.index();
         let read = crate::apply::read(&version);
         let lost = self.config.lost_by(&version);
@@ -152,6 +156,9 @@ impl Manager {
         let forgetful = self.agents.iter().filter(|(_, agent)| agent.is_forgetful());
         let memories: Vec<_> = forgetful.map(|(name, _)| (name.clone(), self.restarts_of(name))).collect();
         for (name, memory) in memories {
+            if !memory.is_empty() {
+                turn.reached(Point::RestartsRecalled);
+            }
             self.with_agent(turn, &name, |agent, _| agent.recall(&memory));
         }
     }

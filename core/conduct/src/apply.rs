@@ -6,13 +6,13 @@
 use crate::manager::{Manager, Phase, Turn};
 use crate::message::{Proposal, encode};
 use crate::request::Reply;
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, Point};
 use phalanx_groups::{Cause, Outcome, ProposalId, Refusal, Vote};
 use phalanx_ledger::{StageError, Version};
 use phalanx_model::{Cluster, Fault, Group, differ_in_policies_only, parse, rebase};
 use phalanx_plan::Intent;
 use phalanx_types::limits::{CONFIG_VOTE_LIMIT, PLAN_RETRY_PAUSE, REQUEST_LIMIT};
-use phalanx_types::{Digest, GroupName, RequestId, Tick};
+use phalanx_types::{Bug, Digest, GroupName, RequestId, Tick};
 use std::sync::Arc;
 
 /// Changes of the configuration: the one asked of this node, and the one that is voted on.
@@ -134,6 +134,7 @@ impl Manager {
         }
         match asked.stage {
             Stage::Waiting if asked.base != self.config.active() => {
+                turn.reached(Point::ChangeOvertaken);
                 let why = format!(
                     "somebody else changed the configuration meanwhile: version {} is active; look at it and apply again",
                     self.version()
@@ -151,6 +152,7 @@ impl Manager {
 
     fn end_unsure(&mut self, turn: &mut Turn<'_>, version: Digest) {
         if self.config.active() == version {
+            turn.reached(Point::UnsureTookEffect);
             return self.acknowledge(turn, version);
         }
         let why = format!(
@@ -167,6 +169,7 @@ impl Manager {
         let next = self.config.ledger.next(asked.text.clone(), view);
         let version = next.digest();
         match turn.group.propose(encode(&Proposal::Config(next)), CONFIG_VOTE_LIMIT) {
+            Ok(_) if self.plot.has(Bug::AcknowledgedWhenProposed) => self.acknowledge(turn, version),
             Ok(proposal) => self.set_stage(Stage::Proposed { proposal, version }),
             Err(Refusal::TooLong) => {
                 let why = "the cluster file is too long to be sent; make it shorter".into();
@@ -206,7 +209,7 @@ impl Manager {
                 turn.group.vote(proposal, Vote::Continue, "");
             }
             // The passport is written and does not have it: the view ends before the vote does.
-            (_, Ok(_)) if self.sealed.get() => {}
+            (_, Ok(_)) if self.sealed.get() => turn.reached(Point::StageAfterPassport),
             (_, Ok(_)) => self.stage_version(turn, proposal, version),
         }
     }
@@ -279,7 +282,10 @@ impl Manager {
     fn conclude(&mut self, turn: &mut Turn<'_>, version: Digest, outcome: Outcome, begun: bool) {
         let why = match outcome {
             Outcome::Approved => return self.acknowledge(turn, version),
-            Outcome::Rejected(Cause::Collided) => return self.try_again(turn.now),
+            Outcome::Rejected(Cause::Collided) => {
+                turn.reached(Point::ChangeCollided);
+                return self.try_again(turn.now);
+            }
             Outcome::Rejected(Cause::ViewChanged) => return self.set_stage(Stage::Unsure { version }),
             Outcome::Rejected(Cause::Voted(words)) => {
                 lines(words.iter().map(|(node, word)| format!("{} objects: {word}", self.name(*node))))
@@ -328,7 +334,10 @@ impl Manager {
                 let why = format!("the quorum was lost during the vote ({})", self.no_quorum());
                 self.end_change(turn, Reply::Unknown { why });
             }
-            Some(Stage::Proposed { version, .. }) => self.set_stage(Stage::Unsure { version }),
+            Some(Stage::Proposed { version, .. }) => {
+                turn.reached(Point::ChangeUnsure);
+                self.set_stage(Stage::Unsure { version });
+            }
             Some(Stage::Waiting | Stage::Unsure { .. }) => {}
         }
     }

@@ -8,7 +8,7 @@ use phalanx_groups::Membership;
 use phalanx_membership::{Clearance, Finding, Missing, Proof};
 use phalanx_model::Group;
 use phalanx_plan::{GroupRecord, Holding};
-use phalanx_types::{GroupName, NodeId, Tick};
+use phalanx_types::{Bug, GroupName, NodeId, Plot, Tick};
 
 impl Manager {
     /// Hands a clearance to each agent that waits for one and can have it.
@@ -50,7 +50,8 @@ impl Manager {
         let group = self.config.cluster.groups.get(name)?;
         let record = self.state.groups.get(name).filter(|record| self.is_mine(name, record))?;
         let others = group.nodes.iter().filter(|node| **node != self.me.node);
-        let proofs = others.filter_map(|node| proof(membership, group, record, *node, now)).collect();
+        let proofs =
+            others.filter_map(|node| proof(membership, group, record, *node, now, self.plot)).collect();
         let candidates = group.nodes.iter().copied();
         Some(Clearance::check(name, self.me.node, group.takeover_needs, candidates, proofs))
     }
@@ -79,12 +80,15 @@ fn proof(
     record: &GroupRecord,
     node: NodeId,
     now: Tick,
+    plot: Plot,
 ) -> Option<Proof> {
     let Some(member) = membership.view.members.get(&node) else {
+        let now = if plot.has(Bug::ProofNotAwaited) { Tick::NEVER } else { now };
         return membership.expiries.get(&node)?.proof(now);
     };
     let said = record.nodes.get(&node).filter(|said| said.life == member.incarnation)?;
-    let active = !said.holding.is_free();
+    let leaving = matches!(said.holding, Holding::Releasing { .. });
+    let active = !said.holding.is_free() && !(leaving && plot.has(Bug::ReleasingIsReleased));
     let finding = Finding { life: said.life, group: &group.name, epoch: said.holding.epoch(), active };
     Proof::from_finding(&finding)
 }

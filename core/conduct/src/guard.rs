@@ -2,6 +2,7 @@
 
 use crate::manager::{Manager, Turn};
 use crate::message::{Envelope, Word, encode};
+use phalanx_events::Point;
 use phalanx_types::ViewId;
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
 
@@ -25,6 +26,7 @@ impl Manager {
     pub(crate) fn guarded(&mut self, turn: &mut Turn<'_>, armed: bool) {
         self.guard.armed = armed;
         if !armed {
+            turn.reached(Point::DeadmanLost);
             self.each_agent(turn, |agent, desk| agent.unwatched(desk));
         }
     }

@@ -16,14 +16,14 @@ use crate::request::{Reply, Request};
 use crate::requests::Requests;
 use crate::shutdown::Shutdown;
 use phalanx_agent::{Agent, AgentEffect, Desk, OperationIds, Phase as AgentPhase};
-use phalanx_events::{ManagerNote, ShutdownCause};
+use phalanx_events::{ManagerNote, Point, ShutdownCause};
 use phalanx_groups::{Group, Membership, Notice};
 use phalanx_ledger::Ledger;
 use phalanx_membership::{Hearing, Standing};
 use phalanx_model::{Cluster, Group as ModelGroup};
 use phalanx_plan::{GroupsState, Holding, RestartTimes};
 use phalanx_types::{
-    BootId, GroupName, Incarnation, NetworkId, Operation, OperationId, OperationResult, RequestId,
+    BootId, GroupName, Incarnation, NetworkId, Operation, OperationId, OperationResult, Plot, RequestId,
     ResourceName, Span, Tick, Timings, ViewId,
 };
 use std::cell::Cell;
@@ -65,6 +65,8 @@ pub struct Manager {
     pub(crate) let_go: BTreeMap<GroupName, Tick>,
     /// When something that the group would not take is tried again.
     pub(crate) retry_at: Tick,
+    /// The bug that the simulator planted, if any.
+    pub(crate) plot: Plot,
 }
 
 /// How this node stands to the replicated state.
@@ -179,6 +181,10 @@ impl Turn<'_> {
     pub fn note(&mut self, note: ManagerNote) {
         self.out.push(ManagerEffect::Note(note));
     }
+
+    pub fn reached(&mut self, point: Point) {
+        self.note(ManagerNote::Reached { point });
+    }
 }
 
 impl Manager {
@@ -214,7 +220,13 @@ impl Manager {
             told: BTreeMap::new(),
             let_go: BTreeMap::new(),
             retry_at: Tick::NEVER,
+            plot: Plot::NONE,
         }
+    }
+
+    /// Plants the bug that the simulator chose, if any.
+    pub fn plant(&mut self, plot: Plot) {
+        self.plot = plot;
     }
 
     /// Applies one input; pushes onto `out` what is to be done, in order.

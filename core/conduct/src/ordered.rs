@@ -2,7 +2,7 @@
 
 use crate::manager::{Manager, Phase, Turn};
 use crate::message::{Envelope, Papers, Proposal, Transfer, Word, decode, encode};
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, Point};
 use phalanx_groups::{Membership, Notice};
 use phalanx_ledger::Version;
 use phalanx_model::Cluster;
@@ -75,9 +75,15 @@ impl Manager {
             self.phase = Phase::Apart(membership);
         } else {
             self.talk = talk(&membership);
+            if !self.config_agreed() {
+                turn.reached(Point::VersionsDiffer);
+            }
             match membership.in_step.contains(&self.me.node) {
                 true => self.enter(turn, membership),
-                false => self.phase = Phase::CatchingUp(membership),
+                false => {
+                    turn.reached(Point::StateAwaited);
+                    self.phase = Phase::CatchingUp(membership);
+                }
             }
         }
         self.requests_meet_view(turn);
@@ -137,7 +143,10 @@ impl Manager {
         }
         let Some(newest) = self.config.version(version).cloned() else { return };
         match turn.group.broadcast(encode(&Envelope { view, word: Word::Config(newest) })) {
-            Ok(()) => self.talk = ConfigTalk::Awaited { teller, version, said: Said::Yes },
+            Ok(()) => {
+                turn.reached(Point::NewestTold);
+                self.talk = ConfigTalk::Awaited { teller, version, said: Said::Yes };
+            }
             Err(_) => self.retry_at = turn.now + PLAN_RETRY_PAUSE,
         }
     }
@@ -175,17 +184,18 @@ impl Manager {
         }
         self.talk = ConfigTalk::Settled;
         self.take_version(turn, version);
-        self.align_or_begin();
+        self.align_or_begin(turn);
         self.tell_in_step(turn);
     }
 
     /// The state follows the configuration. After a cold start no member's state is older than its configuration, and
     /// those differed: all begin anew, from what each brought and will report again.
-    fn align_or_begin(&mut self) {
+    fn align_or_begin(&mut self, turn: &mut Turn<'_>) {
         let Some(membership) = self.in_step() else { return };
         if membership.passports[&membership.donor].stamp.primary != ViewId::NONE {
             return self.align_state();
         }
+        turn.reached(Point::BegunAnew);
         let mut state = GroupsState::fresh(&self.config.cluster, self.config.active());
         meet(&mut state, &self.config.cluster, membership);
         self.state = state;

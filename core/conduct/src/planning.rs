@@ -5,7 +5,7 @@
 
 use crate::manager::{Manager, Turn};
 use crate::message::{PlanBallot, Proposal, encode};
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, Point};
 use phalanx_groups::{Cause, Membership, Outcome, ProposalId, Vote};
 use phalanx_model::Cluster;
 use phalanx_plan::{PLANNER_LEVEL, Plan, Standstill, Verdict, inputs, plan, render, verdict};
@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Said with a vote against a plan that news has overtaken.
 const OVERTAKEN: &str = "overtaken by news";
+/// Said with a vote against a plan while the configuration it rests on may be forgotten.
+const NOT_STORED: &str = "its configuration is not on disk yet";
 /// Said with a vote against a plan that came out otherwise here.
 const DIVERGED: &str = "another plan from the same inputs";
 
@@ -99,7 +101,10 @@ impl Manager {
                 self.planning.voted = Some(voted);
                 (Vote::Approve, String::new())
             }
-            Err(Doubt::Overtaken(word)) => (Vote::Reject, word),
+            Err(Doubt::Overtaken(word)) => {
+                turn.reached(if word == NOT_STORED { Point::VoteBeforeDisk } else { Point::PlanOvertaken });
+                (Vote::Reject, word)
+            }
             Err(Doubt::Diverged(ours)) => {
                 turn.note(ManagerNote::PlanDiverged { theirs: ballot.plan, ours });
                 (Vote::Reject, format!("{DIVERGED}: {ours}"))
@@ -119,7 +124,7 @@ impl Manager {
             return Err(Doubt::Overtaken(OVERTAKEN.into()));
         }
         if !self.config.is_durable() {
-            return Err(Doubt::Overtaken("its configuration is not on disk yet".into()));
+            return Err(Doubt::Overtaken(NOT_STORED.into()));
         }
         let plan = phalanx_plan::plan::plan_of(self.cluster(), view, &self.state, &ballot.groups);
         match plan.digest() == ballot.plan {
@@ -167,6 +172,9 @@ impl Manager {
         let mut plan = voted.plan;
         let overtaken = |name: &GroupName| now.get(name) != voted.inputs.get(name);
         plan.motions.retain(|name, _| !overtaken(name));
+        if plan.motions.len() < voted.inputs.len() {
+            turn.reached(Point::MotionOvertaken);
+        }
         plan.steps.retain(|step| plan.motions.contains_key(&step.group));
         self.state.agree(&view, &plan);
         turn.note(ManagerNote::PlanAgreed {
@@ -175,7 +183,7 @@ impl Manager {
             steps: plan.lines(&cluster),
         });
         if self.sealed.get() {
-            return;
+            return turn.reached(Point::PlanAfterPassport);
         }
         for (name, motion) in &plan.motions {
             self.take_part(turn, name, motion);
@@ -183,6 +191,11 @@ impl Manager {
     }
 
     fn refused(&mut self, turn: &mut Turn<'_>, ballot: &PlanBallot, cause: &Cause) {
+        match cause {
+            Cause::Voted(_) | Cause::Silent(_) => {}
+            Cause::ViewChanged => turn.reached(Point::VoteCutByView),
+            Cause::Collided => turn.reached(Point::ProposalCollided),
+        }
         let (cause, pause) = match cause {
             Cause::Voted(words) if self.disagree(words) => {
                 let why = "managers disagree on the state or on the plan";

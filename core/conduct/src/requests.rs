@@ -5,7 +5,7 @@
 use crate::manager::{Manager, ManagerEffect, Phase, Turn};
 use crate::message::{Envelope, Word, encode};
 use crate::request::{Reply, Request};
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, Point};
 use phalanx_plan::{Holding, Objection, Order, Standstill, Verdict, render, verdict};
 use phalanx_types::limits::{PLAN_RETRY_PAUSE, REQUEST_LIMIT, REQUESTS_MAX};
 use phalanx_types::{GroupName, NodeId, RequestId, Tick};
@@ -113,7 +113,10 @@ impl Manager {
         let lost = matches!(self.phase, Phase::Alone | Phase::Apart(_));
         for id in self.requests.stages(Stage::Sent) {
             match (lost, self.requests.open.get_mut(&id)) {
-                (false, Some(open)) => open.stage = Stage::Waiting,
+                (false, Some(open)) => {
+                    open.stage = Stage::Waiting;
+                    turn.reached(Point::RequestHandedInAgain);
+                }
                 (true, _) => self.end_unknown(turn, id),
                 (false, None) => {}
             }
@@ -128,6 +131,7 @@ impl Manager {
     }
 
     fn end_unknown(&mut self, turn: &mut Turn<'_>, id: RequestId) {
+        turn.reached(Point::RequestUnknown);
         let why = format!("the quorum was lost while it was under way ({})", self.no_quorum());
         self.end_request(turn, id, Reply::Unknown { why });
     }

@@ -3,7 +3,7 @@
 use crate::manager::{Manager, ManagerEffect, Phase, Turn};
 use crate::message::{Envelope, Word, encode};
 use phalanx_agent::{Agent, Phase as AgentPhase};
-use phalanx_events::{ManagerNote, ShutdownCause};
+use phalanx_events::{ManagerNote, Point, ShutdownCause};
 use phalanx_plan::GroupRecord;
 use phalanx_types::limits::{NOT_DURABLE_LIMIT, PLAN_RETRY_PAUSE, SHUTDOWN_LIMIT};
 use phalanx_types::{GroupName, Span, Tick, ViewId};
@@ -53,6 +53,9 @@ impl Manager {
             Phase::CatchingUp(_) => {}
         }
         if self.is_clear(late) {
+            if late {
+                turn.reached(Point::LeavesUnaided);
+            }
             self.shutdown = Shutdown::Over;
             turn.out.push(ManagerEffect::Leave { why: self.parting(cause) });
         }

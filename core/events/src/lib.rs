@@ -5,9 +5,11 @@
 
 pub mod manager;
 pub mod membership;
+pub mod point;
 
 pub use manager::{ManagerNote, ShutdownCause};
 pub use membership::{MembershipNote, MessageId, Service};
+pub use point::Point;
 
 use serde::Serialize;
 

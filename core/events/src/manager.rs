@@ -1,5 +1,6 @@
 //! What the cluster manager has to say: plans, groups, resources, requests. Each note carries its cause.
 
+use crate::point::Point;
 use phalanx_types::{
     Charter, Digest, GroupName, NetworkId, NodeId, NodeSet, OwnershipEpoch, RequestId, ResourceName, Span,
     Tick, Verb, ViewId,
@@ -325,6 +326,11 @@ pub enum ManagerNote {
     ShutdownBegun {
         /// Why.
         cause: ShutdownCause,
+    },
+    /// A rare branch was taken.
+    Reached {
+        /// Which.
+        point: Point,
     },
 }
 

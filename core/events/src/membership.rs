@@ -1,5 +1,6 @@
 //! What topology and membership have to say.
 
+use crate::point::Point;
 use minicbor::{Decode, Encode};
 use phalanx_types::{Digest, Incarnation, NetworkId, NodeId, PathId, Span, Tick, View, ViewId};
 use serde::Serialize;
@@ -148,5 +149,10 @@ pub enum MembershipNote {
         from: NodeId,
         /// Why.
         reason: &'static str,
+    },
+    /// A rare branch was taken.
+    Reached {
+        /// Which.
+        point: Point,
     },
 }

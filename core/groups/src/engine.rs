@@ -13,7 +13,7 @@ use crate::word::{Transfer, Word};
 use minicbor::{Decode, Encode};
 use phalanx_events::Service;
 use phalanx_membership::{Installed, Membership, SendError, Standing, Upcall};
-use phalanx_types::{Digest, Incarnation, NodeId, NodeSet, Span, Tick, Timings, ViewId};
+use phalanx_types::{Bug, Digest, Incarnation, NodeId, NodeSet, Plot, Span, Tick, Timings, ViewId};
 use std::collections::BTreeMap;
 
 /// The group on this node.
@@ -30,6 +30,7 @@ pub struct Engine {
     stamp: StateStamp,
     step: Step,
     services: Services,
+    plot: Plot,
 }
 
 /// What each member brings into a new view.
@@ -76,7 +77,13 @@ impl Engine {
             stamp,
             step: Step::In,
             services: Services::new(me),
+            plot: Plot::NONE,
         }
+    }
+
+    /// Plants the bug that the simulator chose, if any.
+    pub fn plant(&mut self, plot: Plot) {
+        self.plot = plot;
     }
 
     /// This provider's passport with `body` as its own words.
@@ -170,7 +177,7 @@ impl Engine {
         let (donor, best) = (membership.donor, stamps[&membership.donor]);
         // State moves in a primary view only: elsewhere nobody applies anything to it.
         let needy = |node: &NodeId| self.primary && stamps[node] != best;
-        let waits = needy(&self.me.node);
+        let waits = needy(&self.me.node) && !self.plot.has(Bug::StateNotTransferred);
         let needy: Vec<NodeId> = match donor == self.me.node {
             true => stamps.keys().copied().filter(needy).collect(),
             false => Vec::new(),

@@ -115,7 +115,8 @@ impl Node {
         let (ledger, cluster) = active(&birth)?;
         let timings = Timings::of(cluster.timing);
         let told = Standing::none(ViewId::NONE, timings.stop_budget());
-        let manager = Manager::new(birth.now, birth.me, birth.boot, ledger, Arc::clone(&cluster));
+        let mut manager = Manager::new(birth.now, birth.me, birth.boot, ledger, Arc::clone(&cluster));
+        manager.plant(birth.plot);
         let stage = Stage::Born { reserved: None, asked: None };
         let mut node = Node {
             manager_due: birth.now,
@@ -413,7 +414,8 @@ impl Node {
             return;
         }
         let setup = self.setup(counter_reserved);
-        let engine = Engine::new(self.birth.me, self.timings);
+        let mut engine = Engine::new(self.birth.me, self.timings);
+        engine.plant(self.birth.plot);
         let mut words = Words { manager: &mut self.manager, engine: &engine };
         let membership = Membership::new(now, setup, &mut words);
         let reserving = BTreeMap::new();

@@ -67,6 +67,11 @@ impl Peer {
         Peer { paths, life: None, rival: None, cloned_until: Tick::ZERO, up: false }
     }
 
+    /// Whether another life of it beats, too, or did a moment ago.
+    pub fn has_rival(&self) -> bool {
+        self.rival.is_some()
+    }
+
     /// Takes in a beat that arrived by `path` from `from`, at a node that stood still last before `resumed`.
     pub fn hear(
         &mut self,

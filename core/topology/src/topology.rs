@@ -8,8 +8,10 @@
 
 use crate::clique::clique_of;
 use crate::peer::{Life, Peer, Verdict};
-use phalanx_events::MembershipNote;
-use phalanx_types::{BootId, Incarnation, NetworkId, NodeId, NodeSet, PathId, Span, Tick, Timings, ViewId};
+use phalanx_events::{MembershipNote, Point};
+use phalanx_types::{
+    BootId, Bug, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, Span, Tick, Timings, ViewId,
+};
 use phalanx_wire::{Beat, BeatEntry, BeatFlags};
 use std::collections::BTreeMap;
 
@@ -84,6 +86,7 @@ pub struct Topology {
     turn: u64,
     check_at: Tick,
     hears: NodeSet,
+    plot: Plot,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -119,7 +122,13 @@ impl Topology {
             turn: 0,
             check_at: now,
             hears: NodeSet::EMPTY.with(me.node),
+            plot: Plot::NONE,
         }
+    }
+
+    /// Plants the bug that the simulator chose, if any.
+    pub fn plant(&mut self, plot: Plot) {
+        self.plot = plot;
     }
 
     /// To be called first in every step. True if this node stood still: it should ask for answers at once.
@@ -150,17 +159,25 @@ impl Topology {
         };
         let old_life = peer.life.as_ref().map(|life| (life.incarnation, life.hears, life.flags));
         let moment = (now, self.resumed);
+        let had_rival = peer.has_rival();
         let verdict = peer.hear(moment, path, from, beat, beat.hears_here.has(me), &self.timings);
+        let newcomer = !had_rival && peer.has_rival();
         match verdict {
             Verdict::Newest | Verdict::NewLife => self.take_rumours(now, beat),
             Verdict::Cloned => notes.push(MembershipNote::IdentityCloned { node: from.node }),
             Verdict::Older | Verdict::Stale => {}
+        }
+        if newcomer {
+            notes.push(MembershipNote::Reached { point: Point::NewcomerWaits });
         }
         let news = old_life != Some((from, beat.hears, beat.flags)) || !self.hears.has(from.node);
         if verdict == Verdict::Cloned || news || self.path_news(from.node, path) {
             self.check_at = now;
         }
         let new_life = verdict == Verdict::NewLife;
+        if new_life && old_life.is_some() {
+            notes.push(MembershipNote::Reached { point: Point::PeerReborn });
+        }
         Heard { newest: verdict == Verdict::Newest || new_life, new_life, urgent: beat.flags.urgent }
     }
 
@@ -228,7 +245,11 @@ impl Topology {
 
     /// Does not hear `node` for a while: it answers beats but not ordered messages.
     pub fn shun(&mut self, now: Tick, node: NodeId) {
-        self.shunned.insert(node, now + self.timings.detect() * SHUN_DETECTS);
+        let until = match self.plot.has(Bug::ShunnedForGood) {
+            true => Tick::NEVER,
+            false => now + self.timings.detect() * SHUN_DETECTS,
+        };
+        self.shunned.insert(node, until);
         self.check_at = now;
     }
 
@@ -323,7 +344,9 @@ impl Topology {
     fn judge_hearing(&self, now: Tick) -> NodeSet {
         let resumed = |node| if self.hears.has(node) { self.resumed } else { Tick::ZERO };
         let is_heard = |node: &NodeId, peer: &Peer| {
-            !self.shunned.contains_key(node) && peer.is_heard(now, resumed(*node), &self.timings)
+            let forgiven = self.plot.has(Bug::SilenceForgiven) && peer.life.is_some();
+            !self.shunned.contains_key(node)
+                && (forgiven || peer.is_heard(now, resumed(*node), &self.timings))
         };
         let heard = self.peers.iter().filter(|(node, peer)| is_heard(node, peer));
         heard.map(|(node, _)| *node).collect::<NodeSet>().with(self.me.node)

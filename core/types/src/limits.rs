@@ -113,3 +113,5 @@ pub const GS_MESSAGE_BYTES_MAX: usize = 2_048;
 pub const GS_GROUPS_MAX: usize = 1_024;
 /// Providers of one group, over all nodes, and providers that wait to be.
 pub const GS_PROVIDERS_MAX: usize = 512;
+/// Entries of a flight record.
+pub const FLIGHT_ENTRIES_MAX: usize = 5_000_000;

@@ -30,6 +30,24 @@ pub enum Bug {
     ReusedCounters,
     /// A promise ends with half a lease.
     PromiseTooShort,
+    /// A peer that falls silent is never taken for down.
+    SilenceForgiven,
+    /// A peer that stalled once is never heard again.
+    ShunnedForGood,
+    /// A member that lacks the donor's state goes on with its own.
+    StateNotTransferred,
+    /// A member acknowledges one message more than it has.
+    EarlyAcknowledgement,
+    /// A message that found no place in its view is not given back.
+    ReturnedLost,
+    /// An operator is told that a change is active when it is proposed.
+    AcknowledgedWhenProposed,
+    /// A member keeps its version although the primary has a newer one.
+    OldVersionKept,
+    /// A group is acquired without waiting for the end of a lost node's lease.
+    ProofNotAwaited,
+    /// A member that is still letting a group go counts as having let it go.
+    ReleasingIsReleased,
 }
 
 /// Which bug is planted, if any.
@@ -41,7 +59,7 @@ pub struct Plot {
 
 impl Bug {
     /// Every bug, with its name.
-    pub const ALL: [(&'static str, Bug); 12] = [
+    pub const ALL: [(&'static str, Bug); 21] = [
         ("lease-from-receipt", Bug::LeaseFromReceipt),
         ("grant-after-restart", Bug::GrantAfterRestart),
         ("takeover-on-suspicion", Bug::TakeoverOnSuspicion),
@@ -54,6 +72,15 @@ impl Bug {
         ("old-proposal-accepted", Bug::OldProposalAccepted),
         ("reused-counters", Bug::ReusedCounters),
         ("promise-too-short", Bug::PromiseTooShort),
+        ("silence-forgiven", Bug::SilenceForgiven),
+        ("shunned-for-good", Bug::ShunnedForGood),
+        ("state-not-transferred", Bug::StateNotTransferred),
+        ("early-acknowledgement", Bug::EarlyAcknowledgement),
+        ("returned-lost", Bug::ReturnedLost),
+        ("acknowledged-when-proposed", Bug::AcknowledgedWhenProposed),
+        ("old-version-kept", Bug::OldVersionKept),
+        ("proof-not-awaited", Bug::ProofNotAwaited),
+        ("releasing-is-released", Bug::ReleasingIsReleased),
     ];
 }
 
@@ -70,10 +97,14 @@ impl Plot {
         Plot { bug: Some(bug) }
     }
 
-    /// Whether this bug is planted.
+    /// Whether this bug is planted: here, or everywhere by `PHALANX_PLANT=bug cargo test --features planted`, which shows
+    /// whether a unit test catches it.
     #[cfg(feature = "planted")]
     pub fn has(self, bug: Bug) -> bool {
+        let everywhere = option_env!("PHALANX_PLANT");
         self.bug == Some(bug)
+            || everywhere
+                .is_some_and(|name| Bug::ALL.iter().any(|(known, one)| *known == name && *one == bug))
     }
 
     /// Never, in a product.

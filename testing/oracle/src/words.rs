@@ -1,7 +1,7 @@
 //! Events in words, for people who read a trace.
 
 use crate::event::{Event, GlobalTime, HoldEnd, What};
-use phalanx_events::{MembershipNote, MessageId, Note, Service};
+use phalanx_events::{ManagerNote, MembershipNote, MessageId, Note, Service};
 use phalanx_types::{NodeId, PathId, View};
 use std::collections::BTreeSet;
 use std::fmt::{self, Display, Formatter};
@@ -22,6 +22,7 @@ impl Display for What {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             What::Note(Note::Membership(note)) => membership(note, f),
+            What::Note(Note::Manager(ManagerNote::Reached { point })) => write!(f, "({})", point.name()),
             What::Note(Note::Manager(note)) => write!(f, "manager: {note:?}"),
             What::Started { boot } => write!(f, "starts (boot {boot:?})"),
             What::DaemonCrashed => f.write_str("the daemon crashes"),
@@ -128,5 +129,6 @@ fn membership(note: &MembershipNote, f: &mut Formatter<'_>) -> fmt::Result {
         M::LettingGo { until } => write!(f, "LETS GO: lease ends at {}", until.0),
         M::QuarantineOver => f.write_str("quarantine is over"),
         M::FrameDropped { from, reason } => write!(f, "drops a frame from {from}: {reason}"),
+        M::Reached { point } => write!(f, "({})", point.name()),
     }
 }

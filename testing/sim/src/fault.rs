@@ -126,6 +126,19 @@ pub enum Mode {
     Form,
     /// The faults of [`Mode::Swarm`]; and every node has clients of Group Services that do what comes to their minds.
     Groups,
+    /// Every other seed as in `Stress`, the rest as in `Swarm`.
+    Mixed,
+}
+
+impl Mode {
+    /// What kinds of faults are drawn for this seed.
+    pub fn of(self, seed: u64) -> Mode {
+        match self {
+            Mode::Mixed if seed.is_multiple_of(2) => Mode::Swarm,
+            Mode::Mixed => Mode::Stress,
+            Mode::Swarm | Mode::Stress | Mode::Freeze | Mode::Form | Mode::Groups => self,
+        }
+    }
 }
 
 const SWARM: [Class; 16] = [

@@ -2,10 +2,12 @@
 
 use phalanx_oracle::Violation;
 use phalanx_sim::core::Cores;
-use phalanx_sim::run::{Course, Judge, first_violation, run_many, run_seed};
+use phalanx_sim::planted::{PLANTED, Planted};
+use phalanx_sim::run::{Course, Judge, first_violation, record_seed, run_many, run_seed};
 use phalanx_sim::trace::Trace;
 use phalanx_sim::{Factory, Lite, Mode, Report, setting};
 use phalanx_types::{Plot, TimingProfile};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
@@ -13,17 +15,26 @@ use std::time::Instant;
 
 const USAGE: &str = "\
 usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 2-7] [--networks 1-3]
-                   [--mode MODE] [--safety] [--jobs J] [--json] [--trace FILE] [--planted]
+                   [--mode MODE] [--safety] [--jobs J] [--json] [--trace FILE] [--planted] [--points]
+                   [--flight FILE] [--plant BUG]
 
   --seeds N    how many seeds (100)             --from S    the first of them (0)
   --mode       swarm: all that proofs of class `process` cover (the default)
+               stress: the same, and operators on two nodes apply changes with each fault
+               mixed: every other seed as in stress
                freeze: whole hosts stand still too; two owners are counted, not judged
                form: most hosts are lost for long, and an honest operator forms the cluster without them
+               groups: every node has clients of Group Services, too
   --safety     do not ask that all is well in the end
   --jobs J     threads (all cores); the result does not depend on it
   --json       one line for programs
   --trace FILE write everything that happens in seed S there, in words
-  --planted    plant each known bug in the core and look which property finds it
+  --planted    plant each known bug in the core, and look whether the property that must name it does;
+               with --plant only that bug
+  --points     fail if some rare branch was never taken
+  --flight FILE  where the flight record of the first failing seed goes (flight-SEED.jsonl), and with --seeds 1 that
+               of a seed that does not fail; `phalanx replay FILE` reads it
+  --plant BUG  plant this bug
 ";
 
 struct Arguments {
@@ -34,6 +45,9 @@ struct Arguments {
     json: bool,
     trace: Option<String>,
     planted: bool,
+    points: bool,
+    flight: Option<String>,
+    plant: Option<String>,
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: Option<String>) -> Result<T, String> {
@@ -49,8 +63,18 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let lite = Lite { nodes: None, networks: None, timing: TimingProfile::Auto };
     let course = Course { lite, mode: Mode::Swarm, judge: Judge::All };
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut arguments =
-        Arguments { seeds: 100, from: 0, course, jobs, json: false, trace: None, planted: false };
+    let mut arguments = Arguments {
+        seeds: 100,
+        from: 0,
+        course,
+        jobs,
+        json: false,
+        trace: None,
+        planted: false,
+        points: false,
+        flight: None,
+        plant: None,
+    };
     while let Some(name) = words.next() {
         let lite = &mut arguments.course.lite;
         match name.as_str() {
@@ -66,6 +90,9 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--json" => arguments.json = true,
             "--safety" => arguments.course.judge = Judge::Safety,
             "--planted" => arguments.planted = true,
+            "--points" => arguments.points = true,
+            "--flight" => arguments.flight = Some(words.next().ok_or("--flight needs a file")?),
+            "--plant" => arguments.plant = Some(words.next().ok_or("--plant needs the name of a bug")?),
             "--trace" => arguments.trace = Some(words.next().ok_or("--trace needs a file")?),
             other => return Err(format!("{other:?} is not known")),
         }
@@ -89,13 +116,18 @@ fn mode(word: Option<&str>) -> Result<Mode, String> {
         Some("freeze") => Ok(Mode::Freeze),
         Some("form") => Ok(Mode::Form),
         Some("groups") => Ok(Mode::Groups),
-        other => Err(format!("--mode is swarm, stress, freeze, form or groups, not {other:?}")),
+        Some("mixed") => Ok(Mode::Mixed),
+        other => Err(format!("--mode is swarm, stress, freeze, form, groups or mixed, not {other:?}")),
     }
 }
 
 /// The core that is put to the test.
-fn factory() -> impl Factory {
-    Cores(Plot::NONE)
+fn factory(plant: Option<&str>) -> Result<Cores, String> {
+    let Some(plant) = plant else { return Ok(Cores(Plot::NONE)) };
+    let found = Cores(Plot::NONE).planted().into_iter().find(|(name, _)| *name == plant);
+    let missing =
+        || format!("this build knows no bug {plant:?}: see --planted, and build with --features planted");
+    found.map(|(_, bugged)| bugged).ok_or_else(missing)
 }
 
 fn main() -> ExitCode {
@@ -106,11 +138,18 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let factory = match factory(arguments.plant.as_deref()) {
+        Ok(factory) => factory,
+        Err(fault) => {
+            eprintln!("{fault}");
+            return ExitCode::from(2);
+        }
+    };
     match &arguments.trace {
         Some(_) if arguments.planted => unreachable_together(),
-        Some(path) => trace(&factory(), &arguments, path),
-        None if arguments.planted => planted(&factory(), &arguments),
-        None => campaign(&factory(), &arguments),
+        Some(path) => trace(&factory, &arguments, path),
+        None if arguments.planted => planted(&factory, &arguments),
+        None => campaign(&factory, &arguments),
     }
 }
 
@@ -132,12 +171,13 @@ fn campaign<F: Factory>(factory: &F, arguments: &Arguments) -> ExitCode {
     let report = run_many(factory, seeds, arguments.course, arguments.jobs, &progress);
     let wall = began.elapsed();
     eprint!("{}", report.failures_in_words());
-    replay_hint(&report, arguments);
+    leave_record(factory, &report, arguments);
     match arguments.json {
         true => println!("{}", report.json(wall, arguments.jobs)),
         false => println!("{}", report.words(wall, arguments.jobs)),
     }
-    ExitCode::from(u8::from(report.violation_count() > 0))
+    let lacking = arguments.points && !report.points.missed().is_empty();
+    ExitCode::from(u8::from(report.violation_count() > 0 || lacking))
 }
 
 fn options(arguments: &Arguments) -> String {
@@ -151,15 +191,33 @@ fn options(arguments: &Arguments) -> String {
         Mode::Freeze => " --mode freeze",
         Mode::Form => " --mode form",
         Mode::Groups => " --mode groups",
+        Mode::Mixed => " --mode mixed",
     };
-    let judge = if arguments.course.judge == Judge::Safety { " --safety" } else { "" };
+    let judge = match arguments.course.judge {
+        Judge::Safety => " --safety",
+        Judge::All | Judge::Only(_) => "",
+    };
     format!("--timing {timing}{}{}{mode}{judge}", option("nodes", nodes), option("networks", networks))
 }
 
-fn replay_hint(report: &Report, arguments: &Arguments) {
-    if let Some(first) = report.failures.first() {
-        let options = options(arguments);
-        eprintln!("replay: phalanx-sim --seeds 1 --from {} {options} --trace trace.txt", first.seed);
+/// The command that runs this seed again.
+fn command(arguments: &Arguments, seed: u64) -> String {
+    let plant = arguments.plant.as_ref().map(|plant| format!(" --plant {plant}")).unwrap_or_default();
+    format!("phalanx-sim --seeds 1 --from {seed} {}{plant}", options(arguments))
+}
+
+/// The first failing seed leaves its flight record, and so does a single one on demand.
+fn leave_record<F: Factory>(factory: &F, report: &Report, arguments: &Arguments) {
+    let wanted = (arguments.seeds == 1 && arguments.flight.is_some()).then_some(arguments.from);
+    let Some(seed) = report.failures.first().map(|first| first.seed).or(wanted) else { return };
+    let path = arguments.flight.clone().unwrap_or_else(|| format!("flight-{seed}.jsonl"));
+    let command = command(arguments, seed);
+    eprintln!("again: {command} --trace trace.txt");
+    let record =
+        |file: File| record_seed(factory, seed, arguments.course, command, Box::new(BufWriter::new(file)));
+    match File::create(&path).and_then(record) {
+        Ok(_) => eprintln!("what happened: phalanx replay {path}"),
+        Err(fault) => eprintln!("{path}: {fault}: there is no flight record"),
     }
 }
 
@@ -187,38 +245,43 @@ fn trace<F: Factory>(factory: &F, arguments: &Arguments, path: &str) -> ExitCode
     }
 }
 
-/// Plants each bug and prints what found it. Exit code 1 if one stays hidden.
+/// Plants each bug and looks whether the property that must name it does. Exit code 1 if one stays hidden.
 fn planted<F: Factory>(factory: &F, arguments: &Arguments) -> ExitCode {
     let seeds = arguments.from..arguments.from.saturating_add(arguments.seeds);
-    let mut hidden = 0;
-    if factory.planted().is_empty() {
+    let bugged: BTreeMap<_, _> = factory.planted().into_iter().collect();
+    if bugged.is_empty() {
         eprintln!("this build knows no bugs to plant: build with --features planted");
         return ExitCode::from(2);
     }
-    for (name, bugged) in factory.planted() {
-        // Every planted bug removes a protection; what it makes slow is not what it must be found by.
-        let course = Course { judge: Judge::Safety, ..arguments.course };
-        let found = first_violation(&bugged, seeds.clone(), course, arguments.jobs);
-        hidden += u64::from(found.is_none());
-        println!("{}", planted_line(name, found.as_ref(), arguments));
+    let mut hidden = 0;
+    for row in PLANTED.iter().filter(|row| arguments.plant.as_deref().is_none_or(|plant| plant == row.bug)) {
+        let course = Course { judge: Judge::Only(row.property), ..arguments.course };
+        let found =
+            bugged.get(row.bug).and_then(|one| first_violation(one, seeds.clone(), course, arguments.jobs));
+        let named = found.as_ref().is_some_and(|(_, violation)| violation.property == row.property);
+        hidden += u64::from(!named);
+        println!("{}", planted_line(row, found.as_ref(), arguments));
         std::io::stdout().flush().expect("standard output takes a line");
     }
     ExitCode::from(u8::from(hidden > 0))
 }
 
-fn planted_line(name: &str, found: Option<&(u64, Violation)>, arguments: &Arguments) -> String {
-    match (found, arguments.json) {
-        (Some((seed, violation)), true) => {
-            let after = seed - arguments.from + 1;
-            format!(
-                "{{\"planted\": \"{name}\", \"found_after_seeds\": {after}, \"property\": \"{}\"}}",
-                violation.property
-            )
-        }
-        (None, true) => {
-            format!("{{\"planted\": \"{name}\", \"found_after_seeds\": null, \"property\": null}}")
-        }
-        (Some((seed, violation)), false) => format!("{name:<36} found by seed {seed:>5}: {violation}"),
-        (None, false) => format!("{name:<36} NOT FOUND in {} seeds", arguments.seeds),
+fn planted_line(row: &Planted, found: Option<&(u64, Violation)>, arguments: &Arguments) -> String {
+    let Planted { bug, layer, property } = row;
+    let after = found.map(|(seed, _)| seed - arguments.from + 1);
+    let said = found.map(|(_, violation)| violation.property);
+    let named = said == Some(property);
+    if arguments.json {
+        let seeds = after.map_or("null".to_owned(), |after| after.to_string());
+        let by = said.map_or("null".to_owned(), |said| format!("\"{said}\""));
+        return format!(
+            "{{\"bug\": \"{bug}\", \"layer\": \"{layer}\", \"expected\": \"{property}\", \"found\": {named}, \"seeds\": {seeds}, \"property\": {by}}}"
+        );
     }
+    let end = match (after, said) {
+        (Some(after), _) if named => format!("found in {after} seeds"),
+        (Some(after), Some(said)) => format!("NOT FOUND: {said} spoke first, after {after} seeds"),
+        (Some(_) | None, _) => format!("NOT FOUND in {} seeds", arguments.seeds),
+    };
+    format!("{bug:<26} {layer:<11} {property:<22} {end}")
 }

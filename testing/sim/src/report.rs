@@ -1,5 +1,6 @@
 //! What many seeds add up to, for people and for programs. Integers only.
 
+use crate::points::Points;
 use crate::run::Outcome;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -42,6 +43,8 @@ pub struct Report {
     pub dual_owners: u64,
     /// Violations by property.
     pub violations: BTreeMap<&'static str, u64>,
+    /// Which rare branches were taken.
+    pub points: Points,
     /// Digest of all seeds' digests.
     pub digest: u64,
     /// The first failing seeds.
@@ -57,6 +60,11 @@ fn object(counts: &BTreeMap<&'static str, u64>) -> String {
     format!("{{{}}}", pairs.join(", "))
 }
 
+fn list(names: &[&'static str]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    format!("[{}]", names.join(", "))
+}
+
 impl Report {
     /// Adds the next seed's outcome.
     pub fn add(&mut self, outcome: Outcome) {
@@ -64,6 +72,7 @@ impl Report {
         self.seeds += 1;
         self.elapsed += u128::from(outcome.elapsed.0);
         self.events += outcome.events;
+        self.points.add(&outcome.points);
         for (kind, count) in &census.faults {
             *self.faults.entry(kind).or_insert(0) += count;
         }
@@ -143,6 +152,8 @@ impl Report {
         field("deadman_kills", &self.deadman_kills);
         field("deadman_resets", &self.deadman_resets);
         field("dual_owners", &self.dual_owners);
+        field("points", &object(&self.points.counts()));
+        field("points_missed", &list(&self.points.missed()));
         field("trace_digest", &format!("\"{:016x}\"", self.digest));
         out.push('}');
         out
@@ -170,6 +181,11 @@ impl Report {
         ));
         line(format!("deadman: {} kills, {} resets", self.deadman_kills, self.deadman_resets));
         line(format!("moments with two owners: {}", self.dual_owners));
+        let (all, missed) = (Points::names().count(), self.points.missed());
+        line(format!("{} of {all} rare branches taken", all - missed.len()));
+        if !missed.is_empty() {
+            line(format!("never taken: {}", missed.join(", ")));
+        }
         line(format!("trace digest {:016x}", self.digest));
         match self.violation_count() {
             0 => line("no violation".into()),

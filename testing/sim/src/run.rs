@@ -1,13 +1,16 @@
 //! One seed, from boot to verdict; and many, on as many threads as one likes, with the same result.
 
 use crate::fault::Mode;
+use crate::flight::Recorder;
 use crate::node::Factory;
+use crate::points::Points;
 use crate::report::Report;
-use crate::setting::Lite;
+use crate::setting::{Lite, Setting};
 use crate::trace::Trace;
 use crate::world::World;
 use phalanx_oracle::{Census, GlobalTime, Violation};
 use phalanx_types::Span;
+use std::io::{self, Write};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +27,8 @@ pub struct Outcome {
     pub events: u64,
     /// What happened, counted.
     pub census: Census,
+    /// Which rare branches were taken.
+    pub points: Points,
     /// Digest of all that happened.
     pub digest: u64,
     /// What went wrong, and the last events before it.
@@ -48,6 +53,8 @@ pub enum Judge {
     All,
     /// Safety only.
     Safety,
+    /// This property, whichever kind it is of, and that nothing panics.
+    Only(&'static str),
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
@@ -57,6 +64,25 @@ fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Runs one seed. A panic of a core is a violation like any other.
 pub fn run_seed<F: Factory>(factory: &F, seed: u64, course: Course, trace: Trace) -> Outcome {
+    run_world(factory, seed, course, trace).0
+}
+
+/// Runs one seed and writes its flight record; `command` runs it again.
+pub fn record_seed<F: Factory>(
+    factory: &F,
+    seed: u64,
+    course: Course,
+    command: String,
+    out: Box<dyn Write + Send>,
+) -> io::Result<Outcome> {
+    let recorder = Recorder::new(out, seed, command, &Setting::draw(seed, course.lite).text());
+    let (outcome, mut trace) = run_world(factory, seed, course, Trace::recorded(recorder));
+    let violation = outcome.violation.as_ref().map(|(violation, _)| violation);
+    trace.end(outcome.elapsed.0, violation)?;
+    Ok(outcome)
+}
+
+fn run_world<F: Factory>(factory: &F, seed: u64, course: Course, trace: Trace) -> (Outcome, Trace) {
     let mut world = World::new(factory.clone(), seed, course, trace);
     let verdict = catch_unwind(AssertUnwindSafe(|| world.run()));
     let violation = match verdict {
@@ -66,14 +92,16 @@ pub fn run_seed<F: Factory>(factory: &F, seed: u64, course: Course, trace: Trace
             Some(Violation { property: "NO-PANIC", words, at })
         }
     };
-    Outcome {
+    let outcome = Outcome {
         seed,
         elapsed: world.elapsed(),
         events: world.trace.events(),
         digest: world.trace.digest(),
         violation: violation.map(|violation| (violation, world.trace.tail())),
         census: world.census,
-    }
+        points: world.points,
+    };
+    (outcome, world.trace)
 }
 
 /// Runs many seeds on `jobs` threads; `progress` hears how many are done.

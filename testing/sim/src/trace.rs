@@ -1,9 +1,10 @@
 //! What is kept of a run: a digest of all that happened, the last few hundred events, and on demand a file of them all.
 
-use phalanx_oracle::{Event, What};
+use crate::flight::Recorder;
+use phalanx_oracle::{Event, Violation, What};
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
-use std::io::Write;
+use std::io::{self, Write};
 
 /// Events kept for the tail of a failing seed.
 pub const TAIL: usize = 300;
@@ -36,6 +37,7 @@ pub struct Trace {
     events: u64,
     tail: VecDeque<Event>,
     file: Option<Box<dyn Write + Send>>,
+    flight: Option<Recorder>,
 }
 
 /// Those that come by the hundred and tell little.
@@ -49,6 +51,16 @@ impl Trace {
         Trace { file: Some(file), ..Trace::default() }
     }
 
+    /// A trace that is also a flight record.
+    pub fn recorded(recorder: Recorder) -> Trace {
+        Trace { flight: Some(recorder), ..Trace::default() }
+    }
+
+    /// The run is over: what is written is whole, or why it is not.
+    pub fn end(&mut self, at: u64, violation: Option<&Violation>) -> io::Result<()> {
+        self.flight.take().map_or(Ok(()), |recorder| recorder.end(at, violation))
+    }
+
     /// Takes in an event.
     pub fn event(&mut self, event: Event) {
         self.events += 1;
@@ -58,6 +70,9 @@ impl Trace {
         if let Some(file) = &mut self.file {
             // A trace that cannot be written is of no use to anybody; the run itself is not touched.
             writeln!(file, "{event}").expect("the trace file takes a line");
+        }
+        if let Some(recorder) = &mut self.flight {
+            recorder.event(&event);
         }
         if is_routine(&event.what) {
             return;

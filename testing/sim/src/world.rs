@@ -7,6 +7,7 @@ use crate::fault::{Mode, Planner, Strike};
 use crate::host::Host;
 use crate::net::Net;
 use crate::node::{Factory, SimNode};
+use crate::points::Points;
 use crate::queue::Queue;
 use crate::random::{Random, Stream};
 use crate::rescue::Rescue;
@@ -180,6 +181,8 @@ pub struct World<F: Factory> {
     oracle: Oracle,
     /// What is counted.
     pub census: Census,
+    /// Which rare branches were taken.
+    pub points: Points,
     /// What is kept.
     pub trace: Trace,
     violation: Option<Violation>,
@@ -190,16 +193,20 @@ impl<F: Factory> World<F> {
     /// The world of this seed.
     pub fn new(factory: F, seed: u64, course: Course, trace: Trace) -> World<F> {
         let Course { lite, mode, judge } = course;
+        let mode = mode.of(seed);
         let setting = Setting::draw(seed, lite);
         let phases = Phases::of(&setting);
         let strikes = Planner::new(seed, &setting).draw(mode, phases.warm, phases.heal);
         let terms = setting.terms();
         let oracle = match mode {
-            Mode::Swarm | Mode::Stress | Mode::Form | Mode::Groups => Oracle::safety(&terms),
+            Mode::Swarm | Mode::Stress | Mode::Form | Mode::Groups | Mode::Mixed => Oracle::safety(&terms),
             Mode::Freeze => Oracle::beyond_class(&terms),
         };
-        let live = factory.is_live() && judge == Judge::All;
-        let oracle = if live { oracle.with_liveness(&terms) } else { oracle };
+        let oracle = match judge {
+            Judge::All if factory.is_live() => oracle.with_liveness(&terms),
+            Judge::All | Judge::Safety => oracle,
+            Judge::Only(property) => oracle.with_liveness(&terms).only(&[property]),
+        };
         let mut world = World::with(factory, seed, setting, strikes, oracle, trace);
         world.clients = (mode == Mode::Groups).then(|| Random::new(seed, Stream::Clients));
         world
@@ -241,6 +248,7 @@ impl<F: Factory> World<F> {
             effects: Vec::new(),
             oracle,
             census: Census::default(),
+            points: Points::default(),
             trace,
             violation: None,
             over: false,
@@ -343,6 +351,7 @@ impl<F: Factory> World<F> {
     pub(crate) fn tell(&mut self, host: usize, what: What) {
         let event = Event { at: GlobalTime(self.now), life: self.hosts[host].life(), what };
         self.census.see(&event);
+        self.points.see(&event);
         if self.violation.is_none() {
             self.violation = self.oracle.see(&event).err();
         }

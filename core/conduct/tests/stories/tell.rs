@@ -120,7 +120,8 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         | ManagerNote::InStep { .. }
         | ManagerNote::StateAdopted { .. }
         | ManagerNote::ChangeAcknowledged { .. }
-        | ManagerNote::ShutdownBegun { .. } => Vec::new(),
+        | ManagerNote::ShutdownBegun { .. }
+        | ManagerNote::Reached { .. } => Vec::new(),
     }
 }
 

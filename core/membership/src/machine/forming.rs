@@ -6,7 +6,7 @@ use crate::message::{self, Control, Flush, Install};
 use crate::order::{Order, Pending};
 use crate::promise::Grounds;
 use crate::proof::Expiry;
-use phalanx_events::{MembershipNote, MessageId};
+use phalanx_events::{MembershipNote, MessageId, Point};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
 use phalanx_types::{Bug, Charter, Incarnation, NodeId, NodeSet, Span, Tick, View, ViewId};
 use phalanx_wire::Stream;
@@ -62,6 +62,11 @@ impl Membership {
         };
         self.propose_at = since + settle + self.setup.timings.detect() * rank;
         if now >= self.propose_at {
+            match urgency {
+                Urgency::Doubt => self.reached(Point::HeardLeftOut),
+                Urgency::Now if now >= self.stuck_at() => self.reached(Point::RoundGivenUp),
+                Urgency::None | Urgency::Settle | Urgency::Now => {}
+            }
             (self.mismatch_since, self.propose_at) = (Some(now), now + self.setup.timings.detect());
             self.propose(now, wanted, above);
         }
@@ -195,7 +200,10 @@ impl Membership {
         above: &mut dyn Above,
     ) {
         match control {
-            Control::Prepare { id, members } => self.on_prepare(now, from, id, members, above),
+            Control::Prepare { id, members } => {
+                self.on_prepare(now, from, id, members, above);
+                self.tell_parking(id);
+            }
             Control::Flush { id, flush } => self.on_flush(now, from, id, flush, above),
             Control::Install(install) => self.on_install(now, from, install),
         }
@@ -211,6 +219,9 @@ impl Membership {
     ) {
         let sane = id.coordinator == from.node && members.contains(&from) && members.contains(&self.setup.me);
         let old = id <= self.accepted_id && !self.setup.plot.has(Bug::OldProposalAccepted);
+        if sane && old && id != self.accepted_id {
+            self.reached(Point::OldProposalRefused);
+        }
         if !sane || old {
             return;
         }
@@ -235,6 +246,16 @@ impl Membership {
         self.send_or_shun(from, Stream::Control, &reply);
         let round = Round { id, members, since: now };
         self.with_order(|order| Phase::Accepted { round, order });
+    }
+
+    fn tell_parking(&mut self, id: ViewId) {
+        match self.parked {
+            Some((_, parked, _)) if parked == id && id.counter > self.counter_reserved => {
+                self.reached(Point::CountersAwaited);
+            }
+            Some((_, parked, _)) if parked == id => self.reached(Point::ProposalParked),
+            Some(_) | None => {}
+        }
     }
 
     pub(super) fn retry_parked(&mut self, now: Tick, above: &mut dyn Above) {
@@ -290,6 +311,9 @@ impl Membership {
         let delivered = endings.iter().map(|(view, ending)| (*view, ending.last)).collect();
         let old = self.order().view.id;
         let Some(ending) = endings.remove(&old) else { return };
+        if ending.last > self.order().received() {
+            self.reached(Point::EndingBringsMessage);
+        }
         let Some((rest, returned)) = self.order().clone().end(ending.last, ending.missing) else {
             return self.drop_frame(view.members[&view.id.coordinator].incarnation, "an ending with a hole");
         };
@@ -308,6 +332,9 @@ impl Membership {
     }
 
     fn give_back(&mut self, pending: Pending) {
+        if self.setup.plot.has(Bug::ReturnedLost) {
+            return;
+        }
         self.note(MembershipNote::Returned {
             message: MessageId { life: self.setup.me, number: pending.number },
         });
@@ -325,6 +352,9 @@ impl Membership {
         let members: NodeSet = view.members.keys().copied().collect();
         let lost = self.all.nodes.minus(members);
         lost.iter().for_each(|node| self.links.restart(node));
+        if view.members[&me].counts && !self.ready {
+            self.reached(Point::AllBlankCount);
+        }
         self.ready |= view.members[&me].counts;
         self.ack_told = 0;
         self.stalled.clear();
@@ -340,6 +370,11 @@ impl Membership {
         let grounds = Grounds { class: self.setup.class, confirmed_down: charter.confirmed_down };
         let expiries = self.promises.expiries(lost, &self.setup.timings, grounds);
         self.admit_at = expiries.values().map(Expiry::until).max().unwrap_or(Tick::ZERO);
+        let known = |life: &Incarnation| self.grantees.contains_key(&life.node) || *life == self.setup.me;
+        let lives = view.members.values().map(|member| member.incarnation);
+        if self.admit_at > self.now && !lives.clone().all(|life| known(&life)) {
+            self.reached(Point::GrantsWithheld);
+        }
         self.phase =
             Phase::Installed { order: Order::new(me, view.clone(), self.setup.plot), confirmed: false };
         self.unseen_installs += 1;

@@ -15,7 +15,7 @@ use crate::order::Order;
 use crate::promise::Promises;
 use crate::proof::Expiry;
 use crate::standing::Standing;
-use phalanx_events::MembershipNote;
+use phalanx_events::{MembershipNote, Point};
 use phalanx_topology::{Hearing, Speech, Topology};
 use phalanx_types::limits::{DOWN_SILENCE, FORMED_COUNTER_STEP};
 use phalanx_types::{
@@ -223,7 +223,8 @@ impl Membership {
         let others: Vec<NodeId> = setup.paths.keys().copied().collect();
         let nodes: NodeSet = others.iter().copied().chain([setup.me.node]).collect();
         let (all, charter) = (Electorate { nodes, quorum: setup.quorum }, above.charter());
-        let topology = Topology::new(now, setup.me, setup.boot, setup.timings, setup.paths.clone());
+        let mut topology = Topology::new(now, setup.me, setup.boot, setup.timings, setup.paths.clone());
+        topology.plant(setup.plot);
         let lease_max = setup.lease_max.max(setup.timings.lease());
         assert!(setup.counter_reserved > setup.counter_used, "a life needs a view of its own to begin with");
         let nowhere = View { id: ViewId::NONE, members: BTreeMap::new(), primary: false };
@@ -307,6 +308,9 @@ impl Membership {
     pub fn fed(&mut self, now: Tick, until: Tick) {
         (self.now, self.stirred) = (now, true);
         self.lease.accept(until);
+        if until <= now {
+            self.reached(Point::AcceptedTooLate);
+        }
         self.note(MembershipNote::Leased { until: self.lease.until() });
     }
 
@@ -384,6 +388,10 @@ impl Membership {
 
     fn note(&mut self, note: MembershipNote) {
         self.out.push_back(Output::Note(note));
+    }
+
+    fn reached(&mut self, point: Point) {
+        self.note(MembershipNote::Reached { point });
     }
 
     fn drop_frame(&mut self, from: Incarnation, reason: &'static str) {
