@@ -88,7 +88,7 @@ fn proof(
     };
     let said = record.nodes.get(&node).filter(|said| said.life == member.incarnation)?;
     let leaving = matches!(said.holding, Holding::Releasing { .. });
-    let active = !said.holding.is_free() && !(leaving && plot.has(Bug::ReleasingIsReleased));
-    let finding = Finding { life: said.life, group: &group.name, epoch: said.holding.epoch(), active };
+    let free = said.holding.is_free() || (leaving && plot.has(Bug::ReleasingIsReleased));
+    let finding = Finding { life: said.life, group: &group.name, epoch: said.holding.epoch(), active: !free };
     Proof::from_finding(&finding)
 }

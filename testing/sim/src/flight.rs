@@ -76,22 +76,22 @@ impl Recorder {
     }
 
     fn words(&mut self, what: &What) -> String {
-        match what {
-            What::Note(Note::Manager(ManagerNote::PlanAgreed { plan, steps, .. })) => {
-                match self.plan.replace(*plan) == Some(*plan) {
-                    true => "the same plan agreed".to_owned(),
-                    false => format!("plan agreed\n{}", steps.join("\n")),
-                }
-            }
-            What::Note(note) => text(note, &self.names),
-            What::OperationBegan { operation: o, .. } => {
-                format!("begins to {} {} of {} (epoch {})", verb(&o.verb), o.resource, o.group, o.epoch)
-            }
-            What::OperationEnded { operation: o, result } => {
-                format!("{} {} of {}: {}", verb(&o.verb), o.resource, o.group, outcome(result))
-            }
-            other => other.to_string(),
+        if let What::Note(Note::Manager(ManagerNote::PlanAgreed { plan, steps, .. })) = what {
+            return match self.plan.replace(*plan) == Some(*plan) {
+                true => "the same plan agreed".to_owned(),
+                false => format!("plan agreed\n{}", steps.join("\n")),
+            };
         }
+        if let What::Note(note) = what {
+            return text(note, &self.names);
+        }
+        if let What::OperationBegan { operation: o, .. } = what {
+            return format!("begins to {} {} of {} (epoch {})", verb(&o.verb), o.resource, o.group, o.epoch);
+        }
+        if let What::OperationEnded { operation: o, result } = what {
+            return format!("{} {} of {}: {}", verb(&o.verb), o.resource, o.group, outcome(result));
+        }
+        what.to_string()
     }
 }
 
