@@ -583,7 +583,7 @@ mod tests {
     fn beats_that_tell_nothing_new_take_turns_on_paths_that_all_work() {
         let mut story = Story::new();
         let speech = Speech { flags: BeatFlags::default(), view: ViewId::NONE, received: 0, counter_max: 0 };
-        let mut said = |story: &mut Story, ms, occasion| -> Vec<(NodeId, NetworkId)> {
+        let said = |story: &mut Story, ms, occasion| -> Vec<(NodeId, NetworkId)> {
             let beats = story.topology.beats(at(ms), occasion, speech, |_| Tick::ZERO);
             beats.into_iter().map(|(to, path, _)| (to, path.network)).collect()
         };

@@ -131,7 +131,9 @@ fn kind(what: &What) -> Kind {
     match what {
         What::Note(Note::Membership(note)) => membership(note),
         What::Note(Note::Manager(note)) => manager(note),
-        What::Fault { .. } | What::AdapterDead { .. } | What::LinksChanged { .. } | What::Healed { .. } => Kind::Fault,
+        What::Fault { .. } | What::AdapterDead { .. } | What::LinksChanged { .. } | What::Healed { .. } => {
+            Kind::Fault
+        }
         What::Started { .. }
         | What::DaemonCrashed
         | What::HostCrashed
