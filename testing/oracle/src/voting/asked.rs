@@ -22,14 +22,31 @@ pub(crate) struct Questions {
 }
 
 impl Questions {
-    /// Takes in an event. Gives who answers which question with it, if somebody does.
+    /// Takes in an event, once it is judged. Gives who answers which question with it, if somebody does.
     pub fn see(&mut self, event: &Event) -> Option<(Seat, u64, Vote)> {
         let answered = self.answer(event);
         self.of.retain(|seat, _| !leaves(event, seat));
-        if let Some((seat, Notice::Phase { protocol, phase, .. })) = heard(event) {
-            self.of.insert(seat, Asked { protocol: *protocol, phase: *phase, vote: None });
+        if let Some((seat, notice)) = heard(event) {
+            self.ask(seat, notice);
         }
         answered
+    }
+
+    /// The end of a protocol is the end of its questions: another domain may have one of the same number.
+    fn ask(&mut self, seat: Seat, notice: &Notice) {
+        match notice {
+            Notice::Phase { protocol, phase, .. } => {
+                self.of.insert(seat, Asked { protocol: *protocol, phase: *phase, vote: None });
+            }
+            Notice::Approved { .. } | Notice::Rejected { .. } => {
+                self.of.remove(&seat);
+            }
+            Notice::Silent { .. }
+            | Notice::Refused(_)
+            | Notice::Changed { .. }
+            | Notice::Deactivate(_)
+            | Notice::Dissolved => {}
+        }
     }
 
     /// What this provider was asked last.

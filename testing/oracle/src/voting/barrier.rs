@@ -68,6 +68,16 @@ pub(super) mod tests {
             .good("all have voted", voted().phase(1, 7, 2).phase(2, 7, 2))
             .good("the default vote was counted", asked().votes(1, 7, 1, Approve).by_default(1, 7))
             .good("each part for itself", parted.votes(1, 7, 1, Approve).approved(1, 7))
+            .good(
+                "it had ended in a part of before",
+                together()
+                    .phase(2, 7, 1)
+                    .votes(2, 7, 1, Approve)
+                    .rejected(2, 7)
+                    .phase(1, 7, 1)
+                    .votes(1, 7, 1, Approve)
+                    .approved(1, 7),
+            )
             .good("who was asked is gone", asked().votes(1, 7, 1, Approve).crash(2).approved(1, 7))
             .bad("somebody has not voted", asked().votes(1, 7, 1, Approve).approved(1, 7), "has not voted")
             .bad("a phase begins too early", asked().votes(1, 7, 1, Continue).phase(1, 7, 2), "has not voted")

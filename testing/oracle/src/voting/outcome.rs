@@ -19,9 +19,21 @@ pub(crate) struct FromVotes {
 }
 
 impl FromVotes {
-    fn note_vote(&mut self, event: &Event) {
-        if let Some((seat, protocol, Vote::Reject)) = self.questions.see(event) {
-            self.rejected.insert((seat.group, protocol));
+    fn judge(&self, seat: &Seat, notice: &Notice) -> Result<(), String> {
+        match notice {
+            Notice::Approved { protocol, summary, .. } => self.approved(seat, *protocol, *summary),
+            Notice::Rejected { protocol, summary, .. } => {
+                let known = self.rejected.contains(&(seat.group.clone(), *protocol));
+                demand(summary.default_vote || known, || {
+                    format!("{seat} hears that protocol {protocol} is rejected, and nobody rejected it")
+                })
+            }
+            Notice::Phase { .. }
+            | Notice::Silent { .. }
+            | Notice::Refused(_)
+            | Notice::Changed { .. }
+            | Notice::Deactivate(_)
+            | Notice::Dissolved => Ok(()),
         }
     }
 
@@ -41,23 +53,11 @@ impl Checker for FromVotes {
     }
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
-        self.note_vote(event);
-        let Some((seat, notice)) = heard(event) else { return Ok(()) };
-        match notice {
-            Notice::Approved { protocol, summary, .. } => self.approved(&seat, *protocol, *summary),
-            Notice::Rejected { protocol, summary, .. } => {
-                let known = self.rejected.contains(&(seat.group.clone(), *protocol));
-                demand(summary.default_vote || known, || {
-                    format!("{seat} hears that protocol {protocol} is rejected, and nobody rejected it")
-                })
-            }
-            Notice::Phase { .. }
-            | Notice::Silent { .. }
-            | Notice::Refused(_)
-            | Notice::Changed { .. }
-            | Notice::Deactivate(_)
-            | Notice::Dissolved => Ok(()),
+        let verdict = heard(event).map_or(Ok(()), |(seat, notice)| self.judge(&seat, notice));
+        if let Some((seat, protocol, Vote::Reject)) = self.questions.see(event) {
+            self.rejected.insert((seat.group, protocol));
         }
+        verdict
     }
 }
 
