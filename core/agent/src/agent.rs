@@ -269,7 +269,7 @@ impl Agent {
 
     /// When it wants to be driven, given when the lease makes everything go.
     pub fn wake_at(&self, let_go_at: Tick) -> Tick {
-        let lease = let_go_at.max(self.unleased_until);
+        let lease = self.due(let_go_at);
         match &self.phase {
             Phase::Probing { sweep, .. } => sweep.wake_at(),
             Phase::Idle { .. } => Tick::NEVER,
@@ -331,15 +331,15 @@ impl Agent {
         }
     }
 
-    /// When what is held here must go.
-    fn lets_go_at(&self, desk: &Desk<'_>) -> Tick {
-        desk.standing.let_go_at().max(self.unleased_until)
+    /// When what is held here must go, given when the lease makes everything go.
+    fn due(&self, let_go_at: Tick) -> Tick {
+        let_go_at.max(self.unleased_until)
     }
 
     /// Lets go when the lease runs out, in order for half the budget that is left, then at any price; and tries again and again
     /// to free what could not be freed before.
     fn mind_lease(&mut self, desk: &mut Desk<'_>) {
-        if desk.now < self.lets_go_at(desk) {
+        if desk.now < self.due(desk.standing.let_go_at()) {
             return;
         }
         let until = desk.standing.lease_until.max(self.unleased_until + desk.standing.stop_budget);
@@ -442,7 +442,7 @@ impl Agent {
 
     fn stick(&mut self, desk: &mut Desk<'_>, why: String) -> bool {
         let cause = why.clone();
-        let retry = match desk.now < self.lets_go_at(desk) {
+        let retry = match desk.now < self.due(desk.standing.let_go_at()) {
             true => Retry::At(desk.now + STUCK_RETRY_INTERVAL),
             false => Retry::Unleased(desk.now + UNLEASED_RETRY_INTERVAL),
         };

@@ -76,6 +76,11 @@ impl Group {
         self.members.iter().map(|(provider, _)| *provider)
     }
 
+    /// Whether somebody is a provider, or wants to be.
+    pub fn knows(&self, who: ProviderId) -> bool {
+        self.members().chain(self.candidates()).any(|known| known == who)
+    }
+
     /// The number of the last protocol.
     pub fn protocols(&self) -> u64 {
         self.protocols
@@ -114,10 +119,9 @@ impl Group {
         local: LocalName,
         attributes: &Attributes,
     ) -> Result<(), Refused> {
-        let known = self.members().chain(self.candidates()).any(|known| known == provider);
         match () {
             () if *attributes != self.attributes => Err(Refused::BadAttributes),
-            () if known => Err(Refused::DuplicateInstance),
+            () if self.knows(provider) => Err(Refused::DuplicateInstance),
             () if self.members.len() + self.waiting.joining.len() >= GS_PROVIDERS_MAX => Err(Refused::Full),
             () => {
                 self.waiting.joining.push((provider, local));
@@ -175,7 +179,7 @@ impl Group {
     /// A provider, or somebody who wants to be one, is gone.
     pub fn lose(&mut self, provider: ProviderId, how: Gone) -> Vec<Tell> {
         self.waiting.joining.retain(|(joining, _)| *joining != provider);
-        let known = self.members().chain(self.candidates()).any(|known| known == provider);
+        let known = self.knows(provider);
         if !known || self.waiting.gone.contains_key(&provider) || self.is_leaving_as_gone(provider) {
             return Vec::new();
         }
@@ -220,8 +224,8 @@ impl Group {
     }
 
     fn is_leaving_as_gone(&self, provider: ProviderId) -> bool {
-        let is_of = |running: &Running| matches!(&running.proposal.change, Change::FailureLeave(gone) if gone.contains_key(&provider));
-        self.running.as_ref().is_some_and(is_of)
+        let change = self.running.as_ref().map(|running| &running.proposal.change);
+        matches!(change, Some(Change::FailureLeave(gone)) if gone.contains_key(&provider))
     }
 
     /// Those whose joining is voted on.

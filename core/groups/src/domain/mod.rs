@@ -108,7 +108,7 @@ impl Domain {
 
     /// Whether somebody is a provider of a group, or waits to be.
     pub fn knows(&self, group: &Name, who: ProviderId) -> bool {
-        self.groups.get(group).is_some_and(|group| group.everybody().contains(&who))
+        self.groups.get(group).is_some_and(|group| group.knows(who))
     }
 
     fn join(
