@@ -17,7 +17,12 @@ fn membership_level(note: &MembershipNote) -> Level {
     use MembershipNote as N;
     match note {
         // Of interest only where many runs are counted.
-        N::Sent { .. } | N::Delivered { .. } | N::Leased { .. } | N::Reached { .. } => Level::Trace,
+        N::Sent { .. }
+        | N::Delivered { .. }
+        | N::FifoSent { .. }
+        | N::FifoDelivered { .. }
+        | N::Leased { .. }
+        | N::Reached { .. } => Level::Trace,
         N::ViewAccepted { .. } | N::ViewConfirmed { .. } | N::Returned { .. } | N::FrameDropped { .. } => {
             Level::Debug
         }

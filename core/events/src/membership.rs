@@ -126,6 +126,26 @@ pub enum MembershipNote {
         /// Whether it came with the end of the view rather than within it.
         transitional: bool,
     },
+    /// A message in no order but its sender's was handed in.
+    FifoSent {
+        /// The message; such messages are counted apart.
+        message: MessageId,
+        /// The view it was handed in.
+        view: ViewId,
+        /// Digest of its body.
+        digest: Digest,
+    },
+    /// Such a message was delivered.
+    FifoDelivered {
+        /// The message.
+        message: MessageId,
+        /// The view it was handed in.
+        view: ViewId,
+        /// Digest of its body.
+        digest: Digest,
+        /// Whether it came with the end of the view rather than within it.
+        transitional: bool,
+    },
     /// An own message found no place in its view before that ended. Others may have delivered it there.
     Returned {
         /// The message.

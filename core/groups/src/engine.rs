@@ -3,7 +3,7 @@
 //! Everything that decides is an ordered message, so all providers that go on together decide the same. Replicated state
 //! of a provider that is not in step comes from the donor before anything else of the new view.
 
-use crate::domain::Act;
+use crate::domain::VoteWord;
 use crate::group::{
     Cause, Group, Membership as Notified, Notice, Outcome, Passport, ProposalId, Refusal, StateStamp, Vote,
 };
@@ -116,6 +116,12 @@ impl Engine {
                     Word::read(&body).map(|word| self.on_word(now, sender, word)).unwrap_or_default();
                 self.hold_back(notices)
             }
+            Upcall::Fifo { sender, body } => {
+                if let Some(vote) = VoteWord::read(&body) {
+                    self.services.hear_vote(now, sender, vote);
+                }
+                Vec::new()
+            }
             Upcall::State { from, body } => match minicbor::decode(&body) {
                 Ok(Transfer::Manager(state)) => self.adopt(from, state),
                 Ok(Transfer::Domain(copy)) => {
@@ -140,20 +146,20 @@ impl Engine {
         }
     }
 
-    /// Says what clients want said, until `membership` takes no more; true if it took something.
+    /// Says what clients want said, until `membership` takes no more; true if it took something. What is said has limits
+    /// that make it fit into a message.
     pub fn speak(&mut self, membership: &mut Membership) -> bool {
         let mut spoke = false;
-        while let Some(word) = self.services.next_word() {
-            let service = match word.act {
-                Act::Vote { .. } | Act::Expired { .. } => Service::Safe,
-                Act::Join { .. } | Act::Propose { .. } | Act::Lost { .. } => Service::Agreed,
-            };
-            match membership.send(service, Word::Services(word.clone()).write()) {
-                Ok(_) => self.services.said(),
-                Err(SendError::Changing | SendError::Full) => return spoke,
-                // Its parts have limits that make it fit; what does not is no word.
-                Err(SendError::TooLong) => self.services.said(),
-            }
+        while let Some(vote) = self.services.next_vote()
+            && membership.send_fifo(vote.write()).is_ok()
+        {
+            self.services.voted();
+            spoke = true;
+        }
+        while let Some(word) = self.services.next_word()
+            && membership.send(Service::Agreed, Word::Services(word.clone()).write()).is_ok()
+        {
+            self.services.said();
             spoke = true;
         }
         spoke

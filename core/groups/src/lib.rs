@@ -9,6 +9,7 @@ pub mod domain;
 mod engine;
 pub mod group;
 mod protocol;
+mod questions;
 pub mod services;
 mod word;
 

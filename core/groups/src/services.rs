@@ -1,22 +1,23 @@
 //! Group Services on one node: its clients, its copy of the domain, and what the two say to each other.
 //!
-//! A client's act becomes an ordered [`Word`]; what the domain makes of the words becomes events of the clients concerned.
+//! A client's act becomes an ordered [`Word`] or a vote; what the domain makes of them becomes events of the clients
+//! concerned. This node votes for those of its providers that are silent or whose clients are gone.
 //! Parts of a divided cluster go on separately. When they meet, one part's domain is everybody's, and the clients of the
 //! others are told that theirs is dissolved (RSCT Group Services, A6).
 
 use crate::domain::{
-    Act, Attributes, Audience, Domain, Gone, LocalName, Name, Notice, PhaseId, Phases, Proposal, ProviderId,
-    Said, Standing, Tell, Word,
+    Act, Attributes, Audience, Cast, Domain, Gone, LocalName, Name, Notice, PhaseId, Phases, Proposal,
+    ProviderId, Refused, Said, Standing, Tell, VoteWord, Word,
 };
 use crate::group::Vote;
+use crate::questions::{Questions, Seat};
 use minicbor::{Decode, Encode};
-use phalanx_types::{Incarnation, NodeId, Span, Tick, View, ViewId};
+use phalanx_types::limits::GS_WORDS_WAITING_MAX;
+use phalanx_types::{Incarnation, NodeId, Tick, View, ViewId};
 use serde::Serialize;
 use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-/// How long after a phase's end was asked for in order it is asked for again.
-const EXPIRY_REPEAT: Span = Span::from_secs(1);
 
 /// A client on this node, as the shell numbers them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -131,14 +132,29 @@ pub struct Services {
     domain: Domain,
     step: Step,
     primary: bool,
+    /// Whether this is the lowest member whose domain went on, which says what anybody could say.
+    lowest: bool,
     /// Who has which provider of this node.
-    seats: BTreeMap<(Name, i16), ClientId>,
+    seats: BTreeMap<Seat, ClientId>,
+    /// Seats that were given up: how many words that say so are under way.
+    vacant: BTreeMap<Seat, u32>,
     subscriptions: BTreeSet<(Name, ClientId)>,
-    /// When the phases under way have lasted their time here. Only the ordered word that says so counts.
-    ends: BTreeMap<PhaseId, Tick>,
+    questions: Questions,
+    /// The ends that this node has said it saw: a protocol of each group.
+    placed: BTreeMap<Name, u64>,
     /// What waits to be said.
     outbox: VecDeque<Word>,
+    /// What found no place in the view that ends.
+    returned: Vec<Word>,
+    votes: VecDeque<VoteWord>,
     events: VecDeque<(ClientId, ClientEvent)>,
+}
+
+/// What a node says about groups.
+#[derive(Clone, Debug)]
+enum Heard {
+    Word(Word),
+    Vote(VoteWord),
 }
 
 /// Whether this node's copy of the domain is everybody's.
@@ -147,7 +163,7 @@ enum Step {
     In,
     /// It waits for it; what was said meanwhile waits too.
     Waiting {
-        later: Vec<(Incarnation, Word)>,
+        later: Vec<(Incarnation, Heard)>,
     },
 }
 
@@ -159,10 +175,15 @@ impl Services {
             domain: Domain::default(),
             step: Step::In,
             primary: false,
+            lowest: false,
             seats: BTreeMap::new(),
+            vacant: BTreeMap::new(),
             subscriptions: BTreeSet::new(),
-            ends: BTreeMap::new(),
+            questions: Questions::default(),
+            placed: BTreeMap::new(),
             outbox: VecDeque::new(),
+            returned: Vec::new(),
+            votes: VecDeque::new(),
             events: VecDeque::new(),
         }
     }
@@ -171,23 +192,21 @@ impl Services {
     pub fn act(&mut self, client: ClientId, act: ClientAct) {
         match act {
             ClientAct::Join { group, instance, local, attributes } => {
-                let seat = (group, instance);
-                if self.seats.contains_key(&seat) {
-                    return self.not_yours(client, seat);
-                }
-                self.seats.insert(seat.clone(), client);
-                self.say(seat.0, Act::Join { instance, local, attributes });
+                self.join(client, (group, instance), Act::Join { instance, local, attributes });
             }
             ClientAct::Propose { group, instance, proposal, phases } => {
                 self.say_as(client, (group, instance), Act::Propose { instance, proposal, phases });
             }
             ClientAct::Vote { group, instance, protocol, phase, vote, said } => {
-                self.say_as(client, (group, instance), Act::Vote { instance, protocol, phase, vote, said });
+                let phase = PhaseId { group: group.clone(), protocol, phase };
+                self.vote_as(client, (group, instance), phase, Cast::Vote { vote, said });
             }
             ClientAct::Goodbye { group, instance } => {
                 let seat = (group, instance);
-                self.say_as(client, seat.clone(), Act::Lost { instance, how: Gone::Goodbye });
-                self.seats.retain(|known, owner| (known, *owner) != (&seat, client));
+                match self.seats.get(&seat) == Some(&client) {
+                    true => self.vacate(seat, Gone::Goodbye),
+                    false => self.not_yours(client, seat),
+                }
             }
             ClientAct::Subscribe { group } => self.subscribe(client, group),
             ClientAct::Unsubscribe { group } => {
@@ -199,19 +218,48 @@ impl Services {
 
     /// Takes in an ordered word.
     pub(crate) fn hear(&mut self, now: Tick, sender: Incarnation, word: Word) {
-        match &mut self.step {
-            Step::Waiting { later } => later.push((sender, word)),
-            Step::In => {
-                let told = self.domain.hear(sender, word);
-                self.tell(told);
-                self.watch(now);
+        self.take_in(now, sender, Heard::Word(word));
+    }
+
+    /// Takes in a vote.
+    pub(crate) fn hear_vote(&mut self, now: Tick, sender: Incarnation, vote: VoteWord) {
+        self.take_in(now, sender, Heard::Vote(vote));
+    }
+
+    fn take_in(&mut self, now: Tick, sender: Incarnation, heard: Heard) {
+        let told = match (&mut self.step, heard) {
+            (Step::Waiting { later }, heard) => return later.push((sender, heard)),
+            (Step::In, Heard::Word(word)) => {
+                self.note_lost(sender, &word);
+                self.domain.hear(sender, word)
+            }
+            (Step::In, Heard::Vote(vote)) => self.domain.vote(sender, vote),
+        };
+        self.tell(now, told);
+        self.place_ends();
+    }
+
+    fn note_lost(&mut self, sender: Incarnation, word: &Word) {
+        if let Act::Lost { instance, .. } = word.act
+            && sender == self.me
+            && let Entry::Occupied(mut words) = self.vacant.entry((word.group.clone(), instance))
+        {
+            *words.get_mut() -= 1;
+            if *words.get() == 0 {
+                words.remove();
             }
         }
     }
 
+    /// Whether the provider of an earlier client is not gone everywhere yet.
+    fn is_occupied(&self, seat: &Seat) -> bool {
+        let provider = ProviderId { life: self.me, instance: seat.1 };
+        self.vacant.contains_key(seat) || self.domain.knows(&seat.0, provider)
+    }
+
     /// A word of this node's found no place in its view: it is said again in the next.
     pub(crate) fn returned(&mut self, word: Word) {
-        self.outbox.push_back(word);
+        self.returned.push(word);
     }
 
     pub(crate) fn stamp(&self) -> DomainStamp {
@@ -227,7 +275,13 @@ impl Services {
         stamps: &BTreeMap<NodeId, DomainStamp>,
     ) -> (Vec<NodeId>, Vec<u8>) {
         self.primary = view.primary;
+        self.placed.clear();
+        // They were said before what waits.
+        for word in std::mem::take(&mut self.returned).into_iter().rev() {
+            self.outbox.push_front(word);
+        }
         let going_on = survivors(previous, stamps);
+        self.lowest = going_on.first() == Some(&self.me.node);
         if !going_on.contains(&self.me.node) {
             self.dissolve();
             self.step = Step::Waiting { later: Vec::new() };
@@ -236,10 +290,11 @@ impl Services {
         let lives = view.members.iter().filter(|(node, _)| going_on.contains(node));
         let told = self.domain.keep(&lives.map(|(_, member)| member.incarnation).collect());
         self.step = Step::In;
-        self.tell(told);
-        self.watch(now);
-        let needy = view.members.keys().copied().filter(|node| !going_on.contains(node)).collect();
-        match going_on.first() == Some(&self.me.node) {
+        self.tell(now, told);
+        self.place_ends();
+        let needy: Vec<NodeId> =
+            view.members.keys().copied().filter(|node| !going_on.contains(node)).collect();
+        match self.lowest && !needy.is_empty() {
             true => (needy, minicbor::to_vec(&self.domain).expect("writing to memory does not fail")),
             false => (Vec::new(), Vec::new()),
         }
@@ -250,24 +305,30 @@ impl Services {
         let Ok(domain) = minicbor::decode(copy) else { return };
         if let Step::Waiting { later } = std::mem::replace(&mut self.step, Step::In) {
             self.domain = domain;
-            later.into_iter().for_each(|(sender, word)| self.hear(now, sender, word));
-            self.watch(now);
+            later.into_iter().for_each(|(sender, heard)| self.take_in(now, sender, heard));
         }
     }
 
-    /// Asks in order for the end of phases that have lasted their time.
+    /// Votes for the providers that have not voted in time.
     pub(crate) fn expire(&mut self, now: Tick) {
-        let over: Vec<PhaseId> =
-            self.ends.iter().filter(|(_, end)| **end <= now).map(|(phase, _)| phase.clone()).collect();
-        for phase in over {
-            self.ends.insert(phase.clone(), now + EXPIRY_REPEAT);
-            self.say(phase.group, Act::Expired { protocol: phase.protocol, phase: phase.phase });
+        for ((_, instance), phase) in self.questions.overdue(now) {
+            self.votes.push_back(VoteWord { phase, instance, cast: Cast::Silent });
         }
     }
 
     /// When [`Services::expire`] has something to do.
     pub(crate) fn wake_at(&self) -> Tick {
-        self.ends.values().copied().min().unwrap_or(Tick::NEVER)
+        self.questions.first_end()
+    }
+
+    /// The next vote to be given, left in its place until [`Services::voted`]. Votes go before words.
+    pub(crate) fn next_vote(&self) -> Option<&VoteWord> {
+        self.votes.front()
+    }
+
+    /// The next vote has been given.
+    pub(crate) fn voted(&mut self) {
+        self.votes.pop_front();
     }
 
     /// The next word to be said, left in its place until [`Services::said`].
@@ -291,24 +352,55 @@ impl Services {
     }
 
     fn say(&mut self, group: Name, act: Act) {
-        self.outbox.push_back(Word { group, act });
+        let seen = self.domain.seen(&group);
+        self.outbox.push_back(Word { group, act, seen });
     }
 
-    fn say_as(&mut self, client: ClientId, seat: (Name, i16), act: Act) {
-        match self.seats.get(&seat) == Some(&client) {
-            true => self.say(seat.0, act),
-            false => self.not_yours(client, seat),
+    fn join(&mut self, client: ClientId, seat: Seat, act: Act) {
+        let refused = match () {
+            () if self.seats.contains_key(&seat) => return self.not_yours(client, seat),
+            () if self.is_occupied(&seat) => Refused::DuplicateInstance,
+            () if self.outbox.len() >= GS_WORDS_WAITING_MAX => Refused::Full,
+            () => {
+                self.seats.insert(seat.clone(), client);
+                return self.say(seat.0, act);
+            }
+        };
+        self.refuse(client, seat, refused);
+    }
+
+    fn say_as(&mut self, client: ClientId, seat: Seat, act: Act) {
+        match () {
+            () if self.seats.get(&seat) != Some(&client) => self.not_yours(client, seat),
+            () if self.outbox.len() >= GS_WORDS_WAITING_MAX => self.refuse(client, seat, Refused::Full),
+            () => self.say(seat.0, act),
         }
     }
 
-    fn not_yours(&mut self, client: ClientId, (group, instance): (Name, i16)) {
+    fn vote_as(&mut self, client: ClientId, seat: Seat, phase: PhaseId, cast: Cast) {
+        match () {
+            () if self.seats.get(&seat) != Some(&client) => self.not_yours(client, seat),
+            () if self.questions.answer(&seat, &phase) => {
+                self.votes.push_back(VoteWord { phase, instance: seat.1, cast });
+            }
+            () => self.refuse(client, seat, Refused::VoteNotExpected),
+        }
+    }
+
+    fn not_yours(&mut self, client: ClientId, (group, instance): Seat) {
         self.events.push_back((client, ClientEvent::NotYours { group, instance }));
+    }
+
+    fn refuse(&mut self, client: ClientId, (group, instance): Seat, why: Refused) {
+        let provider = ProviderId { life: self.me, instance };
+        let event = ClientEvent::Provider { group, provider, notice: Notice::Refused(why) };
+        self.events.push_back((client, event));
     }
 
     fn subscribe(&mut self, client: ClientId, group: Name) {
         let notice = match self.domain.group(&group) {
             Some(standing) => Notice::Changed { changing: BTreeSet::new(), standing },
-            None => Notice::Refused(crate::domain::Refused::UnknownGroup),
+            None => Notice::Refused(Refused::UnknownGroup),
         };
         if !matches!(notice, Notice::Refused(_)) {
             self.subscriptions.insert((group.clone(), client));
@@ -317,13 +409,20 @@ impl Services {
     }
 
     fn quit(&mut self, client: ClientId) {
-        let seats: Vec<(Name, i16)> =
-            self.seats.iter().filter(|(_, owner)| **owner == client).map(|(seat, _)| seat.clone()).collect();
-        for (group, instance) in seats {
-            self.seats.remove(&(group.clone(), instance));
-            self.say(group, Act::Lost { instance, how: Gone::Failed });
-        }
+        let seats = self.seats.iter().filter(|(_, owner)| **owner == client);
+        let seats: Vec<Seat> = seats.map(|(seat, _)| seat.clone()).collect();
+        seats.into_iter().for_each(|seat| self.vacate(seat, Gone::Failed));
         self.subscriptions.retain(|(_, subscriber)| *subscriber != client);
+    }
+
+    /// Nobody is behind this provider any more: it leaves when its turn comes, and until then this node votes for it.
+    fn vacate(&mut self, seat: Seat, how: Gone) {
+        self.seats.remove(&seat);
+        *self.vacant.entry(seat.clone()).or_insert(0) += 1;
+        if let Some(phase) = self.questions.take(&seat) {
+            self.votes.push_back(VoteWord { phase, instance: seat.1, cast: Cast::Failed });
+        }
+        self.say(seat.0, Act::Lost { instance: seat.1, how });
     }
 
     /// This node's part does not go on: whatever its clients were in is over, and what they wanted to say is nothing.
@@ -333,20 +432,24 @@ impl Services {
         let clients: BTreeSet<ClientId> = providers.chain(subscribers).collect();
         self.events.extend(clients.into_iter().map(|client| (client, ClientEvent::Dissolved)));
         self.outbox.clear();
-        self.ends.clear();
+        self.votes.clear();
+        self.questions.clear();
+        self.vacant.clear();
         self.domain = Domain::default();
     }
 
     /// The domain is further than what it says one by one. So who is a provider no more, or did not become one, leaves its
     /// seat when all is said.
-    fn tell(&mut self, told: Vec<Tell>) {
+    fn tell(&mut self, now: Tick, told: Vec<Tell>) {
         let mut concerned = BTreeSet::new();
         for Tell { group, to, notice } in told {
             match to {
                 Audience::Providers(providers) => {
-                    self.tell_providers(&group, &providers, &notice);
-                    let here = providers.into_iter().filter(|provider| provider.life == self.me);
-                    concerned.extend(here.map(|provider| (group.clone(), provider)));
+                    let me = self.me;
+                    for provider in providers.into_iter().filter(|provider| provider.life == me) {
+                        self.tell_provider(now, &group, provider, &notice);
+                        concerned.insert((group.clone(), provider));
+                    }
                 }
                 Audience::Subscribers => self.tell_subscribers(&group, &notice),
             }
@@ -357,12 +460,33 @@ impl Services {
         }
     }
 
-    fn tell_providers(&mut self, group: &Name, providers: &BTreeSet<ProviderId>, notice: &Notice) {
-        for provider in providers.iter().copied().filter(|provider| provider.life == self.me) {
-            if let Some(client) = self.seats.get(&(group.clone(), provider.instance)) {
-                let (group, notice) = (group.clone(), notice.clone());
-                self.events.push_back((*client, ClientEvent::Provider { group, provider, notice }));
+    fn tell_provider(&mut self, now: Tick, group: &Name, provider: ProviderId, notice: &Notice) {
+        let seat = (group.clone(), provider.instance);
+        self.note_question(now, &seat, notice);
+        if let Some(client) = self.seats.get(&seat) {
+            let (group, notice) = (group.clone(), notice.clone());
+            self.events.push_back((*client, ClientEvent::Provider { group, provider, notice }));
+        }
+    }
+
+    /// A phase has its whole time before it where it is asked. For whom nobody is there this node votes at once.
+    fn note_question(&mut self, now: Tick, seat: &Seat, notice: &Notice) {
+        match notice {
+            Notice::Phase { protocol, phase, limit, .. } => {
+                let phase = PhaseId { group: seat.0.clone(), protocol: *protocol, phase: *phase };
+                match self.seats.contains_key(seat) {
+                    true => self.questions.ask(seat.clone(), phase, now + *limit),
+                    false => {
+                        self.votes.push_back(VoteWord { phase, instance: seat.1, cast: Cast::Failed });
+                    }
+                }
             }
+            Notice::Approved { .. } | Notice::Rejected { .. } => self.questions.close(&seat.0),
+            Notice::Silent { .. }
+            | Notice::Refused(_)
+            | Notice::Changed { .. }
+            | Notice::Deactivate(_)
+            | Notice::Dissolved => {}
         }
     }
 
@@ -377,14 +501,18 @@ impl Services {
         }
     }
 
-    /// A phase that is seen for the first time has its whole time before it.
-    fn watch(&mut self, now: Tick) {
-        let before = std::mem::take(&mut self.ends);
-        let ends = self.domain.phases().map(|(phase, limit)| {
-            let end = before.get(&phase).copied().unwrap_or(now + limit);
-            (phase, end)
-        });
-        self.ends = ends.collect();
+    /// Where something waits for a protocol's end to have its place, the lowest member gives it one.
+    fn place_ends(&mut self) {
+        if !self.lowest {
+            return;
+        }
+        let unplaced: Vec<Name> = self.domain.unplaced().cloned().collect();
+        for group in unplaced {
+            let seen = self.domain.seen(&group);
+            if self.placed.insert(group.clone(), seen) != Some(seen) {
+                self.say(group, Act::Ended);
+            }
+        }
     }
 }
 

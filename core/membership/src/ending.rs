@@ -1,5 +1,6 @@
 //! What a coordinator makes of the flushes: the new view, and how each old view ends. A pure function.
 
+use crate::fifo::FifoMessage;
 use crate::message::{Ending, Flush, Install, Ordered, Passport};
 use phalanx_types::{Charter, Electorate, Member, NodeId, NodeSet, Span, View, ViewId};
 use std::collections::BTreeMap;
@@ -59,7 +60,10 @@ fn ending(flushes: &[&Flush]) -> Ending {
     let held = flushes.iter().flat_map(|flush| &flush.held);
     let wanted = held.filter(|message| message.sequence > least && message.sequence <= last);
     let missing: BTreeMap<u64, Ordered> = wanted.map(|message| (message.sequence, message.clone())).collect();
-    Ending { last, missing: missing.into_values().collect() }
+    let fifo = flushes.iter().flat_map(|flush| &flush.fifo);
+    let fifo: BTreeMap<_, FifoMessage> =
+        fifo.map(|message| ((message.sender.node, message.number), message.clone())).collect();
+    Ending { last, missing: missing.into_values().collect(), fifo: fifo.into_values().collect() }
 }
 
 #[cfg(test)]
@@ -91,6 +95,7 @@ mod tests {
             promises: [(NodeId(3), Span(u64::from(node) * 10))].into(),
             passport: vec![],
             charter: Charter::FIRST,
+            fifo: vec![],
         };
         (NodeId(node), flush)
     }

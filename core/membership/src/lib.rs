@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod ending;
+mod fifo;
 mod lease;
 mod links;
 mod machine;

@@ -3,8 +3,10 @@
 //! A view is formed in three messages. The coordinator sends [`Control::Prepare`] to every member to be. Each stops
 //! delivering in its old view and answers [`Control::Flush`] with all it knows. When all have answered, the coordinator sends
 //! [`Control::Install`], from which each finishes its old view and begins the new one. Within a view, members send
-//! [`Traffic::Submit`] to the sequencer, which gives each message its number and sends [`Traffic::Ordered`] to all.
+//! [`Traffic::Submit`] to the sequencer, which gives each message its number and sends [`Traffic::Ordered`] to all. What
+//! needs no order goes from its sender to all as [`Traffic::Fifo`].
 
+use crate::fifo::{FifoMessage, Heard};
 use minicbor::{Decode, Encode};
 use phalanx_events::{MessageId, Service};
 use phalanx_types::{BootId, Charter, Incarnation, NodeId, Span, View, ViewId};
@@ -64,6 +66,9 @@ pub(crate) struct Flush {
     /// Whose agreement makes a primary view, as far as it knows.
     #[n(9)]
     pub charter: Charter,
+    /// Messages without an order that not every member of the old view is known to have.
+    #[n(10)]
+    pub fifo: Vec<FifoMessage>,
 }
 
 /// A new view and the end of the old ones.
@@ -101,6 +106,9 @@ pub(crate) struct Ending {
     /// The messages up to `last` that at least one of them lacks.
     #[n(1)]
     pub missing: Vec<Ordered>,
+    /// The messages without an order that at least one of them may lack.
+    #[n(2)]
+    pub fifo: Vec<FifoMessage>,
 }
 
 /// Messages within a view.
@@ -134,6 +142,22 @@ pub(crate) enum Traffic {
         #[cbor(n(1), with = "minicbor::bytes")]
         body: Vec<u8>,
     },
+    /// Sender to all, in no order but the sender's.
+    #[n(3)]
+    Fifo {
+        #[n(0)]
+        view: ViewId,
+        #[n(1)]
+        message: FifoMessage,
+    },
+    /// Member to all: how far it has heard each sender's messages without an order.
+    #[n(4)]
+    Heard {
+        #[n(0)]
+        view: ViewId,
+        #[n(1)]
+        heard: Heard,
+    },
 }
 
 /// A message with its place in the order.
@@ -155,9 +179,11 @@ impl Traffic {
     /// The view it belongs to.
     pub fn view(&self) -> ViewId {
         match self {
-            Traffic::Submit { view, .. } | Traffic::Ordered { view, .. } | Traffic::State { view, .. } => {
-                *view
-            }
+            Traffic::Submit { view, .. }
+            | Traffic::Ordered { view, .. }
+            | Traffic::State { view, .. }
+            | Traffic::Fifo { view, .. }
+            | Traffic::Heard { view, .. } => *view,
         }
     }
 }

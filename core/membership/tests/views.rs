@@ -34,6 +34,7 @@ struct Host {
     membership: Membership,
     installed: Vec<Installed>,
     delivered: Vec<(ViewId, u64, Vec<u8>)>,
+    heard: Vec<Vec<u8>>,
     notes: Vec<MembershipNote>,
 }
 
@@ -71,7 +72,8 @@ impl Lab {
             class: ProofClass::Process,
         };
         let membership = Membership::new(self.now, setup, &mut above);
-        let host = Host { above, life, membership, installed: vec![], delivered: vec![], notes: vec![] };
+        let (installed, delivered, heard, notes) = (vec![], vec![], vec![], vec![]);
+        let host = Host { above, life, membership, installed, delivered, heard, notes };
         self.hosts.insert(NodeId(node), host);
         self.drain(NodeId(node));
     }
@@ -93,6 +95,7 @@ impl Lab {
                     let view = host.installed.last().expect("a view comes first").view.id;
                     host.delivered.push((view, sequence, body));
                 }
+                Output::Up(Upcall::Fifo { body, .. }) => host.heard.push(body),
                 Output::Up(Upcall::Returned { .. } | Upcall::State { .. }) => {}
             }
         }
@@ -129,6 +132,13 @@ impl Lab {
     fn send(&mut self, node: u16, service: Service, body: &[u8]) {
         let host = self.hosts.get_mut(&NodeId(node)).expect("it runs");
         host.membership.send(service, body.to_vec()).expect("the view is installed");
+        self.wake(NodeId(node));
+        self.drain(NodeId(node));
+    }
+
+    fn send_fifo(&mut self, node: u16, body: &[u8]) {
+        let host = self.hosts.get_mut(&NodeId(node)).expect("it runs");
+        host.membership.send_fifo(body.to_vec()).expect("the view is installed");
         self.wake(NodeId(node));
         self.drain(NodeId(node));
     }
@@ -346,4 +356,33 @@ fn a_closed_charter_is_a_majority_of_all_again() {
     lab.run(ms(1_000));
     assert_eq!(lab.members(1), (vec![1], false));
     assert_eq!(lab.members(2), (vec![2, 3], true));
+}
+
+#[test]
+fn a_message_without_an_order_takes_one_hop() {
+    let mut lab = Lab::new(3);
+    lab.run(ms(1_000));
+    lab.send_fifo(3, b"yes");
+    assert_eq!(lab.hosts[&NodeId(3)].heard, [b"yes"], "its sender hears it at once");
+    lab.run(HOP + Span::from_micros(1));
+    for node in [1, 2] {
+        assert_eq!(lab.hosts[&NodeId(node)].heard, [b"yes"], "at {node}");
+    }
+}
+
+#[test]
+fn what_a_lost_sender_told_one_member_all_that_go_on_hear() {
+    let mut lab = Lab::new(3);
+    lab.run(ms(1_000));
+    lab.send_fifo(3, b"first");
+    lab.run(HOP + Span::from_micros(1));
+    lab.cut.insert((NodeId(3), NodeId(1)));
+    lab.send_fifo(3, b"last");
+    lab.run(HOP + Span::from_micros(1));
+    lab.hosts.remove(&NodeId(3));
+    lab.run(ms(600));
+    assert_eq!(lab.members(1), (vec![1, 2], true));
+    for node in [1, 2] {
+        assert_eq!(lab.hosts[&NodeId(node)].heard, [b"first".to_vec(), b"last".to_vec()], "at {node}");
+    }
 }

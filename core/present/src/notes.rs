@@ -54,6 +54,12 @@ fn membership(note: &MembershipNote, names: &Names) -> String {
         N::Delivered { message, sequence, .. } => {
             format!("message {} of {} delivered as {sequence}", message.number, names.life(message.life))
         }
+        N::FifoSent { message, .. } => {
+            format!("vote {} of {} sent", message.number, names.life(message.life))
+        }
+        N::FifoDelivered { message, .. } => {
+            format!("vote {} of {} delivered", message.number, names.life(message.life))
+        }
         N::Returned { message } => format!("message {} came back: its view ended", message.number),
         N::Leased { .. } => "lease renewed".into(),
         N::LettingGo { .. } => "lease not renewed in time: everything held here is let go".into(),

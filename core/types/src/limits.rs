@@ -24,6 +24,8 @@ pub const WINDOW_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
 pub const LINK_MESSAGE_BYTES_MAX: usize = 8 * MESSAGE_BYTES_MAX;
 /// Ordered messages in flight that not every member is known to have.
 pub const WINDOW_MESSAGES_MAX: usize = 256;
+/// Messages without an order that one node may have under way and that not every member is known to have.
+pub const FIFO_MESSAGES_MAX: usize = 256;
 /// Messages that one node may have waiting for their place in the order.
 pub const PENDING_MESSAGES_MAX: usize = 256;
 /// How far one clock may run from another, parts per million. Crystals stay within 100; NTP slews by 500.
@@ -113,5 +115,7 @@ pub const GS_MESSAGE_BYTES_MAX: usize = 2_048;
 pub const GS_GROUPS_MAX: usize = 1_024;
 /// Providers of one group, over all nodes, and providers that wait to be.
 pub const GS_PROVIDERS_MAX: usize = 512;
+/// Words that the clients of a node may have waiting to be said; what they ask for beyond is refused.
+pub const GS_WORDS_WAITING_MAX: usize = 1_024;
 /// Entries of a flight record.
 pub const FLIGHT_ENTRIES_MAX: usize = 5_000_000;

@@ -255,6 +255,28 @@ pub struct Delivery {
     pub transitional: bool,
 }
 
+/// Whether a message has a place in the order of its view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// It has.
+    Ordered,
+    /// It comes in no order but its sender's. Such messages are counted apart.
+    Fifo,
+}
+
+/// A message of either kind, sent or delivered, for the properties that both have.
+#[derive(Clone, Copy, Debug)]
+pub struct Carried {
+    /// Its kind, and which of that it is.
+    pub message: (Kind, MessageId),
+    /// The view it was handed in.
+    pub view: ViewId,
+    /// Digest of its body.
+    pub digest: Digest,
+    /// What is promised of its place, if it has one.
+    pub service: Option<Service>,
+}
+
 impl Event {
     /// The membership note, if this is one.
     pub fn membership(&self) -> Option<&MembershipNote> {
@@ -284,6 +306,34 @@ impl Event {
             return Some(Delivery { message, view, sequence, digest, service, transitional });
         }
         None
+    }
+
+    /// The sending of a message of either kind, if this is one.
+    pub fn sent(&self) -> Option<Carried> {
+        let ordered = |it: Sending| Carried {
+            message: (Kind::Ordered, it.message),
+            view: it.view,
+            digest: it.digest,
+            service: Some(it.service),
+        };
+        if let MembershipNote::FifoSent { message, view, digest } = *self.membership()? {
+            return Some(Carried { message: (Kind::Fifo, message), view, digest, service: None });
+        }
+        self.sending().map(ordered)
+    }
+
+    /// The delivery of a message of either kind, if this is one.
+    pub fn delivered(&self) -> Option<Carried> {
+        let ordered = |it: Delivery| Carried {
+            message: (Kind::Ordered, it.message),
+            view: it.view,
+            digest: it.digest,
+            service: Some(it.service),
+        };
+        if let MembershipNote::FifoDelivered { message, view, digest, .. } = *self.membership()? {
+            return Some(Carried { message: (Kind::Fifo, message), view, digest, service: None });
+        }
+        self.delivery().map(ordered)
     }
 
     /// The message handed back to its sender, if this is that.

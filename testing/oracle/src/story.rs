@@ -209,6 +209,23 @@ impl Story {
         self
     }
 
+    /// `sender` sends a message in no order but its own.
+    pub fn tell_all(self, sender: u16, number: u64, view: u64) -> Story {
+        let (message, digest) = self.message((sender, number));
+        self.note(sender, MembershipNote::FifoSent { message, view: view_id(view), digest })
+    }
+
+    /// Each of `nodes` delivers it.
+    pub fn hear(mut self, nodes: &[u16], message: (u16, u64), view: u64) -> Story {
+        let (message, digest) = self.message(message);
+        for node in nodes {
+            let view = view_id(view);
+            self = self
+                .note(*node, MembershipNote::FifoDelivered { message, view, digest, transitional: false });
+        }
+        self
+    }
+
     pub fn returned(self, sender: u16, number: u64) -> Story {
         let (message, _) = self.message((sender, number));
         self.note(sender, MembershipNote::Returned { message })

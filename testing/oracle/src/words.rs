@@ -85,6 +85,10 @@ fn message(message: &MessageId) -> String {
     format!("message {}#{}", message.life, message.number)
 }
 
+fn unordered(message: &MessageId) -> String {
+    format!("vote {}#{}", message.life, message.number)
+}
+
 fn service(service: Service) -> &'static str {
     match service {
         Service::Agreed => "agreed",
@@ -123,6 +127,11 @@ fn membership(note: &MembershipNote, f: &mut Formatter<'_>) -> fmt::Result {
         M::Delivered { message: m, view, sequence, service: s, transitional, .. } => {
             let late = if *transitional { ", transitional" } else { "" };
             write!(f, "delivers {} as {sequence} of {view} ({}{late})", message(m), service(*s))
+        }
+        M::FifoSent { message: m, view, .. } => write!(f, "tells all {} in {view}", unordered(m)),
+        M::FifoDelivered { message: m, view, transitional, .. } => {
+            let late = if *transitional { ", transitional" } else { "" };
+            write!(f, "hears {} of {view}{late}", unordered(m))
         }
         M::Returned { message: m } => write!(f, "gets back {}", message(m)),
         M::Leased { until } => write!(f, "leased until {}", until.0),

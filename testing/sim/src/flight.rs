@@ -174,7 +174,12 @@ fn membership(note: &MembershipNote) -> Kind {
         | N::ViewAccepted { .. }
         | N::ViewInstalled { .. }
         | N::ViewConfirmed { .. } => Kind::View,
-        N::Sent { .. } | N::Delivered { .. } | N::Returned { .. } | N::FrameDropped { .. } => Kind::Message,
+        N::Sent { .. }
+        | N::Delivered { .. }
+        | N::Returned { .. }
+        | N::FifoSent { .. }
+        | N::FifoDelivered { .. }
+        | N::FrameDropped { .. } => Kind::Message,
         N::LettingGo { .. } | N::QuarantineOver => Kind::Lease,
         N::Leased { .. } => Kind::Routine,
         N::Reached { .. } => Kind::Branch,

@@ -23,6 +23,7 @@ const SEEN: &[&str] = &[
     "quarantine-over",
     "message-returned",
     "delivered-at-view-end",
+    "vote-at-view-end",
     "state-adopted",
     "version-activated",
     "change-acknowledged",
@@ -140,6 +141,7 @@ impl Points {
             N::QuarantineOver => self.count("quarantine-over"),
             N::Returned { .. } => self.count("message-returned"),
             N::Delivered { transitional: true, .. } => self.count("delivered-at-view-end"),
+            N::FifoDelivered { transitional: true, .. } => self.count("vote-at-view-end"),
             N::ViewInstalled { .. } => self.see_view(event),
             N::PathUp { .. }
             | N::PathDown { .. }
@@ -150,6 +152,8 @@ impl Points {
             | N::ViewConfirmed { .. }
             | N::Sent { .. }
             | N::Delivered { .. }
+            | N::FifoSent { .. }
+            | N::FifoDelivered { .. }
             | N::Leased { .. }
             | N::LettingGo { .. }
             | N::FrameDropped { .. } => {}

@@ -21,6 +21,8 @@ pub enum Thread {
     View(NodeId),
     /// A message.
     Message(MessageId),
+    /// A vote.
+    Vote(MessageId),
     /// A plan.
     Plan(Digest),
     /// What is agreed on, as a node sees it.
@@ -128,6 +130,8 @@ fn membership(me: NodeId, note: &MembershipNote) -> (Vec<Thread>, Vec<Thread>) {
         N::ViewConfirmed { .. } => (vec![Thread::View(me)], vec![]),
         N::Sent { message, .. } => (vec![Thread::Agreed(me)], vec![Thread::Message(*message)]),
         N::Delivered { message, .. } | N::Returned { message } => (vec![Thread::Message(*message)], vec![]),
+        N::FifoSent { message, .. } => (vec![Thread::Agreed(me)], vec![Thread::Vote(*message)]),
+        N::FifoDelivered { message, .. } => (vec![Thread::Vote(*message)], vec![]),
         N::Leased { .. } | N::LettingGo { .. } => (vec![Thread::Lease(me)], vec![Thread::Lease(me)]),
         N::Reached { .. } => (vec![], vec![]),
     }

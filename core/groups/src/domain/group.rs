@@ -1,18 +1,19 @@
 //! One group: its providers, its state value, and one protocol after the other.
 //!
-//! Membership changes wait for their turn, and go before everything else; what a provider proposes never waits: it begins
-//! at once or collides. A provider that fails while a protocol runs has its default vote counted there, and leaves in a
-//! protocol of its own afterwards.
+//! A protocol begins where its word stands in the order, and ends here when all votes are here. What follows it waits
+//! until its end has a place in the order, too: until then it is open. Membership changes wait for their turn, and go before
+//! everything else; what a provider proposes never waits: it begins at once or collides.
 
 use super::attributes::{Attributes, Phases};
 use super::name::{LocalName, Name, ProviderId, StateValue};
 use super::notice::{Audience, Notice, Refused, Standing, Tell};
-use super::protocol::{Change, Gone, Progress, Proposal, Running, Said};
-use crate::group::Vote;
+use super::protocol::{Change, Gone, Progress, Proposal, Running};
+use super::word::Cast;
+use crate::ballot::Verdict;
 use minicbor::{Decode, Encode};
-use phalanx_types::Span;
 use phalanx_types::limits::GS_PROVIDERS_MAX;
-use std::collections::{BTreeMap, BTreeSet};
+use phalanx_types::{Incarnation, Span};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// One group's replicated state.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -29,6 +30,7 @@ pub(crate) struct Group {
     /// The number of the last protocol.
     #[n(4)]
     protocols: u64,
+    /// The protocol that lacks votes here.
     #[n(5)]
     running: Option<Running>,
     #[n(6)]
@@ -36,6 +38,17 @@ pub(crate) struct Group {
     /// What the source group's state value was when it was last told here.
     #[n(7)]
     reflected: Option<StateValue>,
+    /// The last protocol, if it is voted on and its end has no place in the order yet.
+    #[n(8)]
+    open: Option<Open>,
+}
+
+/// A protocol whose end has no place in the order yet. Where nothing is said of votes, all nodes have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+struct Open {
+    /// Whether it takes somebody out.
+    #[n(0)]
+    losing: bool,
 }
 
 /// Changes whose turn has not come.
@@ -46,9 +59,44 @@ struct Waiting {
     #[n(1)]
     cast_out: BTreeSet<ProviderId>,
     #[n(2)]
-    joining: Vec<(ProviderId, LocalName)>,
+    joining: VecDeque<Joining>,
     #[n(3)]
     reflection: Option<(Name, StateValue)>,
+}
+
+/// Somebody who wants to be a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Joining {
+    #[n(0)]
+    pub provider: ProviderId,
+    #[n(1)]
+    pub local: LocalName,
+    /// What it takes the group for.
+    #[n(2)]
+    pub attributes: Attributes,
+}
+
+/// What a group sees of its source.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Source {
+    /// It has none.
+    None,
+    /// It is no more.
+    Gone,
+    /// What becomes of the source is not decided everywhere yet.
+    Open {
+        /// Whether it is losing providers, or about to.
+        losing: bool,
+    },
+    /// It stands still, like this.
+    Still {
+        /// Whether it is about to lose providers.
+        losing: bool,
+        /// The lives that it has providers of.
+        lives: BTreeSet<Incarnation>,
+        /// Its state value.
+        state: StateValue,
+    },
 }
 
 impl Group {
@@ -63,6 +111,7 @@ impl Group {
             running: None,
             waiting: Waiting::default(),
             reflected: None,
+            open: None,
         }
     }
 
@@ -86,14 +135,27 @@ impl Group {
         self.protocols
     }
 
-    /// The state value.
-    pub fn state(&self) -> &StateValue {
-        &self.state
+    /// The number of the last protocol that has ended here.
+    pub fn ended(&self) -> u64 {
+        self.protocols - u64::from(self.running.is_some())
     }
 
     /// The group as its clients see it.
     pub fn standing(&self) -> Standing {
         Standing { members: self.members().collect(), state: self.state.clone() }
+    }
+
+    /// What a group that follows this one sees of it.
+    pub fn as_source(&self) -> Source {
+        let waiting = !self.waiting.gone.is_empty() || !self.waiting.cast_out.is_empty();
+        match self.open {
+            Some(Open { losing }) => Source::Open { losing: losing || waiting },
+            None => Source::Still {
+                losing: waiting,
+                lives: self.members().map(|member| member.life).collect(),
+                state: self.state.clone(),
+            },
+        }
     }
 
     /// The phase under way: which protocol, which phase, how long it may last.
@@ -103,31 +165,43 @@ impl Group {
 
     /// Whether nobody is in it or wants to be.
     pub fn is_over(&self) -> bool {
-        self.members.is_empty() && self.running.is_none() && self.waiting.joining.is_empty()
+        self.members.is_empty() && self.open.is_none() && self.waiting.joining.is_empty()
     }
 
-    /// Whether providers are leaving or about to: groups that depend on this one wait for that.
-    pub fn is_losing(&self) -> bool {
-        let leaving = self.running.as_ref().is_some_and(|it| !it.proposal.change.leaving().is_empty());
-        leaving || !self.waiting.gone.is_empty() || !self.waiting.cast_out.is_empty()
+    /// Whether its last protocol has no place for its end yet.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
     }
 
-    /// Somebody wants to be a provider; it is voted on when its turn comes.
-    pub fn join(
-        &mut self,
-        provider: ProviderId,
-        local: LocalName,
-        attributes: &Attributes,
-    ) -> Result<(), Refused> {
-        match () {
-            () if *attributes != self.attributes => Err(Refused::BadAttributes),
-            () if self.knows(provider) => Err(Refused::DuplicateInstance),
-            () if self.members.len() + self.waiting.joining.len() >= GS_PROVIDERS_MAX => Err(Refused::Full),
-            () => {
-                self.waiting.joining.push((provider, local));
-                Ok(())
-            }
+    /// Whether its open protocol has ended here, and something of its own waits for the place of that end.
+    pub fn wants_its_end_placed(&self) -> bool {
+        self.has_ended_open() && (self.waiting != Waiting::default() || self.members.is_empty())
+    }
+
+    /// Whether its open protocol has ended here.
+    pub fn has_ended_open(&self) -> bool {
+        self.open.is_some() && self.running.is_none()
+    }
+
+    /// Whether somebody who has seen this protocol end is further than this node.
+    pub fn lacks_votes_of(&self, seen: u64) -> bool {
+        self.running.as_ref().is_some_and(|running| seen >= running.number)
+    }
+
+    /// Somebody who speaks now has seen this protocol end: if it is the open one, here is the place of its end.
+    pub fn place(&mut self, seen: u64) {
+        if self.running.is_none() && seen >= self.protocols {
+            self.open = None;
         }
+    }
+
+    /// Somebody wants to be a provider; whether that can be is judged when its turn comes.
+    pub fn join(&mut self, joining: Joining) -> Result<(), Refused> {
+        match self.waiting.joining.len() < GS_PROVIDERS_MAX {
+            true => self.waiting.joining.push_back(joining),
+            false => return Err(Refused::Full),
+        }
+        Ok(())
     }
 
     /// A provider proposes something. It begins at once, or not at all.
@@ -139,125 +213,127 @@ impl Group {
     ) -> Result<Vec<Tell>, Refused> {
         let is_member = |provider: &ProviderId| self.members().any(|member| member == *provider);
         match () {
+            () if self.open.is_some() => Err(Refused::Collide),
             () if !is_member(&from) => Err(Refused::NotAMember),
             () if !proposal.change.leaving().iter().all(is_member) => Err(Refused::NotAMember),
-            () if self.is_busy() => Err(Refused::Collide),
+            () if self.changes_source(&proposal.change) => Err(Refused::BadAttributes),
+            () if self.waiting != Waiting::default() => Err(Refused::Collide),
             () => Ok(self.begin(proposal, phases)),
         }
     }
 
-    /// A provider votes.
-    pub fn vote(
-        &mut self,
-        from: ProviderId,
-        (protocol, phase): (u64, u32),
-        vote: Vote,
-        said: Said,
-    ) -> Result<Vec<Tell>, Refused> {
-        let present = |running: &&mut Running| {
-            running.number == protocol && running.phase == phase && running.wants(from)
-        };
-        match self.running.as_mut().filter(present) {
-            Some(running) => {
-                let progress = running.vote(from, vote, said);
-                Ok(self.go_on(progress))
-            }
-            None => Err(Refused::VoteNotExpected),
-        }
+    /// Which group this one follows is fixed when it is made.
+    fn changes_source(&self, change: &Change) -> bool {
+        matches!(change, Change::Attributes(attributes) if attributes.source != self.attributes.source)
     }
 
-    /// A phase has lasted its time.
-    pub fn expire(&mut self, protocol: u64, phase: u32) -> Vec<Tell> {
-        let present = |running: &&mut Running| running.number == protocol && running.phase == phase;
-        let Some(running) = self.running.as_mut().filter(present) else { return Vec::new() };
-        let (silent, progress) = running.expire();
-        let notice = Notice::Silent { protocol, providers: silent };
-        let told = self.tell_providers(self.concerned(), notice);
-        std::iter::once(told).chain(self.go_on(progress)).collect()
+    /// A vote is counted in the present phase; it may end it.
+    pub fn vote(&mut self, voter: ProviderId, cast: Cast) -> Vec<Tell> {
+        if let Some(running) = &mut self.running {
+            running.cast(voter, cast);
+        }
+        self.go_on()
     }
 
     /// A provider, or somebody who wants to be one, is gone.
-    pub fn lose(&mut self, provider: ProviderId, how: Gone) -> Vec<Tell> {
-        self.waiting.joining.retain(|(joining, _)| *joining != provider);
-        let known = self.knows(provider);
-        if !known || self.waiting.gone.contains_key(&provider) || self.is_leaving_as_gone(provider) {
-            return Vec::new();
-        }
-        self.waiting.gone.insert(provider, how);
-        let Some(running) = &mut self.running else { return Vec::new() };
-        let progress = running.lose(provider);
-        self.go_on(progress)
+    pub fn lose(&mut self, provider: ProviderId, how: Gone) {
+        self.waiting.joining.retain(|joining| joining.provider != provider);
+        self.waiting.gone.entry(provider).or_insert(how);
     }
 
-    /// A provider has no provider of the source group beside it any more.
-    pub fn cast_out(&mut self, provider: ProviderId) {
-        let gone = self.waiting.gone.contains_key(&provider) || self.is_leaving_as_gone(provider);
-        if !gone && self.members().any(|member| member == provider) {
-            self.waiting.cast_out.insert(provider);
+    /// The same because its node is lost, which can vote for it no more.
+    pub fn lose_node(&mut self, provider: ProviderId) -> Vec<Tell> {
+        self.lose(provider, Gone::NodeLost);
+        if let Some(running) = &mut self.running {
+            running.lose(provider);
         }
+        self.go_on()
     }
 
-    /// The source group's state value is `value`. That is told if it became so, of several changes the last; what it was
-    /// when the group began is no news.
-    pub fn reflect(&mut self, source: Name, value: StateValue) {
-        let known = self.reflected.replace(value.clone());
-        if known.is_some_and(|known| known != value) {
-            self.waiting.reflection = Some((source, value));
-        }
-    }
-
-    /// Begins what waits, if its turn has come. `settled` says that the source group, if any, is losing nobody.
-    pub fn advance(&mut self, settled: bool) -> Vec<Tell> {
+    /// Begins what waits, if its turn has come.
+    pub fn advance(&mut self, source: &Source) -> Vec<Tell> {
         let mut told = Vec::new();
-        while self.running.is_none()
-            && let Some((change, phases)) = self.next_change(settled)
-        {
-            let proposal = Proposal { change, state: None, message: None };
-            told.extend(self.begin(proposal, phases));
+        while self.open.is_none() {
+            self.follow(source);
+            let Some((change, phases)) = self.next_change(source, &mut told) else { break };
+            told.extend(self.begin(Proposal { change, state: None, message: None }, phases));
         }
         told
     }
 
-    /// Whether something runs or waits that a provider's proposal would collide with.
-    fn is_busy(&self) -> bool {
-        self.running.is_some() || self.waiting != Waiting::default()
+    /// Who has lost the provider beside it is cast out. A new state value of the source is told, of several changes the
+    /// last; what it was when the group began is no news.
+    fn follow(&mut self, source: &Source) {
+        match source {
+            Source::None | Source::Open { .. } => {}
+            Source::Gone => self.cast_out_but(&BTreeSet::new()),
+            Source::Still { lives, state, .. } => {
+                self.cast_out_but(lives);
+                self.reflect(state);
+            }
+        }
     }
 
-    fn is_leaving_as_gone(&self, provider: ProviderId) -> bool {
-        let change = self.running.as_ref().map(|running| &running.proposal.change);
-        matches!(change, Some(Change::FailureLeave(gone)) if gone.contains_key(&provider))
+    fn cast_out_but(&mut self, lives: &BTreeSet<Incarnation>) {
+        let gone = &self.waiting.gone;
+        let alone = self.members.iter().map(|(member, _)| *member);
+        let alone = alone.filter(|member| !lives.contains(&member.life) && !gone.contains_key(member));
+        self.waiting.cast_out = alone.collect();
+    }
+
+    fn reflect(&mut self, state: &StateValue) {
+        let known = self.reflected.replace(state.clone());
+        if known.is_some_and(|known| known != *state)
+            && let Some(source) = self.attributes.source.clone()
+        {
+            self.waiting.reflection = Some((source, state.clone()));
+        }
     }
 
     /// Those whose joining is voted on.
     fn candidates(&self) -> impl Iterator<Item = ProviderId> {
         let joining = self.running.as_ref().map(|running| running.proposal.change.joining());
-        joining.into_iter().flatten().chain(self.waiting.joining.iter().map(|(provider, _)| *provider))
+        let waiting = self.waiting.joining.iter().map(|joining| joining.provider);
+        joining.into_iter().flatten().chain(waiting)
     }
 
     /// Failures go first, then those whose source is gone, then those who join, then what the source says.
-    fn next_change(&mut self, settled: bool) -> Option<(Change, Phases)> {
+    fn next_change(&mut self, source: &Source, told: &mut Vec<Tell>) -> Option<(Change, Phases)> {
+        if self.waiting == Waiting::default() {
+            return None;
+        }
+        let (losing, still) = match source {
+            Source::None | Source::Gone => (false, true),
+            Source::Open { losing } => (*losing, false),
+            Source::Still { losing, .. } => (*losing, true),
+        };
         let membership = self.attributes.membership;
-        if settled && let Some(change) = self.next_leave() {
+        self.forget_strangers();
+        if !losing && let Some(change) = self.next_leave() {
             return Some((change, membership));
         }
         if !self.waiting.gone.is_empty() || !self.waiting.cast_out.is_empty() {
             return None;
         }
+        if still && let Some(change) = self.next_join(source, told) {
+            return Some((change, membership));
+        }
         if !self.waiting.joining.is_empty() {
-            let count = if self.attributes.batch.joins() { self.waiting.joining.len() } else { 1 };
-            return Some((Change::Join(self.waiting.joining.drain(..count).collect()), membership));
+            return None;
         }
         let (source, value) = self.waiting.reflection.take()?;
         Some((Change::Reflection { source, value }, self.attributes.reflection))
     }
 
-    fn next_leave(&mut self) -> Option<Change> {
+    /// Who was to join, and failed, and was not let in, has nothing to leave.
+    fn forget_strangers(&mut self) {
         let members: BTreeSet<ProviderId> = self.members().collect();
-        let Waiting { gone, cast_out, .. } = &mut self.waiting;
-        // Who was to join, and failed, and was not let in, has nothing to leave.
-        gone.retain(|provider, _| members.contains(provider));
-        cast_out.retain(|provider| members.contains(provider) && !gone.contains_key(provider));
+        self.waiting.gone.retain(|provider, _| members.contains(provider));
+    }
+
+    fn next_leave(&mut self) -> Option<Change> {
         let all = self.attributes.batch.leaves();
+        let Waiting { gone, cast_out, .. } = &mut self.waiting;
         if let Some((first, how)) = gone.pop_first() {
             let rest = if all { std::mem::take(gone) } else { BTreeMap::new() };
             return Some(Change::FailureLeave(rest.into_iter().chain([(first, how)]).collect()));
@@ -267,16 +343,54 @@ impl Group {
         Some(Change::CastOut(rest.into_iter().chain([first]).collect()))
     }
 
+    fn next_join(&mut self, source: &Source, told: &mut Vec<Tell>) -> Option<Change> {
+        let mut admitted = BTreeMap::new();
+        while (admitted.is_empty() || self.attributes.batch.joins())
+            && let Some(joining) = self.waiting.joining.pop_front()
+        {
+            match self.admit(&joining, &admitted, source) {
+                Ok(()) => drop(admitted.insert(joining.provider, joining.local)),
+                Err(why) => {
+                    told.push(self.tell_providers([joining.provider].into(), Notice::Refused(why)));
+                }
+            }
+        }
+        (!admitted.is_empty()).then_some(Change::Join(admitted))
+    }
+
+    fn admit(
+        &self,
+        joining: &Joining,
+        admitted: &BTreeMap<ProviderId, LocalName>,
+        source: &Source,
+    ) -> Result<(), Refused> {
+        let Joining { provider, attributes, .. } = joining;
+        let is_member = self.members().any(|member| member == *provider);
+        let beside = match source {
+            Source::None => attributes.source.is_none(),
+            Source::Gone | Source::Open { .. } => false,
+            Source::Still { lives, .. } => lives.contains(&provider.life),
+        };
+        match () {
+            () if *attributes != self.attributes => Err(Refused::BadAttributes),
+            () if !beside => Err(Refused::NoSourceProvider),
+            () if is_member || admitted.contains_key(provider) => Err(Refused::DuplicateInstance),
+            () if self.members.len() + admitted.len() >= GS_PROVIDERS_MAX => Err(Refused::Full),
+            () => Ok(()),
+        }
+    }
+
     fn begin(&mut self, proposal: Proposal, phases: Phases) -> Vec<Tell> {
         self.protocols += 1;
         let voters = self.voters(&proposal.change);
         let limit = phases.limit().filter(|_| !voters.is_empty());
         let default = self.attributes.default_vote;
+        self.open = limit.map(|_| Open { losing: !proposal.change.leaving().is_empty() });
         let running = Running::new(self.protocols, proposal, limit.unwrap_or(Span::ZERO), voters, default);
         self.running = Some(running);
         match limit {
             Some(_) => vec![self.ask()],
-            None => self.go_on(Progress::Approved),
+            None => self.end(true),
         }
     }
 
@@ -288,13 +402,25 @@ impl Group {
         self.members().chain(change.joining()).filter(stays).filter(there).collect()
     }
 
-    fn go_on(&mut self, progress: Progress) -> Vec<Tell> {
-        match progress {
-            Progress::Waiting => Vec::new(),
-            Progress::NextPhase => vec![self.ask()],
-            Progress::Approved => self.end(true),
-            Progress::Rejected => self.end(false),
+    /// Ends the phases whose votes are all here.
+    fn go_on(&mut self) -> Vec<Tell> {
+        let mut told = Vec::new();
+        while let Some(running) = &mut self.running
+            && let Progress::Over(verdict, silent) = running.progress()
+        {
+            told.extend(self.name_silent(silent));
+            match verdict {
+                Verdict::GoesOn => told.push(self.ask()),
+                Verdict::Approved => told.extend(self.end(true)),
+                Verdict::Rejected => told.extend(self.end(false)),
+            }
         }
+        told
+    }
+
+    fn name_silent(&self, silent: BTreeSet<ProviderId>) -> Option<Tell> {
+        let notice = Notice::Silent { protocol: self.protocols, providers: silent.iter().copied().collect() };
+        (!silent.is_empty()).then(|| self.tell_providers(self.concerned(), notice))
     }
 
     fn ask(&self) -> Tell {

@@ -1,6 +1,7 @@
-//! The domain of Group Services: every group of every client, as a pure function of ordered messages and views.
+//! The domain of Group Services: every group of every client, as a pure function of ordered words, votes and views.
 //!
-//! All nodes that go on together hold the same [`Domain`], byte for byte, and tell their own clients what it says.
+//! All nodes that go on together have the same [`Domain`] when a view ends, byte for byte, and tell their own clients the
+//! same of each group on the way there. In between one has a vote that another still lacks.
 
 mod attributes;
 mod group;
@@ -13,13 +14,13 @@ pub use attributes::{Attributes, Batch, DefaultVote, Merge, Phases};
 pub use name::{LocalName, Message, Name, ProviderId, StateValue, Unfit};
 pub use notice::{Audience, Notice, Refused, Standing, Tell};
 pub use protocol::{Change, Deactivation, Gone, Proposal, Said, Summary};
-pub use word::{Act, Word};
+pub use word::{Act, Cast, PhaseId, VoteWord, Word};
 
-use group::Group;
+use group::{Group, Joining, Source};
 use minicbor::{Decode, Encode};
+use phalanx_types::Incarnation;
 use phalanx_types::limits::GS_GROUPS_MAX;
-use phalanx_types::{Incarnation, Span};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Every group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -29,71 +30,67 @@ pub struct Domain {
     /// The highest number of a protocol of any group that is no more: none is used twice.
     #[n(1)]
     buried: u64,
-}
-
-/// A phase under way.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PhaseId {
-    /// The group.
-    pub group: Name,
-    /// Its protocol.
-    pub protocol: u64,
-    /// The phase of that.
-    pub phase: u32,
+    /// Words that wait for votes: the first by somebody who has seen a protocol end that has not ended here.
+    #[n(2)]
+    held: VecDeque<(Incarnation, Word)>,
+    /// Votes in phases that have not begun here.
+    #[n(3)]
+    early: BTreeMap<PhaseId, BTreeMap<ProviderId, Cast>>,
 }
 
 impl Domain {
-    /// Takes in what `sender` said; gives what is to be told, in order.
+    /// Takes in what `sender` said in the agreed order; gives what is to be told, in order.
     pub fn hear(&mut self, sender: Incarnation, word: Word) -> Vec<Tell> {
-        let Word { group, act } = word;
-        let speaker = |instance: i16| ProviderId { life: sender, instance };
-        let (who, told) = match act {
-            Act::Join { instance, local, attributes } => {
-                let who = speaker(instance);
-                (Some(who), self.join(&group, who, local, attributes))
-            }
-            Act::Propose { instance, proposal, phases } => {
-                let who = speaker(instance);
-                (Some(who), self.propose(&group, who, proposal, phases))
-            }
-            Act::Vote { instance, protocol, phase, vote, said } => {
-                let who = speaker(instance);
-                (Some(who), self.with(&group, |it| it.vote(who, (protocol, phase), vote, said)))
-            }
-            Act::Lost { instance, how } => {
-                (None, self.with(&group, |it| Ok(it.lose(speaker(instance), how))))
-            }
-            Act::Expired { protocol, phase } => {
-                (None, self.with(&group, |it| Ok(it.expire(protocol, phase))))
-            }
-        };
-        let mut told = match (told, who) {
-            (Ok(told), _) => told,
-            (Err(why), Some(who)) => vec![refusal(&group, who, why)],
-            (Err(_), None) => Vec::new(),
-        };
-        told.extend(self.settle());
+        self.held.push_back((sender, word));
+        self.go_on()
+    }
+
+    /// Takes in a vote of `sender`; gives what is to be told, in order.
+    pub fn vote(&mut self, sender: Incarnation, word: VoteWord) -> Vec<Tell> {
+        let voter = ProviderId { life: sender, instance: word.instance };
+        let mut told = self.count(word.phase, voter, word.cast);
+        told.extend(self.go_on());
         told
     }
 
-    /// A view came in which only these lives are left: the providers of all others are gone.
+    /// A view came in which only these lives are left, and all who go on have the same words and the same votes: what has
+    /// ended has its place here. The providers of all other lives are gone.
     pub fn keep(&mut self, lives: &BTreeSet<Incarnation>) -> Vec<Tell> {
         let mut told = Vec::new();
+        self.held.retain(|(sender, _)| lives.contains(sender));
         for group in self.groups.values_mut() {
-            let lost: Vec<ProviderId> =
-                group.everybody().into_iter().filter(|provider| !lives.contains(&provider.life)).collect();
-            told.extend(lost.into_iter().flat_map(|provider| group.lose(provider, Gone::NodeLost)));
+            let lost = group.everybody().into_iter().filter(|provider| !lives.contains(&provider.life));
+            told.extend(lost.flat_map(|provider| group.lose_node(provider)).collect::<Vec<Tell>>());
+            group.place(group.ended());
         }
-        told.extend(self.settle());
+        // Whoever voted ahead of all that go on is gone.
+        self.early.clear();
+        let leads = |group: &Group| {
+            group.attributes.source.as_ref().is_none_or(|source| !self.groups.contains_key(source))
+        };
+        let leading = self.groups.iter().filter(|(_, group)| leads(group)).map(|(name, _)| name.clone());
+        told.extend(self.settle(leading.collect()));
+        told.extend(self.go_on());
         told
     }
 
-    /// The phases under way, and how long each may last from its beginning.
-    pub fn phases(&self) -> impl Iterator<Item = (PhaseId, Span)> {
-        self.groups.iter().filter_map(|(name, group)| {
-            let (protocol, phase, limit) = group.phase()?;
-            Some((PhaseId { group: name.clone(), protocol, phase }, limit))
-        })
+    /// The phase of a group that is under way.
+    pub fn phase(&self, group: &Name) -> Option<PhaseId> {
+        let (protocol, phase, _) = self.groups.get(group)?.phase()?;
+        Some(PhaseId { group: group.clone(), protocol, phase })
+    }
+
+    /// The number of the last protocol of a group that has ended here.
+    pub fn seen(&self, group: &Name) -> u64 {
+        self.groups.get(group).map_or(self.buried, Group::ended)
+    }
+
+    /// The groups in which something waits until an end that was seen here has its place in the order.
+    pub fn unplaced(&self) -> impl Iterator<Item = &Name> {
+        let wants = |name: &Name, group: &Group| {
+            group.wants_its_end_placed() || (group.has_ended_open() && self.targets(name).next().is_some())
+        };
+        self.groups.iter().filter(move |(name, group)| wants(name, group)).map(|(name, _)| name)
     }
 
     /// The groups there are.
@@ -111,25 +108,96 @@ impl Domain {
         self.groups.get(group).is_some_and(|group| group.knows(who))
     }
 
-    fn join(
-        &mut self,
-        group: &Name,
-        who: ProviderId,
-        local: LocalName,
-        attributes: Attributes,
-    ) -> Result<Vec<Tell>, Refused> {
-        if let Some(source) = &attributes.source
-            && !self.has_on_node(source, who)
-        {
-            return Err(Refused::NoSourceProvider);
+    /// Counts the vote if its phase is under way, keeps it if that has not begun here, and forgets it if it is over.
+    fn count(&mut self, phase: PhaseId, voter: ProviderId, cast: Cast) -> Vec<Tell> {
+        match self.is_ahead(&phase) {
+            true => {
+                self.early.entry(phase).or_default().entry(voter).or_insert(cast);
+                Vec::new()
+            }
+            false if self.phase(&phase.group).as_ref() == Some(&phase) => {
+                let group = self.groups.get_mut(&phase.group).expect("it has a phase");
+                group.vote(voter, cast)
+            }
+            false => Vec::new(),
         }
+    }
+
+    fn is_ahead(&self, phase: &PhaseId) -> bool {
+        match self.phase(&phase.group) {
+            Some(present) => (phase.protocol, phase.phase) > (present.protocol, present.phase),
+            None => phase.protocol > self.seen(&phase.group),
+        }
+    }
+
+    /// Counts the votes of phases that have begun since they came.
+    fn count_early(&mut self) -> Vec<Tell> {
+        let mut told = Vec::new();
+        while let Some(phase) = self.early.keys().find(|phase| !self.is_ahead(phase)).cloned() {
+            for (voter, cast) in self.early.remove(&phase).unwrap_or_default() {
+                told.extend(self.count(phase.clone(), voter, cast));
+            }
+        }
+        told
+    }
+
+    /// Obeys the words that wait, up to one that is ahead of the votes here.
+    fn go_on(&mut self) -> Vec<Tell> {
+        let mut told = self.count_early();
+        while let Some((sender, word)) = self.held.pop_front_if(|(_, word)| {
+            !self.groups.get(&word.group).is_some_and(|group| group.lacks_votes_of(word.seen))
+        }) {
+            told.extend(self.obey(sender, word));
+            told.extend(self.count_early());
+        }
+        told
+    }
+
+    fn obey(&mut self, sender: Incarnation, word: Word) -> Vec<Tell> {
+        let Word { group, act, seen } = word;
+        let mut told = self.place(&group, seen);
+        let speaker = |instance: i16| ProviderId { life: sender, instance };
+        let (who, heard) = match act {
+            Act::Join { instance, local, attributes } => {
+                let provider = speaker(instance);
+                (provider, self.join(&group, Joining { provider, local, attributes }))
+            }
+            Act::Propose { instance, proposal, phases } => {
+                let who = speaker(instance);
+                (who, self.propose(&group, who, proposal, phases))
+            }
+            Act::Lost { instance, how } => {
+                if let Some(group) = self.groups.get_mut(&group) {
+                    group.lose(speaker(instance), how);
+                }
+                (speaker(instance), Ok(Vec::new()))
+            }
+            Act::Ended => return told,
+        };
+        told.extend(heard.unwrap_or_else(|why| vec![refusal(&group, who, why)]));
+        told.extend(self.settle(vec![group]));
+        told
+    }
+
+    /// Whoever spoke has seen this protocol of the group end.
+    fn place(&mut self, name: &Name, seen: u64) -> Vec<Tell> {
+        let Some(group) = self.groups.get_mut(name).filter(|group| group.is_open()) else {
+            return Vec::new();
+        };
+        group.place(seen);
+        match group.is_open() {
+            true => Vec::new(),
+            false => self.settle(vec![name.clone()]),
+        }
+    }
+
+    fn join(&mut self, group: &Name, joining: Joining) -> Result<Vec<Tell>, Refused> {
         if !self.groups.contains_key(group) && self.groups.len() >= GS_GROUPS_MAX {
             return Err(Refused::Full);
         }
-        let buried = self.buried;
-        let new = || Group::new(group.clone(), attributes.clone(), buried);
-        let joined = self.groups.entry(group.clone()).or_insert_with(new);
-        joined.join(who, local, &attributes).map(|()| Vec::new())
+        let (attributes, buried) = (joining.attributes.clone(), self.buried);
+        let new = || Group::new(group.clone(), attributes, buried);
+        self.groups.entry(group.clone()).or_insert_with(new).join(joining).map(|()| Vec::new())
     }
 
     fn propose(
@@ -139,66 +207,47 @@ impl Domain {
         proposal: Proposal,
         phases: Phases,
     ) -> Result<Vec<Tell>, Refused> {
-        self.with(group, |group| group.propose(who, proposal, phases))
+        let group = self.groups.get_mut(group).ok_or(Refused::UnknownGroup)?;
+        group.propose(who, proposal, phases)
     }
 
-    fn with(
-        &mut self,
-        group: &Name,
-        act: impl FnOnce(&mut Group) -> Result<Vec<Tell>, Refused>,
-    ) -> Result<Vec<Tell>, Refused> {
-        self.groups.get_mut(group).map_or(Err(Refused::UnknownGroup), act)
-    }
-
-    fn has_on_node(&self, group: &Name, beside: ProviderId) -> bool {
-        self.groups.get(group).is_some_and(|group| group.members().any(|member| member.life == beside.life))
-    }
-
-    /// Lets every group go on until all wait for votes or have nothing to do. A group comes after its source.
-    fn settle(&mut self) -> Vec<Tell> {
+    /// Lets these groups go on until all wait for votes or have nothing to do, and after each group those that follow it.
+    /// None follows itself, also not by way of others: a group is made after its source, which does not change.
+    fn settle(&mut self, names: Vec<Name>) -> Vec<Tell> {
         let mut told = Vec::new();
-        loop {
-            let before = told.len();
-            let names: Vec<Name> = self.groups.keys().cloned().collect();
-            for name in &names {
-                let settled = self.follow_source(name);
-                told.extend(
-                    self.groups.get_mut(name).map(|group| group.advance(settled)).unwrap_or_default(),
-                );
-            }
-            told.extend(names.iter().filter_map(|name| self.bury(name)));
-            if told.len() == before {
-                return told;
-            }
+        let mut due = VecDeque::from(names);
+        while let Some(name) = due.pop_front() {
+            let source = self.source_of(&name);
+            let Some(group) = self.groups.get_mut(&name) else { continue };
+            told.extend(group.advance(&source));
+            told.extend(self.bury(&name));
+            due.extend(self.targets(&name).filter(|target| **target != name).cloned());
+        }
+        told
+    }
+
+    fn source_of(&self, name: &Name) -> Source {
+        let source = self.groups.get(name).and_then(|group| group.attributes.source.as_ref());
+        match source {
+            None => Source::None,
+            Some(source) => self.groups.get(source).map_or(Source::Gone, Group::as_source),
         }
     }
 
-    /// What a group's source makes of it: who has lost the provider beside it, and what the source's state is. Gives
-    /// whether the source is losing nobody, so that this group's own losses are next.
-    fn follow_source(&mut self, name: &Name) -> bool {
-        let Some(source) = self.groups.get(name).and_then(|group| group.attributes.source.clone()) else {
-            return true;
-        };
-        let beside: BTreeSet<Incarnation> =
-            self.groups.get(&source).into_iter().flat_map(Group::members).map(|member| member.life).collect();
-        let state = self.groups.get(&source).map(|source| source.state().clone());
-        let settled = !self.groups.get(&source).is_some_and(Group::is_losing);
-        let Some(group) = self.groups.get_mut(name) else { return true };
-        let alone: Vec<ProviderId> =
-            group.members().filter(|member| !beside.contains(&member.life)).collect();
-        alone.into_iter().for_each(|provider| group.cast_out(provider));
-        if let Some(state) = state {
-            group.reflect(source, state);
-        }
-        settled
+    /// The groups that follow this one.
+    fn targets<'a>(&'a self, source: &'a Name) -> impl Iterator<Item = &'a Name> {
+        let follows = move |group: &Group| group.attributes.source.as_ref() == Some(source);
+        self.groups.iter().filter(move |(_, group)| follows(group)).map(|(name, _)| name)
     }
 
     /// A group that nobody is in any more is none.
     fn bury(&mut self, name: &Name) -> Option<Tell> {
-        let over = self.groups.get(name).filter(|group| group.is_over())?;
-        self.buried = self.buried.max(over.protocols());
+        let over = self.groups.get(name).filter(|group| group.is_over())?.protocols();
         self.groups.remove(name);
-        Some(Tell { group: name.clone(), to: Audience::Subscribers, notice: Notice::Dissolved })
+        // One that nobody was let into never was one.
+        let was_one = over > self.buried;
+        self.buried = self.buried.max(over);
+        was_one.then(|| Tell { group: name.clone(), to: Audience::Subscribers, notice: Notice::Dissolved })
     }
 }
 

@@ -4,8 +4,8 @@
 
 use super::attributes::{Attributes, DefaultVote, Phases};
 use super::name::{LocalName, Message, Name, ProviderId, StateValue};
+use super::word::Cast;
 use crate::ballot::{Ballot, Verdict};
-use crate::group::Vote;
 use minicbor::{Decode, Encode};
 use phalanx_types::Span;
 use serde::Serialize;
@@ -139,9 +139,9 @@ pub(crate) struct Running {
     pub limit: Span,
     #[n(4)]
     voters: BTreeSet<ProviderId>,
-    /// Voters that failed since it began: the default vote is theirs.
+    /// Voters whose nodes are lost since it began: the default vote is theirs.
     #[n(5)]
-    failed: BTreeSet<ProviderId>,
+    lost: BTreeSet<ProviderId>,
     #[n(6)]
     default: DefaultVote,
     #[n(7)]
@@ -151,17 +151,18 @@ pub(crate) struct Running {
     /// How the phase before ended.
     #[n(9)]
     pub before: Summary,
+    /// Who did not vote in time in this phase.
+    #[n(10)]
+    silent: BTreeSet<ProviderId>,
 }
 
 /// How a protocol stands after an input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// Votes are missing.
     Waiting,
-    /// Another phase began.
-    NextPhase,
-    Approved,
-    Rejected,
+    /// The phase is over, and these were silent in it.
+    Over(Verdict, BTreeSet<ProviderId>),
 }
 
 impl Change {
@@ -221,9 +222,9 @@ impl Running {
         voters: BTreeSet<ProviderId>,
         default: DefaultVote,
     ) -> Running {
-        let (failed, ballot) = (BTreeSet::new(), Ballot::default());
+        let (lost, silent, ballot) = (BTreeSet::new(), BTreeSet::new(), Ballot::default());
         let (summary, before) = (Summary::default(), Summary::default());
-        Running { number, proposal, phase: 1, limit, voters, failed, default, ballot, summary, before }
+        Running { number, proposal, phase: 1, limit, voters, lost, default, ballot, summary, before, silent }
     }
 
     /// Who is asked for a vote.
@@ -231,65 +232,54 @@ impl Running {
         &self.voters
     }
 
-    /// Whether this provider's vote is still asked for in the present phase.
-    pub fn wants(&self, voter: ProviderId) -> bool {
-        self.ballot.missing(self.voters.iter().copied()).any(|missing| missing == voter)
-    }
-
-    /// A vote in the present phase. One that nobody asked for changes nothing.
-    pub fn vote(&mut self, voter: ProviderId, vote: Vote, said: Said) -> Progress {
-        if self.wants(voter) {
-            self.ballot.cast(voter, vote, said);
+    /// What is counted for a voter in the present phase. What nobody asked for changes nothing.
+    pub fn cast(&mut self, voter: ProviderId, cast: Cast) {
+        if !self.voters.contains(&voter) {
+            return;
         }
-        self.progress()
-    }
-
-    /// A voter failed: its default vote is counted once in this phase and in each that follows.
-    pub fn lose(&mut self, voter: ProviderId) -> Progress {
-        if self.voters.contains(&voter) {
-            self.failed.insert(voter);
-            self.count_failed();
+        let default = (self.default.vote(), Said::default());
+        let (vote, said) = match &cast {
+            Cast::Vote { vote, said } => (*vote, said.clone()),
+            Cast::Silent | Cast::Failed => default,
+        };
+        if self.ballot.cast(voter, vote, said) {
+            self.remark(voter, &cast);
         }
-        self.progress()
     }
 
-    /// The time of the present phase is over. Gives who did not vote.
-    pub fn expire(&mut self) -> (Vec<ProviderId>, Progress) {
-        let silent: Vec<ProviderId> = self.ballot.missing(self.voters.iter().copied()).collect();
-        for voter in &silent {
-            self.ballot.cast(*voter, self.default.vote(), Said::default());
-            (self.summary.default_vote, self.summary.time_limit_exceeded) = (true, true);
-        }
-        (silent, self.progress())
-    }
-
-    fn is_complete(&self) -> bool {
-        self.ballot.has_all(self.voters.iter().copied())
-    }
-
-    fn count_failed(&mut self) {
-        for voter in &self.failed {
-            if self.ballot.cast(*voter, self.default.vote(), Said::default()) {
-                (self.summary.default_vote, self.summary.provider_failed) = (true, true);
+    fn remark(&mut self, voter: ProviderId, cast: &Cast) {
+        match cast {
+            Cast::Vote { .. } => {}
+            Cast::Silent => {
+                (self.summary.default_vote, self.summary.time_limit_exceeded) = (true, true);
+                self.silent.insert(voter);
             }
+            Cast::Failed => (self.summary.default_vote, self.summary.provider_failed) = (true, true),
         }
     }
 
-    fn progress(&mut self) -> Progress {
-        if !self.is_complete() {
+    /// A voter's node is lost: what is missing of its votes is the default vote, in this phase and in each that follows.
+    pub fn lose(&mut self, voter: ProviderId) {
+        self.lost.insert(voter);
+        self.cast(voter, Cast::Failed);
+    }
+
+    /// Ends the present phase if all votes are there. If the verdict is to go on, the next one has begun.
+    pub fn progress(&mut self) -> Progress {
+        if !self.ballot.has_all(self.voters.iter().copied()) {
             return Progress::Waiting;
         }
-        match self.ballot.verdict() {
-            Verdict::Rejected => Progress::Rejected,
-            Verdict::Approved => {
-                self.take_words();
-                Progress::Approved
-            }
+        let verdict = self.ballot.verdict();
+        let silent = std::mem::take(&mut self.silent);
+        match verdict {
+            Verdict::Rejected => {}
+            Verdict::Approved => self.take_words(),
             Verdict::GoesOn => {
                 self.take_words();
-                self.next_phase()
+                self.next_phase();
             }
         }
+        Progress::Over(verdict, silent)
     }
 
     /// What several propose at once is what the lowest provider proposes; of two default votes the safer one counts.
@@ -306,13 +296,13 @@ impl Running {
         };
     }
 
-    /// If all that are left to vote have failed, the default vote ends it at once.
-    fn next_phase(&mut self) -> Progress {
+    fn next_phase(&mut self) {
         self.phase += 1;
         self.ballot = Ballot::default();
         self.before = std::mem::take(&mut self.summary);
-        self.count_failed();
-        if self.is_complete() { self.progress() } else { Progress::NextPhase }
+        for voter in self.lost.clone() {
+            self.cast(voter, Cast::Failed);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What nodes say to each other about groups, in the agreed order, and how it is written.
+//! What nodes say to each other about groups: words in the agreed order, and votes in none; and how both are written.
 //!
 //! Who speaks is who sent the message: a provider is named by its instance, and is one of the sender's life.
 
@@ -7,6 +7,7 @@ use super::name::{LocalName, Name};
 use super::protocol::{Gone, Proposal, Said};
 use crate::group::Vote;
 use minicbor::{Decode, Encode};
+use serde::Serialize;
 
 /// One ordered message.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -17,6 +18,71 @@ pub struct Word {
     /// What is said.
     #[n(1)]
     pub act: Act,
+    /// The number of the last protocol of the group that its speaker had seen end. All who hear this have its end behind
+    /// them from here on.
+    #[n(2)]
+    pub seen: u64,
+}
+
+/// A vote, by the node of its voter, which gives exactly one for each of its voters in each phase.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct VoteWord {
+    /// In which phase of what.
+    #[n(0)]
+    pub phase: PhaseId,
+    /// Which provider of the sender votes.
+    #[n(1)]
+    pub instance: i16,
+    /// What is counted for it.
+    #[n(2)]
+    pub cast: Cast,
+}
+
+impl VoteWord {
+    /// As it is sent.
+    pub fn write(&self) -> Vec<u8> {
+        minicbor::to_vec(self).expect("writing to memory does not fail")
+    }
+
+    /// What was sent, if it is a vote.
+    pub fn read(bytes: &[u8]) -> Option<VoteWord> {
+        minicbor::decode(bytes).ok()
+    }
+}
+
+/// What is counted for a voter.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Cast {
+    /// What it said.
+    #[n(0)]
+    Vote {
+        /// Its vote.
+        #[n(0)]
+        vote: Vote,
+        /// What it says with it.
+        #[n(1)]
+        said: Said,
+    },
+    /// The default vote: it did not vote in time.
+    #[n(1)]
+    Silent,
+    /// The default vote: its client is gone.
+    #[n(2)]
+    Failed,
+}
+
+/// A phase of a protocol.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize)]
+pub struct PhaseId {
+    /// The group.
+    #[n(0)]
+    pub group: Name,
+    /// Its protocol.
+    #[n(1)]
+    pub protocol: u64,
+    /// The phase of that, from 1.
+    #[n(2)]
+    pub phase: u32,
 }
 
 /// What is said about a group.
@@ -48,27 +114,8 @@ pub enum Act {
         #[n(2)]
         phases: Phases,
     },
-    /// By the node of a provider that votes.
-    #[n(2)]
-    Vote {
-        /// Which.
-        #[n(0)]
-        instance: i16,
-        /// On which protocol.
-        #[n(1)]
-        protocol: u64,
-        /// In which phase.
-        #[n(2)]
-        phase: u32,
-        /// Its vote.
-        #[n(3)]
-        vote: Vote,
-        /// What it says with it.
-        #[n(4)]
-        said: Said,
-    },
     /// By the node of a provider that said goodbye, or whose process is gone.
-    #[n(3)]
+    #[n(2)]
     Lost {
         /// Which.
         #[n(0)]
@@ -77,26 +124,7 @@ pub enum Act {
         #[n(1)]
         how: Gone,
     },
-    /// By any node for which a phase has lasted its time.
-    #[n(4)]
-    Expired {
-        /// Of which protocol.
-        #[n(0)]
-        protocol: u64,
-        /// Which phase.
-        #[n(1)]
-        phase: u32,
-    },
-}
-
-impl Word {
-    /// As it is sent.
-    pub fn write(&self) -> Vec<u8> {
-        minicbor::to_vec(self).expect("writing to memory does not fail")
-    }
-
-    /// What was sent, if it is a word.
-    pub fn read(bytes: &[u8]) -> Option<Word> {
-        minicbor::decode(bytes).ok()
-    }
+    /// By the lowest member, where something waits for a protocol's end: nothing but that it was seen.
+    #[n(3)]
+    Ended,
 }

@@ -2,6 +2,7 @@
 
 use super::{Above, Installed, Membership, Output, Phase, Round, Upcall};
 use crate::ending;
+use crate::fifo::{Fifo, Receipt};
 use crate::message::{self, Control, Flush, Install};
 use crate::order::{Order, Pending};
 use crate::promise::Grounds;
@@ -189,6 +190,7 @@ impl Membership {
             promises: BTreeMap::new(),
             passport: above.passport(),
             charter: self.charter.merged(above.charter()),
+            fifo: self.fifo.unstable(),
         }
     }
 
@@ -318,6 +320,11 @@ impl Membership {
             return self.drop_frame(view.members[&view.id.coordinator].incarnation, "an ending with a hole");
         };
         rest.into_iter().for_each(|message| self.hand_up(old, message, true));
+        for message in ending.fifo {
+            if self.fifo.receive(&message) == Receipt::New {
+                self.hand_up_fifo(old, message, true);
+            }
+        }
         returned.into_iter().for_each(|pending| self.give_back(pending));
         promises.into_iter().for_each(|(node, left)| self.promises.learn(now, node, left));
         self.take_charter(charter, &view);
@@ -375,6 +382,7 @@ impl Membership {
         if self.admit_at > self.now && !lives.clone().all(|life| known(&life)) {
             self.reached(Point::GrantsWithheld);
         }
+        self.fifo = Fifo::new(me, &view);
         self.phase =
             Phase::Installed { order: Order::new(me, view.clone(), self.setup.plot), confirmed: false };
         self.unseen_installs += 1;

@@ -8,6 +8,7 @@ mod forming;
 mod leasing;
 mod traffic;
 
+use crate::fifo::Fifo;
 use crate::lease::Lease;
 use crate::links::Links;
 use crate::message::{Flush, Traffic};
@@ -105,6 +106,13 @@ pub enum Upcall {
         /// Its place in the view.
         sequence: u64,
     },
+    /// A message without a place in the order was delivered; of each sender they come in the order it sent them.
+    Fifo {
+        /// Who sent it.
+        sender: Incarnation,
+        /// What.
+        body: Vec<u8>,
+    },
     /// An own message found no place in its view; others may have delivered it.
     Returned {
         /// What was sent.
@@ -190,6 +198,9 @@ pub struct Membership {
     counter_reserved: u64,
     counter_seen: u64,
     message_number: u64,
+    /// The installed view's messages without an order; frozen with it.
+    fifo: Fifo,
+    fifo_number: u64,
     /// A proposal that cannot be accepted yet, because a member of it is not heard here.
     parked: Option<(Incarnation, ViewId, Vec<Incarnation>)>,
     /// Since when the view has differed from what it should be.
@@ -228,7 +239,7 @@ impl Membership {
         let lease_max = setup.lease_max.max(setup.timings.lease());
         assert!(setup.counter_reserved > setup.counter_used, "a life needs a view of its own to begin with");
         let nowhere = View { id: ViewId::NONE, members: BTreeMap::new(), primary: false };
-        let order = Order::new(setup.me.node, nowhere, setup.plot);
+        let order = Order::new(setup.me.node, nowhere.clone(), setup.plot);
         let mut membership = Membership {
             all,
             charter,
@@ -245,6 +256,8 @@ impl Membership {
             counter_reserved: setup.counter_reserved,
             counter_seen: if setup.plot.has(Bug::ReusedCounters) { 0 } else { setup.counter_used },
             message_number: 0,
+            fifo: Fifo::new(setup.me.node, &nowhere),
+            fifo_number: 0,
             parked: None,
             mismatch_since: None,
             propose_at: Tick::NEVER,

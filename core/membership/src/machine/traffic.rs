@@ -1,6 +1,7 @@
 //! Messages in the installed view: handed in, numbered, received, acknowledged, delivered.
 
 use super::{Above, Membership, Output, Phase, SendError, Upcall};
+use crate::fifo::{FifoMessage, Receipt};
 use crate::links::Outbound;
 use crate::message::{self, Ordered, Traffic};
 use crate::order::Pending;
@@ -33,6 +34,29 @@ impl Membership {
         order.keep(pending.clone());
         self.out.push_back(Output::Note(MembershipNote::Sent { message: id, view, digest, service }));
         self.submit(pending);
+        Ok(id)
+    }
+
+    /// Sends a message to every member of the installed view in no order but this sender's. It is delivered here before
+    /// this returns, and everywhere that this member goes on with.
+    pub fn send_fifo(&mut self, body: Vec<u8>) -> Result<MessageId, SendError> {
+        let Phase::Installed { order, .. } = &self.phase else { return Err(SendError::Changing) };
+        if body.len() > MESSAGE_BYTES_MAX {
+            return Err(SendError::TooLong);
+        }
+        if !self.fifo.has_room() {
+            return Err(SendError::Full);
+        }
+        self.stirred = true;
+        self.fifo_number += 1;
+        let id = MessageId { life: self.setup.me, number: self.fifo_number };
+        let (view, digest) = (order.view.id, Digest::of(&body));
+        self.note(MembershipNote::FifoSent { message: id, view, digest });
+        let after = self.fifo.heard_here(self.setup.me.node);
+        let message = FifoMessage { sender: id.life, number: id.number, after, body };
+        self.send_to_members(&Traffic::Fifo { view, message: message.clone() });
+        self.fifo.receive(&message);
+        self.hand_up_fifo(view, message, false);
         Ok(id)
     }
 
@@ -94,8 +118,16 @@ impl Membership {
             Traffic::State { view, body } if view == order.view.id => {
                 self.out.push_back(Output::Up(Upcall::State { from: from.node, body }));
             }
+            Traffic::Fifo { view, message } if view == order.view.id && message.sender == from => {
+                self.on_fifo(view, message);
+            }
+            Traffic::Heard { view, heard } if view == order.view.id => self.fifo.learn(from.node, heard),
             // Of a view that is over, or not begun here: what matters of it comes with the ending of that view.
-            Traffic::Submit { .. } | Traffic::Ordered { .. } | Traffic::State { .. } => {}
+            Traffic::Submit { .. }
+            | Traffic::Ordered { .. }
+            | Traffic::State { .. }
+            | Traffic::Fifo { .. }
+            | Traffic::Heard { .. } => {}
         }
     }
 
@@ -119,12 +151,37 @@ impl Membership {
             return;
         }
         let (view, numbered) = (order.view.id, order.number());
-        let others: Vec<Incarnation> = self.other_members();
         for message in numbered {
-            let bytes = message::write(&Traffic::Ordered { view, message });
-            for life in &others {
-                self.send_or_shun(*life, Stream::Vote, &bytes);
+            self.send_to_members(&Traffic::Ordered { view, message });
+        }
+    }
+
+    /// A sender of whom something is missing cannot be gone on with: at the end of the view the others have it.
+    fn on_fifo(&mut self, view: ViewId, message: FifoMessage) {
+        match self.fifo.receive(&message) {
+            Receipt::New => {
+                self.hand_up_fifo(view, message, false);
+                self.tell_heard(view);
             }
+            Receipt::Known => {}
+            Receipt::Gap => {
+                self.note(MembershipNote::MemberStalled { life: message.sender });
+                self.topology.shun(self.now, message.sender.node);
+            }
+        }
+    }
+
+    /// Tells the others how far this member has heard them, every so often: what all have nobody keeps.
+    fn tell_heard(&mut self, view: ViewId) {
+        if let Some(heard) = self.fifo.tell() {
+            self.send_to_members(&Traffic::Heard { view, heard });
+        }
+    }
+
+    fn send_to_members(&mut self, traffic: &Traffic) {
+        let bytes = message::write(traffic);
+        for life in self.other_members() {
+            self.send_or_shun(life, Stream::Vote, &bytes);
         }
     }
 
@@ -175,6 +232,17 @@ impl Membership {
         });
         let Ordered { sequence, sender, body, .. } = message;
         self.out.push_back(Output::Up(Upcall::Delivered { sender, body, sequence }));
+    }
+
+    pub(super) fn hand_up_fifo(&mut self, view: ViewId, message: FifoMessage, transitional: bool) {
+        let FifoMessage { sender, number, body, .. } = message;
+        self.note(MembershipNote::FifoDelivered {
+            message: MessageId { life: sender, number },
+            view,
+            digest: Digest::of(&body),
+            transitional,
+        });
+        self.out.push_back(Output::Up(Upcall::Fifo { sender, body }));
     }
 
     /// Tells the other members how far messages were received, where somebody may be waiting to know.

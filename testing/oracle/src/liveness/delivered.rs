@@ -5,7 +5,7 @@
 use super::Deadline;
 use super::current::{CurrentViews, nodes};
 use crate::checker::{Checker, Terms, demand};
-use crate::event::{Event, GlobalTime};
+use crate::event::{Event, GlobalTime, Kind};
 use phalanx_events::MessageId;
 use phalanx_types::{NodeId, Span, ViewId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,9 +21,9 @@ pub(crate) struct DeliveredToAll {
     healed: Deadline,
     within: Span,
     views: CurrentViews,
-    owed: BTreeMap<MessageId, Owed>,
+    owed: BTreeMap<(Kind, MessageId), Owed>,
     /// When each must have been delivered, in order.
-    due: VecDeque<(GlobalTime, MessageId)>,
+    due: VecDeque<(GlobalTime, (Kind, MessageId))>,
 }
 
 impl DeliveredToAll {
@@ -51,24 +51,24 @@ impl DeliveredToAll {
 
     fn take(&mut self, event: &Event) {
         let node = event.life.node;
-        if let (Some(sending), Some(core)) = (event.sending(), self.healed.core())
+        if let (Some(sending), Some(core)) = (event.sent(), self.healed.core())
             && self.views.of(node).is_some_and(|view| view.id == sending.view && nodes(view) == *core)
         {
             self.owed.insert(sending.message, Owed { view: sending.view, to: core.clone() });
             self.due.push_back((event.at + self.within, sending.message));
         }
-        if let Some(delivery) = event.delivery() {
+        if let Some(delivery) = event.delivered() {
             self.settle(delivery.message, node);
         }
         if let Some(message) = event.returned() {
-            self.owed.remove(&message);
+            self.owed.remove(&(Kind::Ordered, message));
         }
         if let Some(install) = event.install() {
             self.owed.retain(|_, owed| owed.view >= install.view.id);
         }
     }
 
-    fn settle(&mut self, message: MessageId, node: NodeId) {
+    fn settle(&mut self, message: (Kind, MessageId), node: NodeId) {
         if let Some(owed) = self.owed.get_mut(&message) {
             owed.to.remove(&node);
             if owed.to.is_empty() {

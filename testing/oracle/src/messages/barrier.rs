@@ -16,7 +16,7 @@ impl Checker for Barrier {
     }
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
-        if let Some(delivery) = event.delivery() {
+        if let Some(delivery) = event.delivered() {
             let current = self.lives.current(event.life);
             demand(current == delivery.view, || {
                 let (life, message, view) = (event.life, delivery.message, delivery.view);

@@ -1,7 +1,7 @@
 //! G5 (reliable FIFO): what one sender sends in one view is delivered in that order and without a gap.
 
 use crate::checker::{Checker, demand};
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::horizon::PerView;
 use phalanx_types::{Incarnation, NodeId};
 use std::collections::BTreeMap;
@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 struct Numbers {
     /// The first number that each sender used in this view, and the last.
-    sent: BTreeMap<Incarnation, (u64, u64)>,
+    sent: BTreeMap<(Kind, Incarnation), (u64, u64)>,
     /// The last that each receiver delivered of each sender.
-    delivered: BTreeMap<(NodeId, Incarnation), u64>,
+    delivered: BTreeMap<(NodeId, (Kind, Incarnation)), u64>,
 }
 
 /// Senders' numbers in each view.
@@ -26,23 +26,26 @@ impl Checker for Fifo {
     }
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
-        if let Some(sending) = event.sending() {
-            let number = sending.message.number;
+        if let Some(sending) = event.sent() {
+            let (kind, message) = sending.message;
+            let number = message.number;
             let numbers = self.views.of(sending.view);
-            let (_, last) = numbers.sent.entry(event.life).or_insert((number, number.saturating_sub(1)));
+            let (_, last) =
+                numbers.sent.entry((kind, event.life)).or_insert((number, number.saturating_sub(1)));
             demand(number == *last + 1, || format!("{} sent its number {number} after {last}", event.life))?;
             *last = number;
         }
-        if let Some(delivery) = event.delivery() {
+        if let Some(delivery) = event.delivered() {
             let numbers = self.views.of(delivery.view);
-            let (sender, number) = (delivery.message.life, delivery.message.number);
+            let (kind, message) = delivery.message;
+            let (sender, number) = ((kind, message.life), message.number);
             let first = numbers.sent.get(&sender).map_or(number, |(first, _)| *first);
             let last = numbers
                 .delivered
                 .insert((event.life.node, sender), number)
                 .unwrap_or(first.saturating_sub(1));
             demand(number == last + 1, || {
-                format!("{} delivered number {number} of {sender} after {last}", event.life)
+                format!("{} delivered number {number} of {} after {last}", event.life, message.life)
             })?;
         }
         self.views.see(event);
@@ -67,6 +70,12 @@ pub(super) mod tests {
             .good(
                 "two senders cross",
                 crossed.deliver_agreed(&[2], (1, 1), 1, 2).deliver_agreed(&[2], (1, 2), 1, 3),
+            )
+            .good("the two kinds are counted apart", first().tell_all(1, 1, 1).hear(&[2], (1, 1), 1))
+            .bad(
+                "one without an order is missing",
+                sent().tell_all(1, 1, 1).tell_all(1, 2, 1).hear(&[2], (1, 2), 1),
+                "number 2 of 1.1 after 0",
             )
             .good(
                 "one that came back leaves a gap between two views",

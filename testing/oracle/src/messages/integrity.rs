@@ -1,16 +1,19 @@
 //! G1: what is delivered was sent, by that sender, with that body and that promise.
 
 use crate::checker::{Checker, demand};
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::horizon::PerView;
 use phalanx_events::{MessageId, Service};
 use phalanx_types::Digest;
 use std::collections::BTreeMap;
 
+/// A body, and what is promised of its place if it has one.
+type Content = (Digest, Option<Service>);
+
 /// What was sent in each view.
 #[derive(Default)]
 pub(crate) struct Integrity {
-    sent: PerView<BTreeMap<MessageId, (Digest, Service)>>,
+    sent: PerView<BTreeMap<(Kind, MessageId), Content>>,
 }
 
 impl Checker for Integrity {
@@ -19,13 +22,13 @@ impl Checker for Integrity {
     }
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
-        if let Some(sending) = event.sending() {
-            demand(sending.message.life == event.life, || {
-                format!("{} sent in the name of {}", event.life, sending.message.life)
+        if let Some(sending) = event.sent() {
+            demand(sending.message.1.life == event.life, || {
+                format!("{} sent in the name of {}", event.life, sending.message.1.life)
             })?;
             self.sent.of(sending.view).insert(sending.message, (sending.digest, sending.service));
         }
-        if let Some(delivery) = event.delivery() {
+        if let Some(delivery) = event.delivered() {
             let sent = self.sent.get(delivery.view).and_then(|sent| sent.get(&delivery.message));
             demand(sent == Some(&(delivery.digest, delivery.service)), || {
                 format!("{} delivered {:?}; sent was {sent:?}", event.life, delivery)

@@ -1,7 +1,7 @@
 //! G2: a life delivers a message at most once.
 
 use crate::checker::{Checker, demand};
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::horizon::PerView;
 use phalanx_events::MessageId;
 use phalanx_types::NodeId;
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 /// Who delivered what in each view; G3 sees to messages delivered in two views.
 #[derive(Default)]
 pub(crate) struct NoDuplication {
-    delivered: PerView<BTreeSet<(NodeId, MessageId)>>,
+    delivered: PerView<BTreeSet<(NodeId, (Kind, MessageId))>>,
 }
 
 impl Checker for NoDuplication {
@@ -19,7 +19,7 @@ impl Checker for NoDuplication {
     }
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
-        if let Some(delivery) = event.delivery() {
+        if let Some(delivery) = event.delivered() {
             let new = self.delivered.of(delivery.view).insert((event.life.node, delivery.message));
             demand(new, || format!("{} delivered {:?} twice", event.life, delivery.message))?;
         }

@@ -1,7 +1,7 @@
 //! G3, the strong form: a message is delivered in the view in which it was sent, and in no other.
 
 use crate::checker::{Checker, demand};
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::horizon::Horizon;
 use phalanx_events::MessageId;
 use phalanx_types::ViewId;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub(crate) struct SameView {
     horizon: Horizon,
-    sent: BTreeMap<MessageId, ViewId>,
+    sent: BTreeMap<(Kind, MessageId), ViewId>,
 }
 
 impl Checker for SameView {
@@ -20,10 +20,10 @@ impl Checker for SameView {
     }
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
-        if let Some(sending) = event.sending() {
+        if let Some(sending) = event.sent() {
             self.sent.insert(sending.message, sending.view);
         }
-        if let Some(delivery) = event.delivery()
+        if let Some(delivery) = event.delivered()
             && let Some(sent) = self.sent.get(&delivery.message)
         {
             demand(*sent == delivery.view, || {

@@ -1,7 +1,7 @@
 //! G10: a sender delivers its own message, or gets it returned, before its second next view; never both.
 
 use crate::checker::{Checker, demand};
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use phalanx_events::MessageId;
 use phalanx_types::NodeId;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ const VIEWS_MAX: u32 = 2;
 /// Each sender's messages under way, with the views installed since.
 #[derive(Default)]
 pub(crate) struct SelfDelivery {
-    waiting: BTreeMap<NodeId, BTreeMap<MessageId, u32>>,
+    waiting: BTreeMap<NodeId, BTreeMap<(Kind, MessageId), u32>>,
 }
 
 impl SelfDelivery {
@@ -38,18 +38,18 @@ impl Checker for SelfDelivery {
             self.age(event)?;
         }
         let waiting = self.waiting.entry(event.life.node).or_default();
-        if let Some(sending) = event.sending() {
+        if let Some(sending) = event.sent() {
             waiting.insert(sending.message, 0);
         }
         if let Some(message) =
-            event.delivery().map(|delivery| delivery.message).filter(|m| m.life == event.life)
+            event.delivered().map(|delivery| delivery.message).filter(|(_, m)| m.life == event.life)
         {
             demand(waiting.remove(&message).is_some(), || {
                 format!("{message:?} was delivered after its return")
             })?;
         }
         if let Some(message) = event.returned() {
-            demand(waiting.remove(&message).is_some(), || {
+            demand(waiting.remove(&(Kind::Ordered, message)).is_some(), || {
                 format!("{message:?} was returned after its delivery")
             })?;
         }

@@ -1,13 +1,13 @@
 //! G4 (VIRTUAL-SYNCHRONY): lives that go from one view into the next together delivered the same messages in it.
 
 use crate::checker::{Checker, demand};
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::horizon::PerView;
 use phalanx_events::MessageId;
 use phalanx_types::{NodeId, ViewId};
 use std::collections::{BTreeMap, BTreeSet};
 
-type Delivered = BTreeSet<MessageId>;
+type Delivered = BTreeSet<(Kind, MessageId)>;
 
 #[derive(Default)]
 struct Side {
@@ -42,7 +42,7 @@ impl Checker for VirtualSynchrony {
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
         let node = event.life.node;
-        if let Some(delivery) = event.delivery() {
+        if let Some(delivery) = event.delivered() {
             self.views.of(delivery.view).delivered.entry(node).or_default().insert(delivery.message);
         }
         if let Some(install) = event.install()
@@ -71,6 +71,11 @@ pub(super) mod tests {
             .good(
                 "who lacks something goes another way",
                 story().install(&[1, 2], 2, &[1, 2], 1).install(&[3], 3, &[3], 1),
+            )
+            .bad(
+                "one companion lacks a message without an order",
+                Story::of(&[1, 2]).tell_all(1, 1, 1).hear(&[1], (1, 1), 1).install(&[1, 2], 2, &[1, 2], 1),
+                "not both delivered",
             )
             .good("what was missing comes with the end", all().install(&[1, 2, 3], 2, &[1, 2, 3], 1))
             .good(
