@@ -138,7 +138,9 @@ impl Daemon {
                     Woken::Timer => {}
                 }
             }
-            arrivals.drain(..).for_each(|arrival| self.step(Input::Arrived(arrival)));
+            if !arrivals.is_empty() {
+                self.step(Input::Arrived(mem::take(&mut arrivals)));
+            }
             self.do_chores()?;
         }
         self.end()

@@ -4,6 +4,7 @@ use phalanx_topology::{Link, Topology};
 use phalanx_types::{Incarnation, NodeId, PathId, Tick, Timings};
 use phalanx_wire::{Segment, Stream};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A segment to send.
 pub(crate) struct Outbound {
@@ -33,7 +34,7 @@ impl Links {
 
     /// Queues a message. False if the peer drains nothing and too much is waiting for it already.
     #[must_use]
-    pub fn send(&mut self, to: Incarnation, stream: Stream, message: &[u8]) -> bool {
+    pub fn send(&mut self, to: Incarnation, stream: Stream, message: Arc<[u8]>) -> bool {
         self.to(to).send(stream, message).is_ok()
     }
 
@@ -64,8 +65,8 @@ impl Links {
     }
 
     /// When [`Links::poll`] has something next if nothing arrives.
-    pub fn wake_at(&self, timings: &Timings) -> Tick {
+    pub fn wake_at(&self) -> Tick {
         let busy = self.links.values().filter(|(_, link)| !link.is_idle());
-        busy.map(|(_, link)| link.wake_at(timings)).min().unwrap_or(Tick::NEVER)
+        busy.map(|(_, link)| link.wake_at()).min().unwrap_or(Tick::NEVER)
     }
 }

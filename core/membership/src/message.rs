@@ -11,6 +11,7 @@ use minicbor::{Decode, Encode};
 use phalanx_events::{MessageId, Service};
 use phalanx_types::{BootId, Charter, Incarnation, NodeId, Span, View, ViewId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Messages that form a view.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -195,8 +196,8 @@ impl Ordered {
 }
 
 /// Writes a message of this module.
-pub(crate) fn write<T: Encode<()>>(message: &T) -> Vec<u8> {
-    minicbor::to_vec(message).expect("writing to memory does not fail")
+pub(crate) fn write<T: Encode<()>>(message: &T) -> Arc<[u8]> {
+    minicbor::to_vec(message).expect("writing to memory does not fail").into()
 }
 
 /// Reads a message of this module; the whole input must be one.
@@ -219,13 +220,13 @@ mod tests {
     #[test]
     fn golden_bytes_of_a_prepare() {
         let golden = [0x82, 0, 0x82, 0x82, 3, 1, 0x81, 0x82, 1, 0x19, 1, 44];
-        assert_eq!(write(&prepare()), golden);
+        assert_eq!(*write(&prepare()), golden);
         assert_eq!(read::<Control>(&golden), Some(prepare()));
     }
 
     #[test]
     fn trailing_bytes_are_refused() {
-        let bytes = [write(&prepare()), vec![0]].concat();
+        let bytes = [&*write(&prepare()), &[0]].concat();
         assert_eq!(read::<Control>(&bytes), None);
     }
 

@@ -117,7 +117,7 @@ impl Lab {
                 if !self.cut.contains(&(from.node, to)) && self.hosts.contains_key(&to) {
                     let host = self.hosts.get_mut(&to).expect("just seen");
                     let arrival = Arrival { path: PATH, from, bytes };
-                    host.membership.receive(self.now, &arrival, &mut host.above);
+                    host.membership.receive(self.now, &[arrival], &mut host.above);
                     self.drain(to);
                 }
             } else {

@@ -90,8 +90,8 @@ pub enum Record {
 pub enum Input {
     /// Time has passed.
     Wake,
-    /// A frame arrived.
-    Arrived(Arrival),
+    /// Frames arrived, in this order.
+    Arrived(Vec<Arrival>),
     /// Time has passed, and what need not wake this node has come meanwhile.
     Due {
         /// The lease end that the deadman accepted, if that is news.

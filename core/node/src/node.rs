@@ -17,7 +17,7 @@ use phalanx_types::{
     Bug, Charter, Incarnation, NetworkId, NodeId, NodeSet, PathId, ProofClass, Span, Tick, Timings, View,
     ViewId,
 };
-use phalanx_wire::Stream;
+use phalanx_wire::{Arrival, Stream};
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
@@ -182,9 +182,7 @@ impl Node {
     fn dispatch(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
         match input {
             Input::Wake => self.below(|membership, words| membership.wake(now, words)),
-            Input::Arrived(arrival) => {
-                self.below(|membership, words| membership.receive(now, &arrival, words));
-            }
+            Input::Arrived(arrivals) => self.take_frames(now, &arrivals, out),
             Input::Due { fed, beats } => {
                 self.below(|membership, words| membership.receive_beats(now, &beats, words));
                 if fed.is_some() {
@@ -210,6 +208,22 @@ impl Node {
             Input::Asked { id, request } => self.manage(now, ManagerInput::Asked { id, request }, out),
             Input::Client { client, act } => self.serve(client, act),
             Input::Shutdown => self.manage(now, ManagerInput::Shutdown(ShutdownCause::Asked), out),
+        }
+    }
+
+    /// Takes in what can be taken in together, and lets all layers come to rest before the rest.
+    fn take_frames(&mut self, now: Tick, arrivals: &[Arrival], out: &mut Vec<Effect>) {
+        let mut rest = arrivals;
+        while let Stage::Beating(beating) = &mut self.stage
+            && !rest.is_empty()
+        {
+            let Beating { membership, engine, .. } = &mut **beating;
+            let words = &mut Words { manager: &mut self.manager, engine };
+            let taken = membership.receive(now, rest, words);
+            rest = &rest[taken..];
+            if !rest.is_empty() {
+                self.settle(now, out);
+            }
         }
     }
 

@@ -1,22 +1,26 @@
-//! A reliable link to one life of one peer: three streams of messages, cut into segments, sent again until acknowledged.
+//! A reliable link to one life of one peer: three streams of messages, sent in segments, again until acknowledged.
 //!
 //! Each stream delivers its messages whole, in order, once, for as long as both ends live and neither starts a new
-//! generation. Streams do not wait for each other; the most urgent goes first. Which path a segment takes is the
-//! caller's choice; a segment sent again should take another one.
+//! generation. A stream is its messages one behind the other, each with its length before it; a segment is as much of that
+//! as fits, so that small messages which wait share one. Streams do not wait for each other; the most urgent goes first.
+//! Which path a segment takes is the caller's choice; a segment sent again should take another one.
 
 use phalanx_types::limits::{FRAME_BODY_BYTES_MAX, LINK_MESSAGE_BYTES_MAX};
 use phalanx_types::{Span, Tick, Timings};
 use phalanx_wire::{Segment, Stream};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// Segments of a stream that may be under way at once: as many as an acknowledgement can tell apart.
-const WINDOW_SEGMENTS: u64 = 64;
+const WINDOW_SEGMENTS: usize = 64;
 /// Bytes that may wait in a stream. A peer that does not drain them is stalled, and membership leaves it out.
 const QUEUE_BYTES_MAX: usize = 2 * LINK_MESSAGE_BYTES_MAX;
 /// How often the wait before sending again doubles.
 const BACKOFF_DOUBLINGS_MAX: u32 = 5;
+/// Bytes of a length.
+const LENGTH_BYTES: usize = size_of::<u32>();
 
-/// The stream has more waiting than it may hold. Nothing was queued.
+/// The stream has more waiting than it may hold, or the message is longer than any may be. Nothing was queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkFull;
 
@@ -41,19 +45,28 @@ pub struct Link {
     round_trip: Span,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Outgoing {
     /// The number of the first of `pieces`, less one.
     acked: u64,
+    /// What was sent and is not acknowledged.
     pieces: VecDeque<Piece>,
+    /// When the first of them is to be sent again, or sooner.
+    resend_at: Tick,
+    /// Messages that were not sent, or not whole.
+    waiting: VecDeque<Arc<[u8]>>,
+    /// How much of the first of them was sent, its length included.
+    taken: usize,
+    /// Of all that is not acknowledged.
     bytes: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Piece {
-    last: bool,
     bytes: Vec<u8>,
-    sent: Option<Tick>,
+    sent: Tick,
+    /// When to send it again.
+    due: Tick,
     tries: u32,
     acked: bool,
 }
@@ -62,8 +75,10 @@ struct Piece {
 struct Incoming {
     generation: u64,
     received: u64,
-    ahead: BTreeMap<u64, (bool, Vec<u8>)>,
+    ahead: BTreeMap<u64, Vec<u8>>,
     partial: Vec<u8>,
+    /// The peer promised a message that is longer than any may be: nothing more of this generation is believed.
+    spoilt: bool,
     ack_due: bool,
 }
 
@@ -82,19 +97,14 @@ impl Link {
     }
 
     /// Queues a message.
-    pub fn send(&mut self, stream: Stream, message: &[u8]) -> Result<(), LinkFull> {
+    pub fn send(&mut self, stream: Stream, message: Arc<[u8]>) -> Result<(), LinkFull> {
         let outgoing = &mut self.outgoing[stream.index()];
-        if outgoing.bytes + message.len() > QUEUE_BYTES_MAX {
+        let bytes = outgoing.bytes + LENGTH_BYTES + message.len();
+        if bytes > QUEUE_BYTES_MAX || message.len() > LINK_MESSAGE_BYTES_MAX {
             return Err(LinkFull);
         }
-        outgoing.bytes += message.len();
-        let mut chunks = message.chunks(FRAME_BODY_BYTES_MAX).peekable();
-        if chunks.peek().is_none() {
-            outgoing.pieces.push_back(Piece::new(true, Vec::new()));
-        }
-        while let Some(chunk) = chunks.next() {
-            outgoing.pieces.push_back(Piece::new(chunks.peek().is_none(), chunk.to_vec()));
-        }
+        outgoing.bytes = bytes;
+        outgoing.waiting.push_back(message);
         Ok(())
     }
 
@@ -112,91 +122,142 @@ impl Link {
 
     /// The next segment to send now, if any; call until there is none. Acknowledgements ride along, or go alone.
     pub fn poll(&mut self, now: Tick, timings: &Timings) -> Option<Transmit> {
-        let wait = self.patience(timings);
-        Stream::ALL.into_iter().find_map(|stream| self.poll_stream(stream, now, wait, timings))
+        let patience = Patience::of(self.round_trip, timings);
+        Stream::ALL.into_iter().find_map(|stream| self.poll_stream(stream, now, patience))
     }
 
     /// When [`Link::poll`] has something next if nothing arrives.
-    pub fn wake_at(&self, timings: &Timings) -> Tick {
-        let wait = self.patience(timings);
-        let streams = self.outgoing.iter().flat_map(|outgoing| outgoing.under_way());
-        streams.filter_map(|(_, piece)| piece.due_at(wait, timings)).min().unwrap_or(Tick::NEVER)
+    pub fn wake_at(&self) -> Tick {
+        let next = |outgoing: &Outgoing| if outgoing.can_cut() { Tick::ZERO } else { outgoing.resend_at };
+        self.outgoing.iter().map(next).min().unwrap_or(Tick::NEVER)
     }
 
     /// Whether anything waits to be sent or acknowledged.
     pub fn is_idle(&self) -> bool {
-        self.outgoing.iter().all(|outgoing| outgoing.pieces.is_empty())
+        self.outgoing.iter().all(|outgoing| outgoing.bytes == 0)
             && self.incoming.iter().all(|incoming| !incoming.ack_due)
     }
 
-    fn poll_stream(&mut self, stream: Stream, now: Tick, wait: Span, timings: &Timings) -> Option<Transmit> {
+    fn poll_stream(&mut self, stream: Stream, now: Tick, patience: Patience) -> Option<Transmit> {
         let generation = self.generation;
         let incoming = &mut self.incoming[stream.index()];
-        let due = self.outgoing[stream.index()].take_due(now, wait, timings);
+        let due = self.outgoing[stream.index()].take_due(now, patience);
         if due.is_none() && !incoming.ack_due {
             return None;
         }
         incoming.ack_due = false;
-        let (number, tries, last, bytes) = due.unwrap_or((0, 0, false, &[]));
+        let (number, tries, bytes) = due.unwrap_or((0, 0, &[]));
         let (ack, ack_bits) = incoming.acknowledgement();
         let ack_generation = incoming.generation;
-        let segment = Segment { stream, generation, number, last, ack_generation, ack, ack_bits, bytes };
+        let segment = Segment { stream, generation, number, ack_generation, ack, ack_bits, bytes };
         Some(Transmit { stream, tries, bytes: segment.encode() })
-    }
-
-    /// How long to wait for an acknowledgement before sending again the first time.
-    fn patience(&self, timings: &Timings) -> Span {
-        (self.round_trip * 4).max(timings.beat() / 4).at_most(timings.detect() / 4)
     }
 }
 
-impl Piece {
-    fn new(last: bool, bytes: Vec<u8>) -> Piece {
-        Piece { last, bytes, sent: None, tries: 0, acked: false }
+/// How long to wait for an acknowledgement before sending again.
+#[derive(Clone, Copy)]
+struct Patience {
+    first: Span,
+    longest: Span,
+}
+
+impl Patience {
+    fn of(round_trip: Span, timings: &Timings) -> Patience {
+        let longest = timings.detect() / 4;
+        Patience { first: (round_trip * 4).max(timings.beat() / 4).at_most(longest), longest }
     }
 
-    /// When it is to be sent (again): at once if never sent; `None` once it is acknowledged.
-    fn due_at(&self, wait: Span, timings: &Timings) -> Option<Tick> {
-        let doublings = self.tries.saturating_sub(1).min(BACKOFF_DOUBLINGS_MAX);
-        let wait = (wait * (1 << doublings)).at_most(timings.detect() / 4);
-        match self.acked {
-            true => None,
-            false => Some(self.sent.map_or(Tick::ZERO, |sent| sent + wait)),
-        }
+    /// The wait after so many tries.
+    fn after(self, tries: u32) -> Span {
+        let doublings = tries.saturating_sub(1).min(BACKOFF_DOUBLINGS_MAX);
+        (self.first * (1 << doublings)).at_most(self.longest)
+    }
+}
+
+impl Default for Outgoing {
+    fn default() -> Outgoing {
+        let (pieces, waiting) = (VecDeque::new(), VecDeque::new());
+        Outgoing { acked: 0, pieces, resend_at: Tick::NEVER, waiting, taken: 0, bytes: 0 }
     }
 }
 
 impl Outgoing {
-    fn under_way(&self) -> impl Iterator<Item = (u64, &Piece)> {
-        (self.acked + 1..).zip(self.pieces.iter().take(WINDOW_SEGMENTS as usize))
+    fn can_cut(&self) -> bool {
+        self.pieces.len() < WINDOW_SEGMENTS && !self.waiting.is_empty()
     }
 
-    fn take_due(&mut self, now: Tick, wait: Span, timings: &Timings) -> Option<(u64, u32, bool, &[u8])> {
-        let is_due = |piece: &Piece| piece.due_at(wait, timings).is_some_and(|due| due <= now);
-        let (number, _) = self.under_way().find(|(_, piece)| is_due(piece))?;
-        let piece = &mut self.pieces[(number - self.acked - 1) as usize];
-        let tries = piece.tries;
-        piece.tries = piece.tries.saturating_add(1);
-        piece.sent = Some(now);
-        Some((number, tries, piece.last, &piece.bytes))
+    /// What is to be sent now: what is late, then what is new.
+    fn take_due(&mut self, now: Tick, patience: Patience) -> Option<(u64, u32, &[u8])> {
+        if let Some(index) = self.late(now) {
+            let piece = &mut self.pieces[index];
+            let tries = piece.tries;
+            piece.tries = piece.tries.saturating_add(1);
+            (piece.sent, piece.due) = (now, now + patience.after(piece.tries));
+            return Some((self.acked + 1 + index as u64, tries, &self.pieces[index].bytes));
+        }
+        if !self.can_cut() {
+            return None;
+        }
+        let (bytes, due) = (self.cut(), now + patience.after(1));
+        self.resend_at = self.resend_at.min(due);
+        self.pieces.push_back(Piece { bytes, sent: now, due, tries: 1, acked: false });
+        let piece = self.pieces.back().expect("it was just put there");
+        Some((self.acked + self.pieces.len() as u64, 0, &piece.bytes))
+    }
+
+    /// The first piece that is to be sent again.
+    fn late(&mut self, now: Tick) -> Option<usize> {
+        if now < self.resend_at {
+            return None;
+        }
+        let open = || self.pieces.iter().enumerate().filter(|(_, piece)| !piece.acked);
+        let late = open().find(|(_, piece)| piece.due <= now).map(|(index, _)| index);
+        if late.is_none() {
+            self.resend_at = open().map(|(_, piece)| piece.due).min().unwrap_or(Tick::NEVER);
+        }
+        late
+    }
+
+    /// As much of what waits as fits into a segment.
+    fn cut(&mut self) -> Vec<u8> {
+        let mut piece = Vec::with_capacity(FRAME_BODY_BYTES_MAX.min(self.bytes));
+        while piece.len() < FRAME_BODY_BYTES_MAX
+            && let Some(message) = self.waiting.front()
+        {
+            let length = (message.len() as u32).to_le_bytes();
+            for part in [
+                &length[self.taken.min(LENGTH_BYTES)..],
+                &message[self.taken.max(LENGTH_BYTES) - LENGTH_BYTES..],
+            ] {
+                let fits = part.len().min(FRAME_BODY_BYTES_MAX - piece.len());
+                piece.extend_from_slice(&part[..fits]);
+                self.taken += fits;
+            }
+            if self.taken == LENGTH_BYTES + message.len() {
+                self.waiting.pop_front();
+                self.taken = 0;
+            }
+        }
+        piece
     }
 
     /// Drops what was received; gives the round trip of the newest piece that was sent only once.
     fn acknowledge(&mut self, now: Tick, ack: u64, bits: u64) -> Option<Span> {
         let mut measured = None;
-        let first = self.acked + 1;
-        for (number, piece) in (first..).zip(self.pieces.iter_mut()).take(WINDOW_SEGMENTS as usize) {
+        for (number, piece) in (self.acked + 1..).zip(self.pieces.iter_mut()) {
             let beyond = number.checked_sub(ack.saturating_add(2));
             let listed = beyond.is_some_and(|place| place < 64 && bits >> place & 1 == 1);
-            if (number <= ack || listed) && !piece.acked && piece.tries > 0 {
+            if (number <= ack || listed) && !piece.acked {
                 piece.acked = true;
-                measured = piece.sent.filter(|_| piece.tries == 1).map(|sent| now.since(sent)).or(measured);
+                measured = (piece.tries == 1).then(|| now.since(piece.sent)).or(measured);
             }
         }
-        while self.pieces.front().is_some_and(|piece| piece.acked) {
-            let piece = self.pieces.pop_front().expect("there is a front");
+        while let Some(piece) = self.pieces.pop_front_if(|piece| piece.acked) {
             self.bytes -= piece.bytes.len();
             self.acked += 1;
+        }
+        if self.pieces.is_empty() {
+            self.resend_at = Tick::NEVER;
         }
         measured
     }
@@ -207,26 +268,41 @@ impl Incoming {
         if segment.generation > self.generation {
             *self = Incoming { generation: segment.generation, ..Incoming::default() };
         }
-        if segment.generation < self.generation || segment.number == 0 {
+        if segment.generation < self.generation || segment.number == 0 || self.spoilt {
             return;
         }
         self.ack_due = true;
-        if segment.number > self.received && segment.number <= self.received + WINDOW_SEGMENTS {
-            self.ahead.insert(segment.number, (segment.last, segment.bytes.to_vec()));
-        }
-        while let Some((last, bytes)) = self.ahead.remove(&(self.received + 1)) {
+        if segment.number == self.received + 1 && self.ahead.is_empty() {
             self.received += 1;
-            self.append(last, bytes, &mut deliver);
+            return self.append(segment.bytes, &mut deliver);
+        }
+        if segment.number > self.received && segment.number <= self.received + WINDOW_SEGMENTS as u64 {
+            self.ahead.insert(segment.number, segment.bytes.to_vec());
+        }
+        while let Some(bytes) = self.ahead.remove(&(self.received + 1)) {
+            self.received += 1;
+            self.append(&bytes, &mut deliver);
         }
     }
 
-    /// A message longer than the limit is cut off: its reader refuses it, and memory stays bounded.
-    fn append(&mut self, last: bool, bytes: Vec<u8>, deliver: &mut impl FnMut(Vec<u8>)) {
-        if self.partial.len() + bytes.len() <= LINK_MESSAGE_BYTES_MAX {
-            self.partial.extend_from_slice(&bytes);
+    /// Delivers what is whole, and keeps the rest. Memory grows with what came, never with what was promised.
+    fn append(&mut self, bytes: &[u8], deliver: &mut impl FnMut(Vec<u8>)) {
+        self.partial.extend_from_slice(bytes);
+        let mut rest = &self.partial[..];
+        while let Some((length, body)) = rest.split_first_chunk::<LENGTH_BYTES>() {
+            let length = u32::from_le_bytes(*length) as usize;
+            self.spoilt |= length > LINK_MESSAGE_BYTES_MAX;
+            if self.spoilt || body.len() < length {
+                break;
+            }
+            let (message, behind) = body.split_at(length);
+            deliver(message.to_vec());
+            rest = behind;
         }
-        if last {
-            deliver(std::mem::take(&mut self.partial));
+        let done = self.partial.len() - rest.len();
+        self.partial.drain(..done);
+        if self.spoilt {
+            self.partial = Vec::new();
         }
     }
 
@@ -260,7 +336,7 @@ mod tests {
     fn a_long_message_arrives_whole_and_is_acknowledged() {
         let (mut a, mut b) = (Link::new(1), Link::new(1));
         let message: Vec<u8> = (0..100_000u32).map(|i| i as u8).collect();
-        a.send(Stream::Data, &message).unwrap();
+        a.send(Stream::Data, message.as_slice().into()).unwrap();
         let mut got = Vec::new();
         for _ in 0..4 {
             got.extend(pump(&mut a, &mut b, Tick(5), || false));
@@ -271,21 +347,55 @@ mod tests {
     }
 
     #[test]
+    fn small_messages_that_wait_share_a_segment() {
+        let (mut a, mut b) = (Link::new(1), Link::new(1));
+        for number in 0..40u8 {
+            a.send(Stream::Vote, vec![number; usize::from(number)].into()).unwrap();
+        }
+        let timings = Timings::of(TimingProfile::Auto);
+        assert!(a.poll(Tick(1), &timings).is_some());
+        assert_eq!(a.poll(Tick(1), &timings), None);
+        let late = Tick(1) + timings.detect();
+        let got = pump(&mut a, &mut b, late, || false);
+        assert_eq!(got, (0..40u8).map(|number| vec![number; usize::from(number)]).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_peer_that_promises_too_much_is_not_believed() {
+        let mut link = Link::new(1);
+        let bytes = &[(LINK_MESSAGE_BYTES_MAX as u32 + 1).to_le_bytes().as_slice(), &[7; 99]].concat()[..];
+        let segment = |number, bytes| Segment {
+            stream: Stream::Data,
+            generation: 1,
+            number,
+            ack_generation: 1,
+            ack: 0,
+            ack_bits: 0,
+            bytes,
+        };
+        link.receive(Tick(1), &segment(1, bytes), |_, _| panic!("there is no message"));
+        link.receive(Tick(1), &segment(2, &[0; 4]), |_, _| panic!("there is no message"));
+        assert!(link.incoming[2].partial.is_empty());
+    }
+
+    #[test]
     fn a_new_generation_starts_from_nothing() {
         let (mut a, mut b) = (Link::new(1), Link::new(1));
-        a.send(Stream::Vote, b"lost half way").unwrap();
+        a.send(Stream::Vote, b"lost half way"[..].into()).unwrap();
         pump(&mut a, &mut b, Tick(1), || true);
         let mut a = Link::new(2);
-        a.send(Stream::Vote, b"new").unwrap();
+        a.send(Stream::Vote, b"new"[..].into()).unwrap();
         assert_eq!(pump(&mut a, &mut b, Tick(2), || false), [b"new".to_vec()]);
     }
 
     #[test]
     fn a_full_stream_takes_nothing_more() {
         let mut link = Link::new(1);
-        let message = vec![0; LINK_MESSAGE_BYTES_MAX / 4];
-        let taken = (0..100).take_while(|_| link.send(Stream::Data, &message).is_ok()).count();
+        let message: Arc<[u8]> = vec![0; LINK_MESSAGE_BYTES_MAX / 4 - LENGTH_BYTES].into();
+        let taken = (0..100).take_while(|_| link.send(Stream::Data, message.clone()).is_ok()).count();
         assert_eq!(taken, 8);
+        let long: Arc<[u8]> = vec![0; LINK_MESSAGE_BYTES_MAX + 1].into();
+        assert_eq!(Link::new(1).send(Stream::Data, long), Err(LinkFull));
     }
 
     proptest! {
@@ -297,7 +407,7 @@ mod tests {
             let (mut a, mut b) = (Link::new(1), Link::new(1));
             let messages: Vec<Vec<u8>> = sizes.iter().zip(0..).map(|(size, i)| vec![i; *size]).collect();
             for message in &messages {
-                a.send(Stream::Vote, message).unwrap();
+                a.send(Stream::Vote, message.as_slice().into()).unwrap();
             }
             let (mut got, mut now, mut turn) = (Vec::new(), Tick::ZERO, 0usize);
             // Three in ten frames are lost; after some rounds the weather improves.

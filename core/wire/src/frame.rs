@@ -7,7 +7,7 @@
 use crate::beat::Beat;
 use phalanx_types::{NodeId, ViewId};
 use std::fmt;
-use zerocopy::little_endian::{U16, U64};
+use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 const KIND_BEAT: u8 = 1;
@@ -58,8 +58,6 @@ pub struct Segment<'a> {
     pub generation: u64,
     /// Its place, from 1; 0 in a segment that only acknowledges.
     pub number: u64,
-    /// Whether it ends a message.
-    pub last: bool,
     /// The generation that is acknowledged.
     pub ack_generation: u64,
     /// All up to this number were received.
@@ -84,10 +82,8 @@ pub struct Ack {
 struct SegmentHead {
     kind: u8,
     stream: u8,
-    last: u8,
-    reserved: u8,
     length: U16,
-    reserved_too: U16,
+    reserved: U32,
     generation: U64,
     number: U64,
     ack_generation: U64,
@@ -143,10 +139,8 @@ impl<'a> Segment<'a> {
         let head = SegmentHead {
             kind: KIND_SEGMENT,
             stream: self.stream.index() as u8,
-            last: u8::from(self.last),
-            reserved: 0,
             length: length.into(),
-            reserved_too: U16::ZERO,
+            reserved: U32::ZERO,
             generation: self.generation.into(),
             number: self.number.into(),
             ack_generation: self.ack_generation.into(),
@@ -163,11 +157,6 @@ impl<'a> Segment<'a> {
         let (head, rest) = SegmentHead::ref_from_prefix(bytes).map_err(|_| WireError::Truncated)?;
         let stream =
             Stream::ALL.get(usize::from(head.stream)).copied().ok_or(WireError::BadField("stream"))?;
-        let last = match head.last {
-            0 => false,
-            1 => true,
-            _ => return Err(WireError::BadField("last")),
-        };
         if rest.len() != usize::from(head.length.get()) {
             return Err(WireError::WrongLength);
         }
@@ -175,7 +164,6 @@ impl<'a> Segment<'a> {
             stream,
             generation: head.generation.get(),
             number: head.number.get(),
-            last,
             ack_generation: head.ack_generation.get(),
             ack: head.ack.get(),
             ack_bits: head.ack_bits.get(),
@@ -228,7 +216,6 @@ mod tests {
             stream: Stream::Vote,
             generation: 2,
             number: 3,
-            last: true,
             ack_generation: 4,
             ack: 5,
             ack_bits: 6,
@@ -239,7 +226,7 @@ mod tests {
     #[test]
     fn golden_bytes_of_a_segment() {
         let bytes = segment(b"hi").encode();
-        let mut golden = vec![2, 1, 1, 0, 2, 0, 0, 0];
+        let mut golden = vec![2, 1, 2, 0, 0, 0, 0, 0];
         for word in [2u64, 3, 4, 5, 6] {
             golden.extend_from_slice(&word.to_le_bytes());
         }

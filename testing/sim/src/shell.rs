@@ -142,7 +142,7 @@ impl<F: Factory> World<F> {
         let arrival = Arrival { path, from: sender, bytes };
         match routine {
             true => self.leaves_unread(lives.1.0, to.1, arrival),
-            false => self.hears(lives.1.0, to.1, Input::Arrived(arrival)),
+            false => self.hears(lives.1.0, to.1, Input::Arrived(vec![arrival])),
         }
     }
 

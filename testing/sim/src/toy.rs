@@ -195,8 +195,8 @@ impl SimNode for Toy {
     fn step(&mut self, now: Tick, input: Input, out: &mut Vec<Effect>) {
         self.take_in(&input);
         self.fed |= matches!(input, Input::Fed { .. } | Input::Due { fed: Some(_), .. });
-        if let Input::Arrived(arrival) = input {
-            self.heard.insert(arrival.from.node, now);
+        if let Input::Arrived(arrivals) = input {
+            self.heard.extend(arrivals.iter().map(|arrival| (arrival.from.node, now)));
         }
         if now >= self.next_beat {
             self.next_beat = now + BEAT;

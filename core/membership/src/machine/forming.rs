@@ -245,7 +245,7 @@ impl Membership {
         let mut flush = self.accept(id, &members, above);
         flush.promises = self.promises.left(now);
         let reply = message::write(&Control::Flush { id, flush });
-        self.send_or_shun(from, Stream::Control, &reply);
+        self.send_or_shun(from, Stream::Control, reply);
         let round = Round { id, members, since: now };
         self.with_order(|order| Phase::Accepted { round, order });
     }

@@ -291,17 +291,26 @@ impl Membership {
         self.finish(now, above);
     }
 
-    /// A frame arrived from `from`, authenticated. An error changed nothing.
-    pub fn receive(&mut self, now: Tick, arrival: &Arrival, above: &mut dyn Above) {
+    /// Frames arrived, authenticated; an error changes nothing. Gives how many were taken in, one at least: what forms a
+    /// view begins a lot of its own, because the layers above must have had their turn with all that came before.
+    pub fn receive(&mut self, now: Tick, arrivals: &[Arrival], above: &mut dyn Above) -> usize {
         self.begin(now);
-        let Arrival { path, from, ref bytes } = *arrival;
-        match Frame::decode(bytes) {
-            Ok(Frame::Beat(beat)) => self.on_beat(now, path, from, &beat, above),
-            Ok(Frame::Segment(segment)) => self.on_segment(now, from, &segment, above),
-            Ok(Frame::Ack(ack)) => self.on_ack(from, ack.view, ack.received),
-            Err(_) => self.drop_frame(from, "not a frame"),
+        let mut taken = 0;
+        for Arrival { path, from, bytes } in arrivals {
+            let frame = Frame::decode(bytes);
+            if taken > 0 && frame.as_ref().is_ok_and(forms_view) {
+                break;
+            }
+            taken += 1;
+            match frame {
+                Ok(Frame::Beat(beat)) => self.on_beat(now, *path, *from, &beat, above),
+                Ok(Frame::Segment(segment)) => self.on_segment(now, *from, &segment, above),
+                Ok(Frame::Ack(ack)) => self.on_ack(*from, ack.view, ack.received),
+                Err(_) => self.drop_frame(*from, "not a frame"),
+            }
         }
         self.finish(now, above);
+        taken
     }
 
     /// Beats arrived, authenticated. They are taken in together: nothing is delivered on a beat's account before the last
@@ -386,8 +395,7 @@ impl Membership {
 
     fn next_timer(&self) -> Tick {
         let quarantine = if self.ready { Tick::NEVER } else { self.quarantine_until };
-        let timers =
-            [self.topology.wake_at(), self.links.wake_at(&self.setup.timings), quarantine, self.propose_at];
+        let timers = [self.topology.wake_at(), self.links.wake_at(), quarantine, self.propose_at];
         timers.into_iter().min().unwrap_or(Tick::NEVER)
     }
 
@@ -479,5 +487,13 @@ impl Membership {
             self.note(MembershipNote::QuarantineOver);
             self.mismatch_since.get_or_insert(now);
         }
+    }
+}
+
+/// Whether it may carry a message of those that form a view.
+fn forms_view(frame: &Frame<'_>) -> bool {
+    match frame {
+        Frame::Segment(segment) => segment.stream == Stream::Control && !segment.bytes.is_empty(),
+        Frame::Beat(_) | Frame::Ack(_) => false,
     }
 }

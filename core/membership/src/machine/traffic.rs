@@ -9,6 +9,7 @@ use phalanx_events::{MembershipNote, MessageId, Point, Service};
 use phalanx_types::limits::{MESSAGE_BYTES_MAX, WINDOW_MESSAGES_MAX};
 use phalanx_types::{Bug, Digest, Incarnation, NodeId, Tick, ViewId};
 use phalanx_wire::{Ack, Segment, Stream};
+use std::sync::Arc;
 
 /// Messages of a view that is being formed, kept until it is installed. A member that needs more is left behind and
 /// excluded.
@@ -66,7 +67,7 @@ impl Membership {
         let Some(member) = order.view.members.get(&to).map(|member| member.incarnation) else { return };
         let message = message::write(&Traffic::State { view: order.view.id, body });
         self.stirred = true;
-        self.send_or_shun(member, Stream::Data, &message);
+        self.send_or_shun(member, Stream::Data, message);
     }
 
     pub(super) fn on_segment(
@@ -141,7 +142,7 @@ impl Membership {
         let life = order.view.members[&sequencer].incarnation;
         let Pending { number, service, body } = pending;
         let message = message::write(&Traffic::Submit { view: order.view.id, number, service, body });
-        self.send_or_shun(life, Stream::Vote, &message);
+        self.send_or_shun(life, Stream::Vote, message);
     }
 
     /// At the sequencer: numbers what waits and sends it to all.
@@ -181,7 +182,7 @@ impl Membership {
     fn send_to_members(&mut self, traffic: &Traffic) {
         let bytes = message::write(traffic);
         for life in self.other_members() {
-            self.send_or_shun(life, Stream::Vote, &bytes);
+            self.send_or_shun(life, Stream::Vote, Arc::clone(&bytes));
         }
     }
 
@@ -191,17 +192,17 @@ impl Membership {
     }
 
     /// A peer whose link takes nothing more has stalled for longer than any queue of ours may grow.
-    pub(super) fn send_or_shun(&mut self, to: Incarnation, stream: Stream, message: &[u8]) {
+    pub(super) fn send_or_shun(&mut self, to: Incarnation, stream: Stream, message: Arc<[u8]>) {
         if !self.links.send(to, stream, message) {
             self.note(MembershipNote::MemberStalled { life: to });
             self.topology.shun(self.now, to.node);
         }
     }
 
-    pub(super) fn send_to_others(&mut self, members: &[Incarnation], control: &[u8]) {
+    pub(super) fn send_to_others(&mut self, members: &[Incarnation], control: &Arc<[u8]>) {
         let me = self.setup.me;
         for life in members.iter().filter(|life| **life != me) {
-            self.send_or_shun(*life, Stream::Control, control);
+            self.send_or_shun(*life, Stream::Control, Arc::clone(control));
         }
     }
 
