@@ -141,6 +141,7 @@ impl Daemon {
             if !arrivals.is_empty() {
                 self.step(Input::Arrived(mem::take(&mut arrivals)));
             }
+            self.carrier.flush();
             self.do_chores()?;
         }
         self.end()

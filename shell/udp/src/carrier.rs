@@ -7,18 +7,18 @@ use crate::drops::{Dropped, Drops};
 use crate::paths::Paths;
 use crate::seal::{Opened, Seal};
 use crate::steering::split;
+use crate::train::{READ_BYTES_MAX, Train, accept_trains, read};
 use phalanx_types::{NodeId, PathId, ViewId};
 use phalanx_wire::{Arrival, HEADER_BYTES};
 use rustix::net::sockopt;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Bytes of the longest datagram that is read; a longer one is not ours.
-const DATAGRAM_BYTES_MAX: usize = 2_048;
-/// Datagrams read from one socket before others have their turn.
+/// Reads from one socket before others have their turn.
 const BATCH: usize = 64;
 /// Network control, as routing protocols mark themselves (DSCP CS6).
 const TRAFFIC_CLASS: u8 = 0xc0;
@@ -39,6 +39,8 @@ pub struct Carrier {
     /// Where what is routine arrives.
     routine: BTreeMap<PathId, UdpSocket>,
     drops: Drops,
+    train: Train,
+    buffer: Box<[u8]>,
 }
 
 impl Carrier {
@@ -50,6 +52,8 @@ impl Carrier {
             sockets: BTreeMap::new(),
             routine: BTreeMap::new(),
             drops: Drops::default(),
+            train: Train::default(),
+            buffer: vec![0; READ_BYTES_MAX].into(),
         };
         let faults = carrier.bind_missing();
         match carrier.sockets.is_empty() {
@@ -86,11 +90,18 @@ impl Carrier {
         self.seal.doubles()
     }
 
-    /// Sends a frame; or a Hello in its place, while there is no session.
+    /// Sends a frame, at [`Carrier::flush`] at the latest; or a Hello in its place, while there is no session.
     pub fn send(&mut self, to: NodeId, path: PathId, lane: u8, view: ViewId, bytes: &[u8]) {
         let Some(address) = self.paths.of(to, path) else { return };
         if let Some(datagram) = self.seal.seal(to, lane, view, bytes) {
             self.put(path, address, &datagram);
+        }
+    }
+
+    /// Sends what waits for more to go with it.
+    pub fn flush(&mut self) {
+        if let Some(path) = self.train.path() {
+            self.train.depart(self.sockets.get(&path));
         }
     }
 
@@ -111,15 +122,19 @@ impl Carrier {
         arrivals: &mut Vec<Arrival>,
         sockets: fn(&Carrier) -> &BTreeMap<PathId, UdpSocket>,
     ) {
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        let mut buffer = mem::take(&mut self.buffer);
         for _ in 0..BATCH {
-            let Some(socket) = sockets(self).get(&path) else { return };
-            match socket.recv_from(&mut buffer) {
-                Ok((length, source)) => self.take(path, source, &buffer[..length], arrivals),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+            let Some(socket) = sockets(self).get(&path) else { break };
+            match read(socket, &mut buffer) {
+                Ok((source, length, size)) => {
+                    let datagrams = buffer[..length].chunks(size.max(1));
+                    datagrams.for_each(|datagram| self.take(path, source, datagram, arrivals));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => {} // the kernel tells of an earlier datagram's fate; the next read goes on
             }
         }
+        self.buffer = buffer;
     }
 
     fn take(&mut self, path: PathId, source: SocketAddr, datagram: &[u8], arrivals: &mut Vec<Arrival>) {
@@ -142,9 +157,11 @@ impl Carrier {
 
     fn put(&mut self, path: PathId, address: SocketAddr, datagram: &[u8]) {
         debug_assert!(datagram.len() >= HEADER_BYTES);
-        if let Some(socket) = self.sockets.get(&path) {
+        if !self.train.take(path, address, datagram) {
+            self.flush();
             // A network that takes nothing now is as one that loses it: beats and repetitions find out.
-            let _ = socket.send_to(datagram, address);
+            let taken = self.train.take(path, address, datagram);
+            debug_assert!(taken, "an empty train takes everything");
         }
     }
 
@@ -161,6 +178,8 @@ impl Carrier {
                         prepare(&routine, address);
                         self.routine.insert(path, routine);
                     }
+                    // Only here: behind what is routine nothing else may hide.
+                    let _ = accept_trains(&socket);
                     self.sockets.insert(path, socket);
                 }
                 Err(error) => faults.push((address, error)),

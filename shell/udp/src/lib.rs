@@ -10,6 +10,7 @@ pub mod paths;
 pub mod seal;
 mod session;
 pub mod steering;
+mod train;
 mod window;
 
 pub use carrier::{BindError, Carrier};
