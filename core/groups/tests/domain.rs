@@ -2,7 +2,7 @@
 
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{
-    Act, Attributes, Audience, Batch, Cast, Change, DefaultVote, Domain, Gone, LocalName, Message, Name,
+    Act, Attributes, Audience, Batch, Cast, Change, DefaultVote, Domain, Flag, Gone, LocalName, Message, Name,
     Notice, PhaseId, Phases, Proposal, ProviderId, Refused, Said, StateValue, Tell, VoteWord, Word,
 };
 use phalanx_types::{Incarnation, NodeId, Span};
@@ -313,7 +313,7 @@ fn a_membership_that_was_rejected_does_not_bring_back_who_is_gone() {
     bench.lose("web", b, Gone::Goodbye);
     bench.vote("web", a, Vote::Reject, Said::default());
     assert_eq!(bench.members("web"), [a]);
-    bench.propose("web", a, proposal(Change::Leave(a)), VOTED);
+    bench.propose("web", a, proposal(Change::Leave { provider: a, code: 3 }), VOTED);
     bench.vote("web", a, Vote::Reject, Said::default());
     assert_eq!(bench.members("web"), [a], "who only asked to leave is still there");
 }
@@ -340,7 +340,8 @@ fn membership_goes_before_state_and_joins_may_share_a_protocol() {
 fn the_expelled_do_not_vote_and_their_command_runs_on_their_node() {
     let (a, b) = (provider(1, 1), provider(2, 1));
     let mut bench = group_of(&[a, b]);
-    let deactivate = Some(phalanx_groups::domain::Deactivation { flag: 7, limit: Span::from_secs(5) });
+    let flag = Flag::new("7").expect("a flag");
+    let deactivate = Some(phalanx_groups::domain::Deactivation { flag, limit: Span::from_secs(5) });
     let change = Change::Expel { providers: BTreeSet::from([b]), deactivate };
     bench.propose("web", a, proposal(change), VOTED);
     bench.approve("web", &[a]);

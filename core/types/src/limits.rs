@@ -107,6 +107,8 @@ pub const WHY_CHARS_MAX: usize = 300;
 pub const GS_NAME_BYTES_MAX: usize = 32;
 /// Bytes of a provider's name for logs.
 pub const GS_LOCAL_NAME_BYTES_MAX: usize = 16;
+/// Bytes of what a deactivate command is told by those who expel.
+pub const GS_FLAG_BYTES_MAX: usize = 256;
 /// Bytes of a group state value.
 pub const GS_STATE_BYTES_MAX: usize = 256;
 /// Bytes of a provider message.

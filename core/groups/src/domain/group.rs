@@ -396,7 +396,7 @@ impl Group {
 
     /// Who is to vote: all providers that are there and stay, or ask to leave, and those who join.
     fn voters(&self, change: &Change) -> BTreeSet<ProviderId> {
-        let asks = matches!(change, Change::Leave(_));
+        let asks = matches!(change, Change::Leave { .. });
         let stays = |provider: &ProviderId| asks || !change.leaving().contains(provider);
         let there = |provider: &ProviderId| !self.waiting.gone.contains_key(provider);
         self.members().chain(change.joining()).filter(stays).filter(there).collect()

@@ -11,7 +11,7 @@ mod protocol;
 mod word;
 
 pub use attributes::{Attributes, Batch, DefaultVote, Merge, Phases};
-pub use name::{LocalName, Message, Name, ProviderId, StateValue, Unfit};
+pub use name::{Flag, LocalName, Message, Name, ProviderId, StateValue, Unfit};
 pub use notice::{Audience, Notice, Refused, Standing, Tell};
 pub use protocol::{Change, Deactivation, Gone, Proposal, Said, Summary};
 pub use word::{Act, Cast, PhaseId, VoteWord, Word};
