@@ -80,6 +80,11 @@ pub enum ClientAct {
         /// The group.
         group: Name,
     },
+    /// It stopped to answer, or answers again, as its node sees it.
+    Responsive {
+        /// Whether it answers.
+        responsive: bool,
+    },
     /// It is gone, and all its providers with it.
     Quit,
 }
@@ -211,6 +216,11 @@ impl Services {
             ClientAct::Subscribe { group } => self.subscribe(client, group),
             ClientAct::Unsubscribe { group } => {
                 self.subscriptions.remove(&(group, client));
+            }
+            ClientAct::Responsive { responsive } => {
+                for (group, instance) in self.seats_of(client) {
+                    self.say(group, Act::Responsive { instance, responsive });
+                }
             }
             ClientAct::Quit => self.quit(client),
         }
@@ -409,10 +419,12 @@ impl Services {
     }
 
     fn quit(&mut self, client: ClientId) {
-        let seats = self.seats.iter().filter(|(_, owner)| **owner == client);
-        let seats: Vec<Seat> = seats.map(|(seat, _)| seat.clone()).collect();
-        seats.into_iter().for_each(|seat| self.vacate(seat, Gone::Failed));
+        self.seats_of(client).into_iter().for_each(|seat| self.vacate(seat, Gone::Failed));
         self.subscriptions.retain(|(_, subscriber)| *subscriber != client);
+    }
+
+    fn seats_of(&self, client: ClientId) -> Vec<Seat> {
+        self.seats.iter().filter(|(_, owner)| **owner == client).map(|(seat, _)| seat.clone()).collect()
     }
 
     /// Nobody is behind this provider any more: it leaves when its turn comes, and until then this node votes for it.
@@ -486,6 +498,7 @@ impl Services {
             | Notice::Refused(_)
             | Notice::Changed { .. }
             | Notice::Deactivate(_)
+            | Notice::Responsiveness { .. }
             | Notice::Dissolved => {}
         }
     }

@@ -2,8 +2,8 @@
 
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{
-    Act, Attributes, Audience, Batch, Cast, Change, DefaultVote, Domain, Flag, Gone, LocalName, Message, Name,
-    Notice, PhaseId, Phases, Proposal, ProviderId, Refused, Said, StateValue, Tell, VoteWord, Word,
+    Act, Attributes, Audience, Batch, Cast, Change, DefaultVote, Domain, Flag, Gone, LocalName, Message,
+    Name, Notice, PhaseId, Phases, Proposal, ProviderId, Refused, Said, StateValue, Tell, VoteWord, Word,
 };
 use phalanx_types::{Incarnation, NodeId, Span};
 use std::collections::BTreeSet;
@@ -122,6 +122,7 @@ fn word_for(notice: &Notice) -> &'static str {
         Notice::Refused(_) => "refused",
         Notice::Changed { .. } => "changed",
         Notice::Deactivate(_) => "deactivate",
+        Notice::Responsiveness { .. } => "responsiveness",
         Notice::Dissolved => "dissolved",
     }
 }
@@ -355,6 +356,30 @@ fn the_expelled_do_not_vote_and_their_command_runs_on_their_node() {
 }
 
 #[test]
+fn who_stops_to_answer_is_announced_to_all_after_what_is_under_way_and_stays() {
+    let (a, b) = (provider(1, 1), provider(2, 1));
+    let mut bench = group_of(&[a, b]);
+    bench.propose("web", a, new_state("under way"), VOTED);
+    let told = bench.told.len();
+    bench.act("web", 2, Act::Responsive { instance: 1, responsive: false });
+    assert_eq!(bench.told.len(), told, "nothing comes between");
+    bench.approve("web", &[a, b]);
+    let expected = |responsive| Tell {
+        group: name("web"),
+        to: Audience::Providers(BTreeSet::from([a, b])),
+        notice: Notice::Responsiveness { provider: b, responsive },
+    };
+    bench.act("web", 1, Act::Ended);
+    assert_eq!(bench.told.pop(), Some(expected(false)));
+    bench.act("web", 2, Act::Responsive { instance: 1, responsive: true });
+    assert_eq!(bench.told.pop(), Some(expected(true)));
+    assert_eq!(bench.members("web"), [a, b]);
+    let told = bench.told.len();
+    bench.act("web", 3, Act::Responsive { instance: 1, responsive: false });
+    assert_eq!(bench.told.len(), told, "nothing is said of who is no provider");
+}
+
+#[test]
 fn a_message_is_told_with_the_phase_that_it_comes_before() {
     let (a, b) = (provider(1, 1), provider(2, 1));
     let mut bench = group_of(&[a, b]);
@@ -425,7 +450,7 @@ fn when_one_failure_hits_both_the_source_ends_its_protocol_before_the_target_beg
 fn a_group_that_the_last_left_by_a_vote_is_none_once_that_has_its_place() {
     let a = provider(1, 1);
     let mut bench = group_of(&[a]);
-    bench.propose("web", a, proposal(Change::Leave(a)), VOTED);
+    bench.propose("web", a, proposal(Change::Leave { provider: a, code: 0 }), VOTED);
     bench.approve("web", &[a]);
     assert_eq!(bench.domain.unplaced().collect::<Vec<_>>(), [&name("web")]);
     bench.place("web");

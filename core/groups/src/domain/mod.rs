@@ -172,6 +172,12 @@ impl Domain {
                 }
                 (speaker(instance), Ok(Vec::new()))
             }
+            Act::Responsive { instance, responsive } => {
+                if let Some(group) = self.groups.get_mut(&group) {
+                    group.answers(speaker(instance), responsive);
+                }
+                (speaker(instance), Ok(Vec::new()))
+            }
             Act::Ended => return told,
         };
         told.extend(heard.unwrap_or_else(|why| vec![refusal(&group, who, why)]));

@@ -82,6 +82,14 @@ pub enum Notice {
     },
     /// To the expelled: their deactivate command is to run, on their own node.
     Deactivate(Deactivation),
+    /// The client of this provider stopped to answer, or answers again. It stays a provider: what is to be done the group
+    /// decides.
+    Responsiveness {
+        /// Which.
+        provider: ProviderId,
+        /// Whether it answers.
+        responsive: bool,
+    },
     /// To subscribers: the group has no providers any more.
     Dissolved,
 }
