@@ -380,6 +380,16 @@ fn who_stops_to_answer_is_announced_to_all_after_what_is_under_way_and_stays() {
 }
 
 #[test]
+fn the_groups_that_are_always_there_are_not_joined() {
+    let mut bench = Bench::default();
+    for group in ["HostMembership", "AdapterMembership.client"] {
+        bench.join(group, provider(1, 1), &Attributes::default());
+        assert_eq!(bench.told.pop().map(|tell| tell.notice), Some(Notice::Refused(Refused::Reserved)));
+    }
+    assert_eq!(bench.domain.groups().count(), 0);
+}
+
+#[test]
 fn a_message_is_told_with_the_phase_that_it_comes_before() {
     let (a, b) = (provider(1, 1), provider(2, 1));
     let mut bench = group_of(&[a, b]);
