@@ -1,17 +1,16 @@
 //! The listening socket: where it is, and who may be a client.
 
 use phalanx_local::{Peer, SocketError};
+use phalanx_session::SOCKET;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-/// The socket's name in the run directory.
-const NAME: &str = "groups.sock";
 /// The group whose members may be clients, if no other is named.
 pub const USERS: &str = "phalanx-groups";
 
 /// Where the socket is in a run directory.
 pub fn path(run_dir: &Path) -> PathBuf {
-    run_dir.join(NAME)
+    run_dir.join(SOCKET)
 }
 
 /// Opens the socket for root, the daemon's user and the members of `users`.
