@@ -89,8 +89,9 @@ impl Stage {
         let view = ViewId { counter: 4, coordinator: NodeId(1) };
         let identity = Identity { cluster, node, group, resource, epoch: OwnershipEpoch(9), view };
         let cgroup = &self.cgroup.child("shop").child("web");
-        let process =
-            Job { command: &command, cgroup, identity: &identity, clearance: None }.spawn().unwrap();
+        let process = Job { command: &command, cgroup, identity: &identity, clearance: None, user: None }
+            .spawn()
+            .unwrap();
         eventually("it is ready", || Path::new("/mnt/shop/ready").exists());
         process
     }

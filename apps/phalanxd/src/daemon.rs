@@ -4,6 +4,7 @@
 
 use crate::adapters;
 use crate::birth::{Cradle, unborn};
+use crate::clients::{self, Clients};
 use crate::door;
 use crate::doubles::Doubles;
 use crate::error::StartError;
@@ -55,6 +56,7 @@ pub struct Daemon {
     scribe: Scribe,
     told: Told,
     door: JoinHandle<()>,
+    clients: Clients,
     cluster: Arc<Cluster>,
     config: String,
     status: DaemonStatus,
@@ -82,6 +84,7 @@ impl Daemon {
         let mut scribe = Scribe::begin(&events, settings.log, names, told.clone())?;
         let door = door::open(server, post.clone(), events)?;
         let permits = Permits::none();
+        let clients = Clients::begin(settings, me, &cradle.cluster, &cgroup, post.clone())?;
         let guard = Guard::begin(settings.deadman_socket(), post.clone())?;
         let name = cradle.identity.name.to_string();
         let hands = Hands::new(settings, cgroup, name, Arc::clone(&permits), guard.clone(), post.clone())?;
@@ -89,7 +92,7 @@ impl Daemon {
         let keeper = Keeper::begin(cradle.dir, post)?;
         scribe.remark(Remark::Started { life: me, version: env!("CARGO_PKG_VERSION") });
         let realtime = become_realtime(&mut scribe);
-        let mut wait = Wait::new(&inbox, &signals)?;
+        let mut wait = Wait::new(&inbox, &clients, &signals)?;
         wait.watch(&carrier)?;
         let mut effects = Vec::new();
         let node = Node::new(cradle.birth, &mut effects).map_err(|why| unborn(settings, why))?;
@@ -108,6 +111,7 @@ impl Daemon {
             scribe,
             told,
             door,
+            clients,
             cluster: cradle.cluster,
             config: cradle.config,
             status: daemon_status(settings, realtime),
@@ -134,12 +138,16 @@ impl Daemon {
                 match woken {
                     Woken::Path(path) => self.carrier.receive(path, &mut arrivals),
                     Woken::Inbox => self.hear(),
+                    Woken::Clients => self.serve(),
                     Woken::Signal => self.heed_signals(),
                     Woken::Timer => {}
                 }
             }
             if !arrivals.is_empty() {
                 self.step(Input::Arrived(mem::take(&mut arrivals)));
+            }
+            if self.clients.is_behind() {
+                self.serve();
             }
             self.carrier.flush();
             self.do_chores()?;
@@ -166,6 +174,14 @@ impl Daemon {
         self.node.step(now(), input, &mut effects);
         self.publish();
         effects.into_iter().for_each(|effect| self.carry_out(effect));
+        self.clients.stepped(&self.node);
+    }
+
+    /// Takes in some of what clients did: the beats of this node come first in every turn.
+    fn serve(&mut self) {
+        for act in self.clients.take(&self.node) {
+            self.step(clients::input(&act));
+        }
     }
 
     /// Lets the drivers see what this node may do, before any of them is told to do something.
@@ -188,8 +204,7 @@ impl Daemon {
             }
             Effect::Operate(operation) => self.hands.run(operation, &self.cluster),
             Effect::Reply { id, reply } => self.reply(id, reply),
-            // There is no socket for clients yet, so there are none.
-            Effect::Client { .. } => {}
+            Effect::Client { client, event } => self.clients.tell(client, event),
             Effect::Note(note) => self.note(note),
             Effect::Halt { why } => self.over = Some(why),
         }
@@ -211,6 +226,7 @@ impl Daemon {
             text.clone_into(&mut self.config);
             self.cluster = Arc::new(parsed.cluster);
             self.adapters.follow(&self.cluster);
+            self.clients.follow(&self.cluster);
         }
     }
 
@@ -370,6 +386,7 @@ impl Daemon {
         self.permits.publish(ViewId::NONE, Tick::ZERO);
         self.scribe.remark(Remark::Ended { why: why.clone() });
         self.scribe.end();
+        self.clients.end();
         self.told.end();
         // A door that broke down has said so on standard error.
         let _ = self.door.join();

@@ -6,6 +6,7 @@
 
 mod adapters;
 mod birth;
+mod clients;
 mod daemon;
 mod door;
 mod doubles;

@@ -2,6 +2,7 @@
 
 use phalanx_api::Level;
 use phalanx_drivers::{Contest, Key};
+use phalanx_providers::Deactivated;
 use phalanx_types::{GroupName, Incarnation, ResourceName};
 use serde::Serialize;
 use std::fmt;
@@ -95,6 +96,24 @@ pub enum Remark {
         /// Why.
         why: String,
     },
+    /// A client of Group Services was dropped, and its providers fail.
+    ClientDropped {
+        /// Which.
+        client: String,
+        /// What it did.
+        why: &'static str,
+    },
+    /// A group expelled a client's providers, whose deactivate command was to run.
+    Deactivated {
+        /// The group.
+        group: String,
+        /// The client.
+        client: String,
+        /// Whether the command exited with 0 in time.
+        well: bool,
+        /// How it went.
+        how: String,
+    },
     /// Events came faster than they could be written.
     EventsLost {
         /// How many are missing.
@@ -114,6 +133,12 @@ impl Remark {
         }
     }
 
+    /// A deactivate command ended.
+    pub fn deactivated(how: Deactivated) -> Remark {
+        let Deactivated { group, client, well, how } = how;
+        Remark::Deactivated { group: group.to_string(), client, well, how }
+    }
+
     /// How urgent it is.
     pub fn level(&self) -> Level {
         match self {
@@ -122,10 +147,13 @@ impl Remark {
             | Remark::AddressThere { .. }
             | Remark::Asked { .. }
             | Remark::Stopping { .. }
+            | Remark::Deactivated { well: true, .. }
             | Remark::Ended { .. } => Level::Info,
             Remark::NotRealtime { .. }
             | Remark::NotLocked { .. }
             | Remark::AddressMissing { .. }
+            | Remark::ClientDropped { .. }
+            | Remark::Deactivated { well: false, .. }
             | Remark::EventsLost { .. } => Level::Warn,
             Remark::Unguarded { .. }
             | Remark::Twin { .. }
@@ -164,6 +192,12 @@ impl fmt::Display for Remark {
             Remark::Asked { by, ask } => write!(f, "{by} asks: {ask}"),
             Remark::Stopping { by } => write!(f, "told to stop by {by}: groups move away first"),
             Remark::Ended { why } => write!(f, "ended: {why}"),
+            Remark::ClientDropped { client, why } => {
+                write!(f, "the client {client} of Group Services {why}: dropped, and its providers fail")
+            }
+            Remark::Deactivated { group, client, how, .. } => {
+                write!(f, "{group} expelled {client}; its deactivate command: {how}")
+            }
             Remark::EventsLost { count } => write!(f, "{count} events were not written: too many at once"),
         }
     }

@@ -33,6 +33,9 @@ pub struct Settings {
     /// The socket of the deadman [default: deadman.sock in the run directory]
     #[arg(long, value_name = "SOCKET")]
     pub deadman: Option<PathBuf>,
+    /// The group of this host whose members may be clients of Group Services, as root may
+    #[arg(long, value_name = "GROUP", default_value = phalanx_providers::USERS)]
+    pub clients: String,
     /// The least urgent events that are logged: error, warn, info, debug
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
     pub log: Level,

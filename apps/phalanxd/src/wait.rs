@@ -19,6 +19,8 @@ pub enum Woken {
     Path(PathId),
     /// The inbox has words.
     Inbox,
+    /// Clients of Group Services have done something.
+    Clients,
     /// A signal is waiting.
     Signal,
     /// The time has come.
@@ -30,6 +32,7 @@ const EVENTS_MAX: usize = 32;
 const INBOX: u64 = 1 << 32;
 const SIGNAL: u64 = 2 << 32;
 const TIMER: u64 = 3 << 32;
+const CLIENTS: u64 = 4 << 32;
 
 /// The things waited for.
 pub struct Wait {
@@ -40,11 +43,12 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// Waits for an inbox and for signals; for paths see [`Wait::watch`].
-    pub fn new(inbox: impl AsFd, signals: impl AsFd) -> io::Result<Wait> {
+    /// Waits for an inbox, for clients and for signals; for paths see [`Wait::watch`].
+    pub fn new(inbox: impl AsFd, clients: impl AsFd, signals: impl AsFd) -> io::Result<Wait> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         epoll::add(&epoll, inbox, EventData::new_u64(INBOX), EventFlags::IN)?;
+        epoll::add(&epoll, clients, EventData::new_u64(CLIENTS), EventFlags::IN)?;
         epoll::add(&epoll, signals, EventData::new_u64(SIGNAL), EventFlags::IN)?;
         epoll::add(&epoll, &timer, EventData::new_u64(TIMER), EventFlags::IN)?;
         Ok(Wait { epoll, timer, armed: None, paths: BTreeSet::new() })
@@ -97,6 +101,7 @@ fn data(path: PathId) -> u64 {
 fn meaning(data: u64) -> Woken {
     match data {
         INBOX => Woken::Inbox,
+        CLIENTS => Woken::Clients,
         SIGNAL => Woken::Signal,
         TIMER => Woken::Timer,
         path => {

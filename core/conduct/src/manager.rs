@@ -21,7 +21,7 @@ use phalanx_groups::{Group, Membership, Notice};
 use phalanx_ledger::Ledger;
 use phalanx_membership::{Hearing, Standing};
 use phalanx_model::{Cluster, Group as ModelGroup};
-use phalanx_plan::{GroupsState, Holding, RestartTimes};
+use phalanx_plan::{GroupsState, Holding, Reaches, RestartTimes};
 use phalanx_types::{
     BootId, GroupName, Incarnation, NetworkId, Operation, OperationId, OperationResult, Plot, RequestId,
     ResourceName, Span, Tick, Timings, ViewId,
@@ -222,6 +222,12 @@ impl Manager {
             retry_at: Tick::NEVER,
             plot: Plot::NONE,
         }
+    }
+
+    /// The lives whose adapter on a network is up, as all managers that go on together know it.
+    pub fn adapters_up(&self, network: NetworkId) -> impl Iterator<Item = Incarnation> {
+        let up = move |reaches: &Reaches| reaches.get(&network).is_some_and(|reach| !reach.is_down());
+        self.state.reach.iter().filter(move |(_, reaches)| up(reaches)).map(|(life, _)| *life)
     }
 
     /// Plants the bug that the simulator chose, if any.

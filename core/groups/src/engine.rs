@@ -3,7 +3,7 @@
 //! Everything that decides is an ordered message, so all providers that go on together decide the same. Replicated state
 //! of a provider that is not in step comes from the donor before anything else of the new view.
 
-use crate::domain::VoteWord;
+use crate::domain::{VoteWord, host_membership};
 use crate::group::{
     Cause, Group, Membership as Notified, Notice, Outcome, Passport, ProposalId, Refusal, StateStamp, Vote,
 };
@@ -98,6 +98,11 @@ impl Engine {
         &mut self.services
     }
 
+    /// How many words of clients wait to be said.
+    pub fn unsaid(&self) -> usize {
+        self.services.unsaid()
+    }
+
     /// The manager's state as it is sent to who needs it.
     pub fn transfer(state: Vec<u8>) -> Vec<u8> {
         Transfer::Manager(state).write()
@@ -178,6 +183,8 @@ impl Engine {
         let brought = brought(&installed.passports);
         let domains = brought.iter().map(|(node, brought)| (*node, brought.domain)).collect();
         let (needing, copy) = self.services.begin(now, &installed.view, &installed.previous, &domains);
+        let hosts = installed.view.members.values().map(|member| member.incarnation).collect();
+        self.services.keep_ready(host_membership(), &hosts);
         let domain = (needing, Transfer::Domain(copy).write());
         let (membership, stamps) = self.notified(installed, brought);
         let (donor, best) = (membership.donor, stamps[&membership.donor]);

@@ -7,7 +7,7 @@
 
 use crate::domain::{
     Act, Attributes, Audience, Cast, Domain, Gone, LocalName, Name, Notice, PhaseId, Phases, Proposal,
-    ProviderId, Refused, Said, Standing, Tell, VoteWord, Word,
+    ProviderId, Refused, Said, Standing, StateValue, Tell, VoteWord, Word, as_members, host_membership,
 };
 use crate::group::Vote;
 use crate::questions::{Questions, Seat};
@@ -80,6 +80,11 @@ pub enum ClientAct {
         /// The group.
         group: Name,
     },
+    /// It stopped to answer, or answers again, as its node sees it.
+    Responsive {
+        /// Whether it answers.
+        responsive: bool,
+    },
     /// It is gone, and all its providers with it.
     Quit,
 }
@@ -139,6 +144,8 @@ pub struct Services {
     /// Seats that were given up: how many words that say so are under way.
     vacant: BTreeMap<Seat, u32>,
     subscriptions: BTreeSet<(Name, ClientId)>,
+    /// The groups that are always there, with their members as known here.
+    ready: BTreeMap<Name, BTreeSet<ProviderId>>,
     questions: Questions,
     /// The ends that this node has said it saw: a protocol of each group.
     placed: BTreeMap<Name, u64>,
@@ -179,6 +186,7 @@ impl Services {
             seats: BTreeMap::new(),
             vacant: BTreeMap::new(),
             subscriptions: BTreeSet::new(),
+            ready: BTreeMap::from([(host_membership(), as_members(&BTreeSet::from([me])))]),
             questions: Questions::default(),
             placed: BTreeMap::new(),
             outbox: VecDeque::new(),
@@ -211,6 +219,11 @@ impl Services {
             ClientAct::Subscribe { group } => self.subscribe(client, group),
             ClientAct::Unsubscribe { group } => {
                 self.subscriptions.remove(&(group, client));
+            }
+            ClientAct::Responsive { responsive } => {
+                for (group, instance) in self.seats_of(client) {
+                    self.say(group, Act::Responsive { instance, responsive });
+                }
             }
             ClientAct::Quit => self.quit(client),
         }
@@ -346,6 +359,23 @@ impl Services {
         self.events.pop_front()
     }
 
+    /// A group that is always there has these lives as its members; who subscribed to it hears what changed.
+    pub fn keep_ready(&mut self, group: Name, lives: &BTreeSet<Incarnation>) {
+        let members = as_members(lives);
+        let before = self.ready.insert(group.clone(), members.clone());
+        let changing: BTreeSet<ProviderId> =
+            before.unwrap_or_default().symmetric_difference(&members).copied().collect();
+        if !changing.is_empty() {
+            let notice = Notice::Changed { changing, standing: ready_standing(&members) };
+            self.tell_subscribers(&group, &notice);
+        }
+    }
+
+    /// How many words wait to be said. Who hands in acts of clients leaves off while there are many.
+    pub fn unsaid(&self) -> usize {
+        self.outbox.len()
+    }
+
     /// The groups there are, as far as known here.
     pub fn groups(&self) -> impl Iterator<Item = (&Name, Standing)> {
         self.domain.groups()
@@ -398,7 +428,8 @@ impl Services {
     }
 
     fn subscribe(&mut self, client: ClientId, group: Name) {
-        let notice = match self.domain.group(&group) {
+        let ready = self.ready.get(&group).map(ready_standing);
+        let notice = match ready.or_else(|| self.domain.group(&group)) {
             Some(standing) => Notice::Changed { changing: BTreeSet::new(), standing },
             None => Notice::Refused(Refused::UnknownGroup),
         };
@@ -409,10 +440,12 @@ impl Services {
     }
 
     fn quit(&mut self, client: ClientId) {
-        let seats = self.seats.iter().filter(|(_, owner)| **owner == client);
-        let seats: Vec<Seat> = seats.map(|(seat, _)| seat.clone()).collect();
-        seats.into_iter().for_each(|seat| self.vacate(seat, Gone::Failed));
+        self.seats_of(client).into_iter().for_each(|seat| self.vacate(seat, Gone::Failed));
         self.subscriptions.retain(|(_, subscriber)| *subscriber != client);
+    }
+
+    fn seats_of(&self, client: ClientId) -> Vec<Seat> {
+        self.seats.iter().filter(|(_, owner)| **owner == client).map(|(seat, _)| seat.clone()).collect()
     }
 
     /// Nobody is behind this provider any more: it leaves when its turn comes, and until then this node votes for it.
@@ -486,6 +519,7 @@ impl Services {
             | Notice::Refused(_)
             | Notice::Changed { .. }
             | Notice::Deactivate(_)
+            | Notice::Responsiveness { .. }
             | Notice::Dissolved => {}
         }
     }
@@ -516,6 +550,10 @@ impl Services {
     }
 }
 
+fn ready_standing(members: &BTreeSet<ProviderId>) -> Standing {
+    Standing { members: members.iter().copied().collect(), state: StateValue::default() }
+}
+
 /// Whose domain goes on: the part that was primary, else the larger, else the one with the lowest node.
 fn survivors(
     previous: &BTreeMap<NodeId, ViewId>,
@@ -530,4 +568,46 @@ fn survivors(
         (*stamp, nodes.len(), Reverse(nodes.first().copied()))
     };
     parts.iter().max_by_key(rank).map(|(_, nodes)| nodes.clone()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn life(node: u16) -> Incarnation {
+        Incarnation { node: NodeId(node), start: 1 }
+    }
+
+    fn heard(services: &mut Services) -> Vec<(ClientId, Vec<u16>, Vec<u16>)> {
+        let nodes = |providers: Vec<ProviderId>| providers.iter().map(|one| one.life.node.0).collect();
+        let mut heard = Vec::new();
+        while let Some((client, event)) = services.poll() {
+            let ClientEvent::Subscriber { notice: Notice::Changed { changing, standing }, .. } = event else {
+                panic!("not of a change: {event:?}");
+            };
+            heard.push((client, nodes(changing.into_iter().collect()), nodes(standing.members)));
+        }
+        heard
+    }
+
+    #[test]
+    fn who_subscribes_to_the_hosts_hears_of_them_now_and_whenever_they_are_others() {
+        let (ann, ben) = (ClientId(1), ClientId(2));
+        let mut services = Services::new(life(1));
+        services.act(ann, ClientAct::Subscribe { group: host_membership() });
+        assert_eq!(heard(&mut services), [(ann, vec![], vec![1])]);
+        for (lives, expected) in [
+            ([1, 2].as_slice(), vec![(ann, vec![2], vec![1, 2])]),
+            (&[1, 2], vec![]),
+            (&[1, 3], vec![(ann, vec![2, 3], vec![1, 3])]),
+        ] {
+            services.keep_ready(host_membership(), &lives.iter().copied().map(life).collect());
+            assert_eq!(heard(&mut services), expected);
+        }
+        services.act(ben, ClientAct::Subscribe { group: host_membership() });
+        services.act(ann, ClientAct::Unsubscribe { group: host_membership() });
+        assert_eq!(heard(&mut services), [(ben, vec![], vec![1, 3])]);
+        services.keep_ready(host_membership(), &BTreeSet::from([life(1)]));
+        assert_eq!(heard(&mut services), [(ben, vec![3], vec![1])]);
+    }
 }

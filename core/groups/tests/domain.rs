@@ -2,8 +2,8 @@
 
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{
-    Act, Attributes, Audience, Batch, Cast, Change, DefaultVote, Domain, Gone, LocalName, Message, Name,
-    Notice, PhaseId, Phases, Proposal, ProviderId, Refused, Said, StateValue, Tell, VoteWord, Word,
+    Act, Attributes, Audience, Batch, Cast, Change, DefaultVote, Domain, Flag, Gone, LocalName, Message,
+    Name, Notice, PhaseId, Phases, Proposal, ProviderId, Refused, Said, StateValue, Tell, VoteWord, Word,
 };
 use phalanx_types::{Incarnation, NodeId, Span};
 use std::collections::BTreeSet;
@@ -122,6 +122,7 @@ fn word_for(notice: &Notice) -> &'static str {
         Notice::Refused(_) => "refused",
         Notice::Changed { .. } => "changed",
         Notice::Deactivate(_) => "deactivate",
+        Notice::Responsiveness { .. } => "responsiveness",
         Notice::Dissolved => "dissolved",
     }
 }
@@ -313,7 +314,7 @@ fn a_membership_that_was_rejected_does_not_bring_back_who_is_gone() {
     bench.lose("web", b, Gone::Goodbye);
     bench.vote("web", a, Vote::Reject, Said::default());
     assert_eq!(bench.members("web"), [a]);
-    bench.propose("web", a, proposal(Change::Leave(a)), VOTED);
+    bench.propose("web", a, proposal(Change::Leave { provider: a, code: 3 }), VOTED);
     bench.vote("web", a, Vote::Reject, Said::default());
     assert_eq!(bench.members("web"), [a], "who only asked to leave is still there");
 }
@@ -340,7 +341,8 @@ fn membership_goes_before_state_and_joins_may_share_a_protocol() {
 fn the_expelled_do_not_vote_and_their_command_runs_on_their_node() {
     let (a, b) = (provider(1, 1), provider(2, 1));
     let mut bench = group_of(&[a, b]);
-    let deactivate = Some(phalanx_groups::domain::Deactivation { flag: 7, limit: Span::from_secs(5) });
+    let flag = Flag::new("7").expect("a flag");
+    let deactivate = Some(phalanx_groups::domain::Deactivation { flag, limit: Span::from_secs(5) });
     let change = Change::Expel { providers: BTreeSet::from([b]), deactivate };
     bench.propose("web", a, proposal(change), VOTED);
     bench.approve("web", &[a]);
@@ -351,6 +353,40 @@ fn the_expelled_do_not_vote_and_their_command_runs_on_their_node() {
     assert!(bench.told.iter().any(to_b));
     bench.propose("web", b, new_state("from outside"), Phases::One);
     assert_eq!(bench.told.last().map(|tell| &tell.notice), Some(&Notice::Refused(Refused::NotAMember)));
+}
+
+#[test]
+fn who_stops_to_answer_is_announced_to_all_after_what_is_under_way_and_stays() {
+    let (a, b) = (provider(1, 1), provider(2, 1));
+    let mut bench = group_of(&[a, b]);
+    bench.propose("web", a, new_state("under way"), VOTED);
+    let told = bench.told.len();
+    bench.act("web", 2, Act::Responsive { instance: 1, responsive: false });
+    assert_eq!(bench.told.len(), told, "nothing comes between");
+    bench.approve("web", &[a, b]);
+    let expected = |responsive| Tell {
+        group: name("web"),
+        to: Audience::Providers(BTreeSet::from([a, b])),
+        notice: Notice::Responsiveness { provider: b, responsive },
+    };
+    bench.act("web", 1, Act::Ended);
+    assert_eq!(bench.told.pop(), Some(expected(false)));
+    bench.act("web", 2, Act::Responsive { instance: 1, responsive: true });
+    assert_eq!(bench.told.pop(), Some(expected(true)));
+    assert_eq!(bench.members("web"), [a, b]);
+    let told = bench.told.len();
+    bench.act("web", 3, Act::Responsive { instance: 1, responsive: false });
+    assert_eq!(bench.told.len(), told, "nothing is said of who is no provider");
+}
+
+#[test]
+fn the_groups_that_are_always_there_are_not_joined() {
+    let mut bench = Bench::default();
+    for group in ["HostMembership", "AdapterMembership.client"] {
+        bench.join(group, provider(1, 1), &Attributes::default());
+        assert_eq!(bench.told.pop().map(|tell| tell.notice), Some(Notice::Refused(Refused::Reserved)));
+    }
+    assert_eq!(bench.domain.groups().count(), 0);
 }
 
 #[test]
@@ -424,7 +460,7 @@ fn when_one_failure_hits_both_the_source_ends_its_protocol_before_the_target_beg
 fn a_group_that_the_last_left_by_a_vote_is_none_once_that_has_its_place() {
     let a = provider(1, 1);
     let mut bench = group_of(&[a]);
-    bench.propose("web", a, proposal(Change::Leave(a)), VOTED);
+    bench.propose("web", a, proposal(Change::Leave { provider: a, code: 0 }), VOTED);
     bench.approve("web", &[a]);
     assert_eq!(bench.domain.unplaced().collect::<Vec<_>>(), [&name("web")]);
     bench.place("web");

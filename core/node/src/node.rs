@@ -7,6 +7,7 @@
 use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken, Unborn};
 use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
 use phalanx_events::{Service, ShutdownCause};
+use phalanx_groups::domain::adapter_membership;
 use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
 use phalanx_ledger::Ledger;
@@ -280,6 +281,29 @@ impl Node {
         spoke || out.len() > before
     }
 
+    /// How much of what clients want said waits to be said. Who hands in their acts leaves off while it is much.
+    pub fn unsaid(&self) -> usize {
+        match &self.stage {
+            Stage::Beating(beating) => beating.engine.unsaid(),
+            Stage::Born { .. } | Stage::Over => 0,
+        }
+    }
+
+    /// The adapter membership groups follow what the managers agreed on.
+    fn keep_adapter_groups(&mut self) {
+        let Stage::Beating(beating) = &mut self.stage else { return };
+        let Beating { membership, engine, .. } = &mut **beating;
+        let is_member = |life: &Incarnation| {
+            membership.view().members.get(&life.node).is_some_and(|member| member.incarnation == *life)
+        };
+        for (network, configured) in &self.cluster.networks {
+            if let Some(group) = adapter_membership(configured.name.as_str()) {
+                let up = self.manager.adapters_up(*network).filter(is_member).collect();
+                engine.services().keep_ready(group, &up);
+            }
+        }
+    }
+
     fn tell_events(&mut self, out: &mut Vec<Effect>) {
         let Stage::Beating(beating) = &mut self.stage else { return };
         while let Some((client, event)) = beating.engine.services().poll() {
@@ -344,8 +368,13 @@ impl Node {
             Output::Up(Upcall::Installed(installed)) => self.begin_view(now, *installed, out),
             Output::Up(upcall) => {
                 let Stage::Beating(beating) = &mut self.stage else { return };
-                for notice in beating.engine.hear(now, upcall) {
+                let notices = beating.engine.hear(now, upcall);
+                let news = !notices.is_empty();
+                for notice in notices {
                     self.manage(now, ManagerInput::Notice(notice), out);
+                }
+                if news {
+                    self.keep_adapter_groups();
                 }
                 self.tell_events(out);
             }
@@ -358,6 +387,7 @@ impl Node {
         for notice in begun.notices {
             self.manage(now, ManagerInput::Notice(notice), out);
         }
+        self.keep_adapter_groups();
         for node in begun.needy {
             let state = Engine::transfer(self.manager.state());
             self.below(|membership, _| membership.send_state(node, state));

@@ -107,6 +107,8 @@ pub const WHY_CHARS_MAX: usize = 300;
 pub const GS_NAME_BYTES_MAX: usize = 32;
 /// Bytes of a provider's name for logs.
 pub const GS_LOCAL_NAME_BYTES_MAX: usize = 16;
+/// Bytes of what a deactivate command is told by those who expel.
+pub const GS_FLAG_BYTES_MAX: usize = 256;
 /// Bytes of a group state value.
 pub const GS_STATE_BYTES_MAX: usize = 256;
 /// Bytes of a provider message.
@@ -117,5 +119,29 @@ pub const GS_GROUPS_MAX: usize = 1_024;
 pub const GS_PROVIDERS_MAX: usize = 512;
 /// Words that the clients of a node may have waiting to be said; what they ask for beyond is refused.
 pub const GS_WORDS_WAITING_MAX: usize = 1_024;
+/// Bytes of one frame between a client of Group Services and its node.
+pub const GS_FRAME_BYTES_MAX: usize = 32 << 10;
+/// Bytes of the path of a deactivate command.
+pub const GS_COMMAND_BYTES_MAX: usize = 1_024;
+/// Bytes of an interface's name.
+pub const INTERFACE_BYTES_MAX: usize = 15;
+/// Clients of Group Services on one node.
+pub const GS_CLIENTS_MAX: usize = 256;
+/// Requests of one client that its node has not taken in yet; who has more is dropped.
+pub const GS_REQUESTS_MAX: usize = 512;
+/// Bytes that wait to be read by a client before it is dropped.
+pub const GS_UNREAD_BYTES_MAX: usize = 1 << 20;
+/// Requests of clients that a node takes in at a time, before it looks again at what has a deadline.
+pub const GS_REQUESTS_PER_TURN: usize = 32;
+/// Words that may wait to be said before a node takes in no more requests of clients for the time being.
+pub const GS_UNSAID_MAX: usize = 256;
+/// The shortest time between two checks whether a client answers.
+pub const GS_PING_INTERVAL_MIN: Span = Span::from_millis(100);
+/// How long a client has to say hello.
+pub const GS_HELLO_LIMIT: Span = Span::from_secs(5);
+/// The longest that a deactivate command may run, whatever limit was asked for.
+pub const GS_DEACTIVATE_LIMIT_MAX: Span = Span::from_secs(600);
+/// Deactivate commands under way on one node.
+pub const GS_DEACTIVATES_MAX: usize = 32;
 /// Entries of a flight record.
 pub const FLIGHT_ENTRIES_MAX: usize = 5_000_000;

@@ -40,7 +40,7 @@ impl ApplicationDriver {
         let (read, write) =
             pipe.map_err(|error| Trouble::Failed(format!("cannot make its output: {error}")))?;
         let (command, cgroup) = (&self.application.start.0, &task.cgroup.child(MAIN));
-        let job = Job { command, cgroup, identity: task.identity, clearance: Some(clearance) };
+        let job = Job { command, cgroup, identity: task.identity, clearance: Some(clearance), user: None };
         let process = job.spawn_onto(read, write)?;
         let main = process.birth().map(|birth| (process.pid(), birth));
         let remembered = task.host.records.write(task.key, Record { epoch: task.epoch, main });
@@ -67,7 +67,7 @@ impl ApplicationDriver {
     /// Runs the stop command, if there is one; how it ended matters less than what is left.
     fn run_stop(&self, task: &Task<'_>, stop: &Command) {
         let cgroup = &task.cgroup.child(&command_name("stop", task.id));
-        let job = Job { command: &stop.0, cgroup, identity: task.identity, clearance: None };
+        let job = Job { command: &stop.0, cgroup, identity: task.identity, clearance: None, user: None };
         let _ = job.run(task.deadline);
     }
 
@@ -85,7 +85,8 @@ impl ApplicationDriver {
         monitor: &CustomMonitor,
     ) -> Result<(), Trouble> {
         let cgroup = &task.cgroup.child(&command_name(name.as_str(), task.id));
-        let job = Job { command: &monitor.command.0, cgroup, identity: task.identity, clearance: None };
+        let job =
+            Job { command: &monitor.command.0, cgroup, identity: task.identity, clearance: None, user: None };
         let finished = job.run(now() + monitor.limit.at_most(remaining(task.deadline)))?;
         match finished.is_success() {
             true => Ok(()),

@@ -10,6 +10,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal};
 use std::fs::OpenOptions;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::{fmt, io};
 
@@ -48,6 +49,17 @@ pub struct Job<'a> {
     pub identity: &'a Identity,
     /// What allows it, if it acquires something.
     pub clearance: Option<&'a Clearance>,
+    /// As whom it runs, if not as this process.
+    pub user: Option<User>,
+}
+
+/// A user, without the other groups that it may be in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its number.
+    pub uid: u32,
+    /// Its group's.
+    pub gid: u32,
 }
 
 /// Why nothing was started.
@@ -116,6 +128,10 @@ impl Job<'_> {
         let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(self.identity.environment()).current_dir("/");
         command.stdin(Stdio::null()).stdout(output).stderr(again);
+        if let Some(User { uid, gid }) = self.user {
+            // As root the standard library drops the other groups with that.
+            command.uid(uid).gid(gid);
+        }
         self.cgroup.create().map_err(SpawnError::Cgroup)?;
         let procs = OpenOptions::new().write(true).open(self.cgroup.path().join("cgroup.procs"));
         let procs = procs.map_err(|error| self.unrunnable(error))?;

@@ -13,6 +13,6 @@ mod tail;
 
 pub use cgroup::{Cgroup, CgroupError};
 pub use ending::Ending;
-pub use job::{Finished, Identity, Job, SpawnError};
+pub use job::{Finished, Identity, Job, SpawnError, User};
 pub use permit::{Clearance, Permits, Stale};
 pub use process::Process;

@@ -1,7 +1,7 @@
 //! Jobs against the real kernel: how they end, what they see, what is left of them.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
-use phalanx_exec::{Cgroup, Clearance, Ending, Finished, Identity, Job, Permits, SpawnError};
+use phalanx_exec::{Cgroup, Clearance, Ending, Finished, Identity, Job, Permits, SpawnError, User};
 use phalanx_host::now;
 use phalanx_sandbox::{CgroupGuard, alone, eventually};
 use phalanx_types::{NodeId, OwnershipEpoch, Permit, Span, Tick, ViewId};
@@ -32,7 +32,7 @@ fn run(cgroup: &Cgroup, script: &str) -> Finished {
 
 fn run_within(cgroup: &Cgroup, script: &str, limit: Span) -> Finished {
     let (command, identity) = (argv(&["sh", "-c", script]), identity());
-    let job = Job { command: &command, cgroup, identity: &identity, clearance: None };
+    let job = Job { command: &command, cgroup, identity: &identity, clearance: None, user: None };
     job.run(now() + limit).unwrap()
 }
 
@@ -122,7 +122,7 @@ fn a_program_that_is_not_there_is_named() {
     alone(|| {
         with_cgroup(|cgroup| {
             let (command, identity) = (argv(&["no-such-program"]), identity());
-            let job = Job { command: &command, cgroup, identity: &identity, clearance: None };
+            let job = Job { command: &command, cgroup, identity: &identity, clearance: None, user: None };
             let error = job.spawn().unwrap_err().to_string();
             assert!(error.starts_with("cannot run no-such-program: No such file"), "{error}");
         });
@@ -136,7 +136,13 @@ fn nothing_is_started_without_a_lease() {
             let (command, identity) = (argv(&["touch", "/mnt/acquired"]), identity());
             let permits = Permits::none();
             let clearance = Clearance::new(&permits, Permit { view: VIEW, valid_until: Tick::NEVER });
-            let job = Job { command: &command, cgroup, identity: &identity, clearance: Some(&clearance) };
+            let job = Job {
+                command: &command,
+                cgroup,
+                identity: &identity,
+                clearance: Some(&clearance),
+                user: None,
+            };
             let other = ViewId { counter: 5, ..VIEW };
             for (view, until) in [(VIEW, now()), (other, now() + Span::from_secs(9)), (VIEW, Tick::ZERO)] {
                 permits.publish(view, until);
@@ -156,7 +162,7 @@ fn a_cgroup_is_ended_to_the_last_process() {
         with_cgroup(|cgroup| {
             let (command, identity) =
                 (argv(&["sh", "-c", "for i in 1 2 3 4 5; do sleep 1000 & done; wait"]), identity());
-            let job = Job { command: &command, cgroup, identity: &identity, clearance: None };
+            let job = Job { command: &command, cgroup, identity: &identity, clearance: None, user: None };
             let mut process = job.spawn().unwrap();
             eventually("six processes run", || cgroup.processes().unwrap().len() == 6);
             cgroup.end(now() + Span::from_secs(5)).unwrap();
@@ -180,5 +186,19 @@ fn an_old_hierarchy_serves_too() {
         let finished = run(&root.child("web"), "setsid sleep 1000 & setsid sleep 1000 & echo done");
         assert_eq!((finished.is_success(), finished.output.as_str()), (true, "done"));
         assert!(!root.child("web").path().exists());
+    });
+}
+
+#[test]
+fn another_users_command_has_nothing_of_ours() {
+    alone(|| {
+        with_cgroup(|cgroup| {
+            let script = "id -u; id -G; grep -q phalanx-test /proc/self/cgroup && echo inside";
+            let (command, identity) = (argv(&["sh", "-c", script]), identity());
+            let user = Some(User { uid: 65_534, gid: 65_533 });
+            let job = Job { command: &command, cgroup, identity: &identity, clearance: None, user };
+            let finished = job.run(now() + Span::from_secs(2)).unwrap();
+            assert_eq!(finished.output, "65534\n65533\ninside", "{finished:?}");
+        });
     });
 }

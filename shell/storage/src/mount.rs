@@ -92,7 +92,8 @@ fn check(file_system: &FileSystem, mounting: Mounting<'_>) -> Result<(), MountEr
 fn e2fsck(file_system: &FileSystem, mounting: Mounting<'_>, why: &str) -> Result<(), MountError> {
     let command = ["e2fsck", "-p", &file_system.device].map(String::from);
     let (cgroup, identity, clearance) = (mounting.cgroup, mounting.identity, Some(mounting.clearance));
-    let finished = Job { command: &command, cgroup, identity, clearance }.run(mounting.deadline)?;
+    let finished =
+        Job { command: &command, cgroup, identity, clearance, user: None }.run(mounting.deadline)?;
     match finished.ending {
         Some(Ending::Exited(0..=E2FSCK_MENDED)) => Ok(()),
         Some(Ending::Exited(_) | Ending::Signalled(_) | Ending::Unseen) | None => {

@@ -62,6 +62,9 @@ struct Waiting {
     joining: VecDeque<Joining>,
     #[n(3)]
     reflection: Option<(Name, StateValue)>,
+    /// Whose client stopped to answer, or answers again: not a change, but told in one order with them.
+    #[n(4)]
+    answers: BTreeMap<ProviderId, bool>,
 }
 
 /// Somebody who wants to be a provider.
@@ -241,6 +244,19 @@ impl Group {
         self.waiting.gone.entry(provider).or_insert(how);
     }
 
+    /// A provider's client stopped to answer, or answers again: the providers hear of it once no protocol is open.
+    pub fn answers(&mut self, provider: ProviderId, responsive: bool) {
+        self.waiting.answers.insert(provider, responsive);
+    }
+
+    fn announce(&mut self) -> Vec<Tell> {
+        let members: BTreeSet<ProviderId> = self.members().collect();
+        let known = std::mem::take(&mut self.waiting.answers).into_iter();
+        let known = known.filter(|(provider, _)| members.contains(provider));
+        let notices = known.map(|(provider, responsive)| Notice::Responsiveness { provider, responsive });
+        notices.map(|notice| self.tell_providers(members.clone(), notice)).collect()
+    }
+
     /// The same because its node is lost, which can vote for it no more.
     pub fn lose_node(&mut self, provider: ProviderId) -> Vec<Tell> {
         self.lose(provider, Gone::NodeLost);
@@ -254,6 +270,7 @@ impl Group {
     pub fn advance(&mut self, source: &Source) -> Vec<Tell> {
         let mut told = Vec::new();
         while self.open.is_none() {
+            told.extend(self.announce());
             self.follow(source);
             let Some((change, phases)) = self.next_change(source, &mut told) else { break };
             told.extend(self.begin(Proposal { change, state: None, message: None }, phases));
@@ -396,7 +413,7 @@ impl Group {
 
     /// Who is to vote: all providers that are there and stay, or ask to leave, and those who join.
     fn voters(&self, change: &Change) -> BTreeSet<ProviderId> {
-        let asks = matches!(change, Change::Leave(_));
+        let asks = matches!(change, Change::Leave { .. });
         let stays = |provider: &ProviderId| asks || !change.leaving().contains(provider);
         let there = |provider: &ProviderId| !self.waiting.gone.contains_key(provider);
         self.members().chain(change.joining()).filter(stays).filter(there).collect()

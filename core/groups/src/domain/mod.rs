@@ -8,13 +8,17 @@ mod group;
 mod name;
 mod notice;
 mod protocol;
+mod ready;
 mod word;
 
 pub use attributes::{Attributes, Batch, DefaultVote, Merge, Phases};
-pub use name::{LocalName, Message, Name, ProviderId, StateValue, Unfit};
+pub use name::{Flag, LocalName, Message, Name, ProviderId, StateValue, Unfit};
 pub use notice::{Audience, Notice, Refused, Standing, Tell};
 pub use protocol::{Change, Deactivation, Gone, Proposal, Said, Summary};
+pub use ready::{adapter_membership, host_membership};
 pub use word::{Act, Cast, PhaseId, VoteWord, Word};
+
+pub(crate) use ready::as_members;
 
 use group::{Group, Joining, Source};
 use minicbor::{Decode, Encode};
@@ -172,6 +176,12 @@ impl Domain {
                 }
                 (speaker(instance), Ok(Vec::new()))
             }
+            Act::Responsive { instance, responsive } => {
+                if let Some(group) = self.groups.get_mut(&group) {
+                    group.answers(speaker(instance), responsive);
+                }
+                (speaker(instance), Ok(Vec::new()))
+            }
             Act::Ended => return told,
         };
         told.extend(heard.unwrap_or_else(|why| vec![refusal(&group, who, why)]));
@@ -192,6 +202,9 @@ impl Domain {
     }
 
     fn join(&mut self, group: &Name, joining: Joining) -> Result<Vec<Tell>, Refused> {
+        if ready::is_reserved(group) {
+            return Err(Refused::Reserved);
+        }
         if !self.groups.contains_key(group) && self.groups.len() >= GS_GROUPS_MAX {
             return Err(Refused::Full);
         }

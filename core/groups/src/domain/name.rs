@@ -4,7 +4,7 @@ use minicbor::decode::Error;
 use minicbor::{Decode, Decoder, Encode, Encoder, encode};
 use phalanx_types::Incarnation;
 use phalanx_types::limits::{
-    GS_LOCAL_NAME_BYTES_MAX, GS_MESSAGE_BYTES_MAX, GS_NAME_BYTES_MAX, GS_STATE_BYTES_MAX,
+    GS_FLAG_BYTES_MAX, GS_LOCAL_NAME_BYTES_MAX, GS_MESSAGE_BYTES_MAX, GS_NAME_BYTES_MAX, GS_STATE_BYTES_MAX,
 };
 use serde::Serialize;
 use std::fmt;
@@ -19,7 +19,7 @@ pub enum Unfit {
         /// The limit.
         max: usize,
     },
-    /// A name has something else in it than visible ASCII.
+    /// Something else is in it than visible ASCII.
     NotVisible,
 }
 
@@ -30,6 +30,10 @@ pub struct Name(String);
 /// What a provider is called in logs: up to 16 visible ASCII characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct LocalName(String);
+
+/// What a deactivate command is told by those who expel: up to 256 visible ASCII characters, so that it can be an argument.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Flag(String);
 
 /// The group state value: 1 to 256 bytes; a group begins with one of a single zero.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -72,6 +76,18 @@ impl LocalName {
     }
 
     /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Flag {
+    /// A flag, if it is one.
+    pub fn new(text: &str) -> Result<Flag, Unfit> {
+        visible(text, GS_FLAG_BYTES_MAX).map(Flag)
+    }
+
+    /// The flag as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -145,6 +161,7 @@ macro_rules! on_the_wire {
 
 on_the_wire!(Name, str, str, Name::new);
 on_the_wire!(LocalName, str, str, LocalName::new);
+on_the_wire!(Flag, str, str, Flag::new);
 on_the_wire!(StateValue, bytes, bytes, |bytes: &[u8]| StateValue::new(bytes.to_vec()));
 on_the_wire!(Message, bytes, bytes, |bytes: &[u8]| Message::new(bytes.to_vec()));
 

@@ -2,6 +2,7 @@
 
 use super::name::{Name, ProviderId, StateValue};
 use super::protocol::{Deactivation, Proposal, Summary};
+use minicbor::{Decode, Encode};
 use phalanx_types::Span;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -82,6 +83,14 @@ pub enum Notice {
     },
     /// To the expelled: their deactivate command is to run, on their own node.
     Deactivate(Deactivation),
+    /// The client of this provider stopped to answer, or answers again. It stays a provider: what is to be done the group
+    /// decides.
+    Responsiveness {
+        /// Which.
+        provider: ProviderId,
+        /// Whether it answers.
+        responsive: bool,
+    },
     /// To subscribers: the group has no providers any more.
     Dissolved,
 }
@@ -96,22 +105,33 @@ pub struct Standing {
 }
 
 /// Why something was not begun. Nothing was changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
 pub enum Refused {
     /// Another protocol runs or waits: propose again after it (`HA_GS_COLLIDE`).
+    #[n(0)]
     Collide,
     /// The attributes are not those of the group (`HA_GS_BAD_GROUP_ATTRIBUTES`).
+    #[n(1)]
     BadAttributes,
     /// The instance number is in use on that node (`HA_GS_DUPLICATE_INSTANCE_NUMBER`).
+    #[n(2)]
     DuplicateInstance,
     /// The source group has no provider on that node (`HA_GS_NO_SOURCE_GROUP_PROVIDER`).
+    #[n(3)]
     NoSourceProvider,
     /// There is no such group (`HA_GS_UNKNOWN_GROUP`).
+    #[n(4)]
     UnknownGroup,
     /// Who asks, or who is asked to be put out, is no provider of the group (`HA_GS_NOT_A_MEMBER`).
+    #[n(5)]
     NotAMember,
     /// No vote is asked of that provider in that phase (`HA_GS_VOTE_NOT_EXPECTED`).
+    #[n(6)]
     VoteNotExpected,
     /// There are as many groups, or as many providers in the group, as there may be.
+    #[n(7)]
     Full,
+    /// The group is kept by Group Services itself, and can only be subscribed to.
+    #[n(8)]
+    Reserved,
 }

@@ -3,7 +3,7 @@
 //! A protocol is a function of the votes of each phase. Nothing in it depends on the order in which votes come.
 
 use super::attributes::{Attributes, DefaultVote, Phases};
-use super::name::{LocalName, Message, Name, ProviderId, StateValue};
+use super::name::{Flag, LocalName, Message, Name, ProviderId, StateValue};
 use super::word::Cast;
 use crate::ballot::{Ballot, Verdict};
 use minicbor::{Decode, Encode};
@@ -22,7 +22,14 @@ pub enum Change {
     FailureLeave(#[n(0)] BTreeMap<ProviderId, Gone>),
     /// This one asks to leave.
     #[n(2)]
-    Leave(#[n(0)] ProviderId),
+    Leave {
+        /// Who.
+        #[n(0)]
+        provider: ProviderId,
+        /// What it tells the others as its reason, in a number of their own.
+        #[n(1)]
+        code: u32,
+    },
     /// These are put out by the others.
     #[n(3)]
     Expel {
@@ -76,7 +83,7 @@ pub enum Gone {
 pub struct Deactivation {
     /// Handed to the command.
     #[n(0)]
-    pub flag: u32,
+    pub flag: Flag,
     /// How long it may run.
     #[n(1)]
     pub limit: Span,
@@ -171,7 +178,7 @@ impl Change {
         match self {
             Change::Join(_)
             | Change::FailureLeave(_)
-            | Change::Leave(_)
+            | Change::Leave { .. }
             | Change::Expel { .. }
             | Change::CastOut(_) => true,
             Change::State | Change::Attributes(_) | Change::Message | Change::Reflection { .. } => false,
@@ -187,7 +194,7 @@ impl Change {
     pub fn leaving(&self) -> BTreeSet<ProviderId> {
         match self {
             Change::FailureLeave(gone) => gone.keys().copied().collect(),
-            Change::Leave(provider) => BTreeSet::from([*provider]),
+            Change::Leave { provider, .. } => BTreeSet::from([*provider]),
             Change::Expel { providers, .. } | Change::CastOut(providers) => providers.clone(),
             Change::Join(_)
             | Change::State
@@ -202,7 +209,7 @@ impl Change {
         match self {
             Change::Join(joining) => joining.keys().copied().collect(),
             Change::FailureLeave(_)
-            | Change::Leave(_)
+            | Change::Leave { .. }
             | Change::Expel { .. }
             | Change::CastOut(_)
             | Change::State

@@ -127,4 +127,14 @@ pub enum Act {
     /// By the lowest member, where something waits for a protocol's end: nothing but that it was seen.
     #[n(3)]
     Ended,
+    /// By the node of a provider whose client stopped to answer, or answers again.
+    #[n(4)]
+    Responsive {
+        /// Which.
+        #[n(0)]
+        instance: i16,
+        /// Whether it answers.
+        #[n(1)]
+        responsive: bool,
+    },
 }

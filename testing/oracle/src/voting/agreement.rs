@@ -36,6 +36,7 @@ impl Checker for Agreement {
             | Notice::Refused(_)
             | Notice::Changed { .. }
             | Notice::Deactivate(_)
+            | Notice::Responsiveness { .. }
             | Notice::Dissolved => return Ok(()),
         };
         let view = self.installed.get(&event.life.node).copied().unwrap_or(ViewId::NONE);

@@ -45,6 +45,7 @@ impl Questions {
             | Notice::Refused(_)
             | Notice::Changed { .. }
             | Notice::Deactivate(_)
+            | Notice::Responsiveness { .. }
             | Notice::Dissolved => {}
         }
     }

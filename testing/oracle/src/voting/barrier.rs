@@ -35,6 +35,7 @@ impl Checker for PhaseBarrier {
                 | Notice::Refused(_)
                 | Notice::Changed { .. }
                 | Notice::Deactivate(_)
+                | Notice::Responsiveness { .. }
                 | Notice::Dissolved => return Ok(()),
             };
             let here = self.installed.get(&event.life.node);

@@ -53,6 +53,7 @@ impl Checker for Ends {
             | Notice::Refused(_)
             | Notice::Changed { .. }
             | Notice::Deactivate(_)
+            | Notice::Responsiveness { .. }
             | Notice::Dissolved => {}
         }
         Ok(())

@@ -33,6 +33,7 @@ impl FromVotes {
             | Notice::Refused(_)
             | Notice::Changed { .. }
             | Notice::Deactivate(_)
+            | Notice::Responsiveness { .. }
             | Notice::Dissolved => Ok(()),
         }
     }

@@ -57,6 +57,7 @@ impl Checker for Serial {
             | Notice::Refused(_)
             | Notice::Changed { .. }
             | Notice::Deactivate(_)
+            | Notice::Responsiveness { .. }
             | Notice::Dissolved => Ok(()),
         }
     }

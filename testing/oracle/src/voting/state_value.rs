@@ -28,6 +28,7 @@ impl Checker for StateChanges {
             | Notice::Refused(_)
             | Notice::Changed { .. }
             | Notice::Deactivate(_)
+            | Notice::Responsiveness { .. }
             | Notice::Dissolved => return Ok(()),
         };
         let known = match standing.members.contains(&seat.provider) {

@@ -1,0 +1,108 @@
+//! Where acts of clients wait for the real-time thread, which takes them when it likes and as many as it likes.
+
+use phalanx_groups::services::{ClientAct, ClientId};
+use phalanx_realtime::{Giver, Taker, queue};
+use phalanx_types::limits::{GS_CLIENTS_MAX, GS_REQUESTS_MAX};
+use rustix::event::{EventfdFlags, eventfd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Acts that may wait: all that clients may have under way, and that each of them goes.
+const ACTS_MAX: usize = GS_CLIENTS_MAX * (GS_REQUESTS_MAX + 1);
+
+/// What a client does. It is under way until it is dropped.
+pub struct Act {
+    /// Which client.
+    pub client: ClientId,
+    /// What.
+    pub act: ClientAct,
+    _ticket: Ticket,
+}
+
+/// The real-time thread's end.
+pub struct Acts {
+    acts: Taker<Act>,
+    bell: Arc<OwnedFd>,
+}
+
+/// The server's end.
+pub(crate) struct Desk {
+    acts: Giver<Act>,
+    bell: Arc<OwnedFd>,
+}
+
+/// How many requests of one client are under way.
+#[derive(Clone, Default)]
+pub(crate) struct UnderWay(Arc<AtomicUsize>);
+
+/// One of them.
+struct Ticket(UnderWay);
+
+/// Nothing more can wait: the act was not taken on.
+pub(crate) struct Full;
+
+pub(crate) fn acts() -> io::Result<(Desk, Acts)> {
+    let (giver, taker) = queue(ACTS_MAX);
+    let bell = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+    Ok((Desk { acts: giver, bell: Arc::clone(&bell) }, Acts { acts: taker, bell }))
+}
+
+impl Acts {
+    /// The next act, if there is one.
+    pub fn take(&self) -> Option<Act> {
+        self.acts.take()
+    }
+
+    /// Silences the bell; before acts are taken, so that none is missed.
+    pub fn hush(&self) {
+        let _ = rustix::io::read(&*self.bell, &mut [0; 8]);
+    }
+
+    /// Has the bell ring again: some acts were left.
+    pub fn ring(&self) {
+        ring(&self.bell);
+    }
+}
+
+impl AsFd for Acts {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+}
+
+impl Desk {
+    /// Leaves an act. If the daemon is ending nobody takes it any more, and that is as well.
+    pub fn leave(&self, client: ClientId, act: ClientAct, under_way: &UnderWay) -> Result<(), Full> {
+        let act = Act { client, act, _ticket: under_way.ticket() };
+        match self.acts.give(act) {
+            Ok(()) => ring(&self.bell),
+            Err(phalanx_realtime::Refused::Gone) => {}
+            Err(phalanx_realtime::Refused::Full) => return Err(Full),
+        }
+        Ok(())
+    }
+}
+
+impl UnderWay {
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn ticket(&self) -> Ticket {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ticket(self.clone())
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn ring(bell: &OwnedFd) {
+    // A bell that rings already goes on ringing.
+    let _ = rustix::io::write(bell, &1u64.to_ne_bytes());
+}

@@ -1,0 +1,151 @@
+//! One client: what has come of it, what it has not read yet, what it wants to hear, and whether it answers.
+
+use crate::acts::UnderWay;
+use crate::pulse::Pulse;
+use phalanx_groups::domain::Name;
+use phalanx_host::now;
+use phalanx_local::Peer;
+use phalanx_session::{Frames, Hello, Subscription, Told, frame};
+use phalanx_types::Tick;
+use phalanx_types::limits::{GS_HELLO_LIMIT, GS_UNREAD_BYTES_MAX};
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+const READ_BYTES: usize = 16 << 10;
+
+/// Where a client is in its life.
+pub(crate) enum Stage {
+    /// Its hello is awaited, until then.
+    Greeting { until: Tick },
+    /// It is a client.
+    Open(Box<Member>),
+    /// It has been told something last, and has until then to read it.
+    Closing { until: Tick },
+}
+
+/// What makes it a client.
+pub(crate) struct Member {
+    pub hello: Hello,
+    pub pulse: Option<Pulse>,
+    pub subscriptions: BTreeMap<Name, Subscription>,
+    pub under_way: UnderWay,
+}
+
+pub(crate) struct Connection {
+    stream: UnixStream,
+    pub peer: Peer,
+    pub stage: Stage,
+    pub frames: Frames,
+    unread: Vec<u8>,
+}
+
+/// Why a client is dropped, or that it went by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gone {
+    /// It closed the connection.
+    Closed,
+    /// It said goodbye, or was told the last thing.
+    Over,
+    /// It did not read what it was told.
+    Hangs,
+    /// It asked for more than may be under way.
+    Floods,
+    /// It said what is none.
+    Garbled,
+    /// It said no hello.
+    Mute,
+}
+
+impl Connection {
+    pub fn new(stream: UnixStream) -> io::Result<Connection> {
+        stream.set_nonblocking(true)?;
+        let peer = Peer::of(&stream)?;
+        let stage = Stage::Greeting { until: now() + GS_HELLO_LIMIT };
+        Ok(Connection { stream, peer, stage, frames: Frames::default(), unread: Vec::new() })
+    }
+
+    pub fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// When it is to be looked at, whatever comes.
+    pub fn wake_at(&self) -> Tick {
+        match &self.stage {
+            Stage::Greeting { until } | Stage::Closing { until } => *until,
+            Stage::Open(member) => member.pulse.as_ref().map_or(Tick::NEVER, Pulse::wake_at),
+        }
+    }
+
+    /// Reads what is there, no more than a little at a time.
+    pub fn read(&mut self) -> Result<(), Gone> {
+        let mut buffer = [0; READ_BYTES];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => Err(Gone::Closed),
+            Ok(length) => {
+                self.frames.push(&buffer[..length]);
+                Ok(())
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(()),
+            Err(_) => Err(Gone::Closed),
+        }
+    }
+
+    /// Tells it something, if it is a client.
+    pub fn tell(&mut self, told: &Told) -> Result<(), Gone> {
+        match self.stage {
+            Stage::Open(_) => self.write(&told.write()),
+            Stage::Greeting { .. } | Stage::Closing { .. } => Ok(()),
+        }
+    }
+
+    /// Nothing more is read of it, and it goes once it has read what it was told.
+    pub fn close(&mut self) {
+        self.stage = Stage::Closing { until: now() + GS_HELLO_LIMIT };
+    }
+
+    pub fn write(&mut self, body: &[u8]) -> Result<(), Gone> {
+        let frame = frame(body).expect("what a node says has limits that make it fit");
+        self.unread.extend_from_slice(&frame);
+        match self.unread.len() > GS_UNREAD_BYTES_MAX {
+            true => Err(Gone::Hangs),
+            false => self.flush(),
+        }
+    }
+
+    pub fn flush(&mut self) -> Result<(), Gone> {
+        while !self.unread.is_empty() {
+            match self.stream.write(&self.unread) {
+                Ok(0) => return Err(Gone::Closed),
+                Ok(length) => drop(self.unread.drain(..length)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Err(Gone::Closed),
+            }
+        }
+        match self.stage {
+            Stage::Closing { .. } => Err(Gone::Over),
+            Stage::Greeting { .. } | Stage::Open(_) => Ok(()),
+        }
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl Gone {
+    /// What it did that it should not, for the record; `None` if it just went.
+    pub fn fault(self) -> Option<&'static str> {
+        match self {
+            Gone::Closed | Gone::Over => None,
+            Gone::Hangs => Some("does not read what it is told"),
+            Gone::Floods => Some("asks for more than may be under way"),
+            Gone::Garbled => Some("says what is no request"),
+            Gone::Mute => Some("says no hello"),
+        }
+    }
+}
