@@ -10,7 +10,7 @@ SEEDS ?= 2000
 FROM  ?= 0
 SIM   = $(CARGO) run --quiet --release -p phalanx-sim --
 
-.PHONY: help demo build install uninstall test check unit package simulate planted points bench clean
+.PHONY: help demo build install uninstall test check unit package simulate planted points bench bench-peers clean
 
 help:
 	@echo "make demo      three hosts on this machine, and what happens when they fail; needs root"
@@ -26,7 +26,8 @@ help:
 	@echo "make simulate  SEEDS=$(SEEDS) FROM=$(FROM) through the simulator, every check on"
 	@echo "make points    4000 seeds, and every rare branch of the core taken by some"
 	@echo "make planted   plants each known bug in the core; the oracle must find it"
-	@echo "make bench     figures, one JSON object a line; SUITE=fallover|idle|calm|simulator, SECONDS=60, MINUTES=10"
+	@echo "make bench     figures, one JSON object a line; SUITE=fallover|idle|calm|groups|simulator, SECONDS=60, MINUTES=10"
+	@echo "make bench-peers  messages and votes of Group Services beside Corosync's, on the same hosts in one run"
 
 # What the demo lacks it says before anything is built. RUNS, TIMING, KEEP and KEEP_LOGS reach it through the environment.
 demo:
@@ -77,6 +78,9 @@ points:
 
 bench:
 	@./benches/run $(SUITE)
+
+bench-peers:
+	@PEERS=1 ./benches/run groups
 
 clean:
 	$(CARGO) clean

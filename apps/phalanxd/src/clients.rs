@@ -125,9 +125,9 @@ impl AsFd for Clients {
     }
 }
 
-/// What a client did, as an input of the core. The act is under way until the input is taken in.
-pub fn input(act: &Act) -> Input {
-    Input::Client { client: act.client, act: act.act.clone() }
+/// What clients did, as an input of the core. The acts are under way until the input is taken in.
+pub fn input(acts: &[Act]) -> Input {
+    Input::Clients(acts.iter().map(|act| (act.client, act.act.clone())).collect())
 }
 
 fn serve(mut server: Server, mut porter: Porter) -> io::Result<JoinHandle<()>> {

@@ -179,8 +179,9 @@ impl Daemon {
 
     /// Takes in some of what clients did: the beats of this node come first in every turn.
     fn serve(&mut self) {
-        for act in self.clients.take(&self.node) {
-            self.step(clients::input(&act));
+        let acts = self.clients.take(&self.node);
+        if !acts.is_empty() {
+            self.step(clients::input(&acts));
         }
     }
 

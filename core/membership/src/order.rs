@@ -28,6 +28,8 @@ pub(crate) struct Order {
     held: BTreeMap<u64, Ordered>,
     held_bytes: usize,
     received: u64,
+    /// Bytes of all that was received.
+    received_bytes: u64,
     delivered: u64,
     acked: BTreeMap<NodeId, u64>,
     /// Own messages that have no place yet, in order.
@@ -46,6 +48,7 @@ impl Order {
             held: BTreeMap::new(),
             held_bytes: 0,
             received: 0,
+            received_bytes: 0,
             delivered: 0,
             acked,
             pending: VecDeque::new(),
@@ -57,6 +60,11 @@ impl Order {
     /// All up to this number were received here.
     pub fn received(&self) -> u64 {
         self.received
+    }
+
+    /// How many bytes those were.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
     }
 
     /// All up to this number were received by `node`, as far as known here.
@@ -117,6 +125,7 @@ impl Order {
             self.pending.retain(|pending| pending.number != message.number);
         }
         self.held_bytes += message.body.len();
+        self.received_bytes += message.body.len() as u64;
         self.held.insert(message.sequence, message);
         self.forget();
     }

@@ -141,13 +141,8 @@ pub enum Input {
         /// What is asked.
         request: Request,
     },
-    /// A client of Group Services does something.
-    Client {
-        /// Which.
-        client: ClientId,
-        /// What.
-        act: ClientAct,
-    },
+    /// Clients of Group Services do something, in this order. What they do at once is said in as few frames as it fits into.
+    Clients(Vec<(ClientId, ClientAct)>),
     /// Stop cleanly: groups are moved away or brought offline first.
     Shutdown,
 }

@@ -207,7 +207,7 @@ impl Node {
                 self.manage(now, ManagerInput::Ended { group, resource, how }, out);
             }
             Input::Asked { id, request } => self.manage(now, ManagerInput::Asked { id, request }, out),
-            Input::Client { client, act } => self.serve(client, act),
+            Input::Clients(acts) => acts.into_iter().for_each(|(client, act)| self.serve(client, act)),
             Input::Shutdown => self.manage(now, ManagerInput::Shutdown(ShutdownCause::Asked), out),
         }
     }

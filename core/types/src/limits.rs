@@ -112,7 +112,7 @@ pub const GS_FLAG_BYTES_MAX: usize = 256;
 /// Bytes of a group state value.
 pub const GS_STATE_BYTES_MAX: usize = 256;
 /// Bytes of a provider message.
-pub const GS_MESSAGE_BYTES_MAX: usize = 2_048;
+pub const GS_MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// Groups of Group Services in a domain.
 pub const GS_GROUPS_MAX: usize = 1_024;
 /// Providers of one group, over all nodes, and providers that wait to be.
@@ -120,7 +120,7 @@ pub const GS_PROVIDERS_MAX: usize = 512;
 /// Words that the clients of a node may have waiting to be said; what they ask for beyond is refused.
 pub const GS_WORDS_WAITING_MAX: usize = 1_024;
 /// Bytes of one frame between a client of Group Services and its node.
-pub const GS_FRAME_BYTES_MAX: usize = 32 << 10;
+pub const GS_FRAME_BYTES_MAX: usize = 96 << 10;
 /// Bytes of the path of a deactivate command.
 pub const GS_COMMAND_BYTES_MAX: usize = 1_024;
 /// Bytes of an interface's name.
@@ -130,7 +130,7 @@ pub const GS_CLIENTS_MAX: usize = 256;
 /// Requests of one client that its node has not taken in yet; who has more is dropped.
 pub const GS_REQUESTS_MAX: usize = 512;
 /// Bytes that wait to be read by a client before it is dropped.
-pub const GS_UNREAD_BYTES_MAX: usize = 1 << 20;
+pub const GS_UNREAD_BYTES_MAX: usize = 16 << 20;
 /// Requests of clients that a node takes in at a time, before it looks again at what has a deadline.
 pub const GS_REQUESTS_PER_TURN: usize = 32;
 /// Words that may wait to be said before a node takes in no more requests of clients for the time being.

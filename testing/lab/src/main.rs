@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         ["shell", name] => end(Err(visit::shell(name))),
         [verb @ ("crash" | "boot" | "cut" | "plug"), name] => end(visit::order(&format!("{verb} {name}"))),
         ["end"] => end(visit::order("end")),
+        ["talk", words @ ..] => end(bench::talk::Talk::parse(words).and_then(|talk| talk.run())),
         ["init", name, cgroup] => end(host::init(name, cgroup)),
         ["within", cgroup, program, rest @ ..] => {
             let rest: Vec<String> = rest.iter().map(|word| (*word).to_owned()).collect();

@@ -75,7 +75,7 @@ impl<F: Factory> World<F> {
             return;
         }
         self.tell(host, What::ClientActed { client, act: act.clone() });
-        self.hears(host, start, Input::Client { client, act });
+        self.hears(host, start, Input::Clients(vec![(client, act)]));
     }
 }
 

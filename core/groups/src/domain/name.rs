@@ -39,7 +39,7 @@ pub struct Flag(String);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct StateValue(Vec<u8>);
 
-/// A provider message: up to 2,048 bytes.
+/// A provider message: up to 64 KiB.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Message(Vec<u8>);
 

@@ -363,7 +363,7 @@ impl Membership {
             self.reached(Point::AllBlankCount);
         }
         self.ready |= view.members[&me].counts;
-        self.ack_told = 0;
+        (self.ack_told, self.ack_told_bytes) = (0, 0);
         self.stalled.clear();
         (self.mismatch_since, self.propose_at) = (None, Tick::NEVER);
         (self.beat_now, self.urgent) = (true, true);

@@ -90,7 +90,7 @@ impl Membership {
         self.promise();
         self.said = said;
         (self.beat_now, self.urgent) = (false, false);
-        self.ack_told = speech.received;
+        (self.ack_told, self.ack_told_bytes) = (speech.received, self.order().received_bytes());
         let send = |(to, path, bytes)| match occasion {
             Occasion::News | Occasion::Urgent => Output::Send { to, path, stream: Stream::Control, bytes },
             Occasion::Routine => Output::Beat { to, path, bytes },

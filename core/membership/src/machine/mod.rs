@@ -210,6 +210,7 @@ pub struct Membership {
     /// Members that are behind: since when they have come no further, and how far they are.
     stalled: BTreeMap<NodeId, (Tick, u64)>,
     ack_told: u64,
+    ack_told_bytes: u64,
     urgent: bool,
     beat_now: bool,
     /// What the last beat to all said, and whom it said is heard.
@@ -263,6 +264,7 @@ impl Membership {
             propose_at: Tick::NEVER,
             stalled: BTreeMap::new(),
             ack_told: 0,
+            ack_told_bytes: 0,
             urgent: true,
             beat_now: true,
             said: None,

@@ -6,7 +6,7 @@ use crate::links::Outbound;
 use crate::message::{self, Ordered, Traffic};
 use crate::order::Pending;
 use phalanx_events::{MembershipNote, MessageId, Point, Service};
-use phalanx_types::limits::{MESSAGE_BYTES_MAX, WINDOW_MESSAGES_MAX};
+use phalanx_types::limits::{MESSAGE_BYTES_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX};
 use phalanx_types::{Bug, Digest, Incarnation, NodeId, Tick, ViewId};
 use phalanx_wire::{Ack, Segment, Stream};
 use std::sync::Arc;
@@ -14,8 +14,10 @@ use std::sync::Arc;
 /// Messages of a view that is being formed, kept until it is installed. A member that needs more is left behind and
 /// excluded.
 const EARLY_MESSAGES_MAX: usize = 4 * WINDOW_MESSAGES_MAX;
-/// Acknowledge at the latest after so many messages, even if nobody waits for it.
+/// Acknowledge at the latest after so many messages, even if nobody waits for it …
 const ACK_EVERY: u64 = 32;
+/// … and after so many bytes, long before the sequencer runs out of credit.
+const ACK_EVERY_BYTES: u64 = WINDOW_BYTES_MAX as u64 / 8;
 
 impl Membership {
     /// Hands in a message for the agreed order of the installed view.
@@ -252,10 +254,11 @@ impl Membership {
         let early = u64::from(self.setup.plot.has(Bug::EarlyAcknowledgement));
         let (view, received) = (order.view.id, order.received() + early);
         let new = received - self.ack_told.min(received);
-        if new == 0 || !(order.awaits_safety() || new >= ACK_EVERY) {
+        let new_bytes = order.received_bytes() - self.ack_told_bytes;
+        if new == 0 || !(order.awaits_safety() || new >= ACK_EVERY || new_bytes >= ACK_EVERY_BYTES) {
             return;
         }
-        self.ack_told = received;
+        (self.ack_told, self.ack_told_bytes) = (received, order.received_bytes());
         let bytes = Ack { view, received }.encode();
         for life in self.other_members() {
             if let Some(path) = self.topology.route(now, life.node, 0) {

@@ -5,8 +5,11 @@ mod burners;
 mod calm;
 mod cost;
 mod dice;
+mod groups;
 mod idle;
 mod log;
+mod peer;
+pub mod talk;
 mod witness;
 
 use crate::demo::cluster_file;
@@ -24,7 +27,8 @@ pub fn run(suite: &str, work: &Path) -> Outcome<()> {
     match suite {
         "idle" => idle::run(work),
         "calm" => calm::run(work),
-        _ => Err(Trouble(format!("there is no suite {suite:?}: there are idle and calm"))),
+        "groups" => groups::run(work),
+        _ => Err(Trouble(format!("there is no suite {suite:?}: there are idle, calm and groups"))),
     }
 }
 
