@@ -30,6 +30,14 @@ pub fn status(cli: &Cli) -> Result<Value, Fault> {
     }
 }
 
+/// Group Services.
+pub fn domain(cli: &Cli) -> Result<Value, Fault> {
+    match read(cli, &Ask::Domain, Some(READ_LIMIT))?.hear()? {
+        Answer::Domain { domain } => Ok(domain),
+        other => Err(unexpected(other)),
+    }
+}
+
 /// The active cluster file.
 pub fn config(cli: &Cli) -> Result<String, Fault> {
     match read(cli, &Ask::Config, Some(READ_LIMIT))?.hear()? {

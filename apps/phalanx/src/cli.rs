@@ -43,6 +43,8 @@ pub enum Noun {
     Group(GroupArgs),
     /// List the nodes, or stop this one
     Node(NodeArgs),
+    /// Show Group Services: groups and their providers, what is voted on, the domain
+    Provider(ProviderArgs),
     /// Show what happened
     Events(EventsArgs),
     /// Say why things are as they are, or what became of one event
@@ -225,6 +227,32 @@ pub enum NodeVerb {
         #[command(flatten)]
         waiting: Waiting,
     },
+}
+
+/// Arguments of `provider`.
+#[derive(Args, Debug)]
+pub struct ProviderArgs {
+    /// What to show; without it the groups.
+    #[command(subcommand)]
+    pub verb: Option<ProviderVerb>,
+}
+
+/// Verbs of `provider`.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub enum ProviderVerb {
+    /// List the groups of Group Services, or show one with its providers and attributes
+    Group {
+        /// The group
+        name: Option<String>,
+    },
+    /// Show what is voted on, and whose votes are missing
+    Vote {
+        /// Of this group only
+        name: Option<String>,
+    },
+    /// Show the domain as this node sees it
+    Domain,
 }
 
 /// Arguments of `events`.

@@ -9,6 +9,7 @@ pub mod ask;
 pub mod change;
 pub mod cli;
 pub mod cluster;
+pub mod compat;
 pub mod events;
 pub mod explain;
 pub mod fault;
@@ -16,6 +17,7 @@ pub mod form;
 pub mod lists;
 pub mod manual;
 pub mod paint;
+pub mod provider;
 pub mod replay;
 pub mod status;
 pub mod table;
@@ -29,11 +31,19 @@ use std::process::ExitCode;
 
 /// Runs the program with these arguments, its own name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(outcome) = compat::run(&arguments) {
+        return end(outcome, false);
+    }
     let cli = Cli::parse_from(arguments);
-    match run(&cli) {
+    end(run(&cli), cli.json)
+}
+
+fn end(outcome: Result<(), Fault>, json: bool) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
-            fault.print(cli.json);
+            fault.print(json);
             ExitCode::from(fault.exit as u8)
         }
     }
@@ -46,6 +56,7 @@ fn run(cli: &Cli) -> Result<(), Fault> {
         Noun::Cluster(verb) => cluster::run(cli, verb),
         Noun::Group(group) => lists::group(cli, group),
         Noun::Node(node) => lists::node(cli, node),
+        Noun::Provider(args) => provider::run(cli, args),
         Noun::Events(args) => events::run(cli, args),
         Noun::Explain(args) => explain::run(cli, args),
         Noun::Replay(args) => replay::run(cli, args),

@@ -12,7 +12,7 @@ use crate::guard::{Feeder, Guard};
 use crate::hands::{self, Hands};
 use crate::inbox::{Guarded, Inbox, Word, inbox};
 use crate::keeper::Keeper;
-use crate::outlook::{DaemonStatus, dropped, hanging, outlook};
+use crate::outlook::{DaemonStatus, domain_outlook, dropped, hanging, outlook};
 use crate::remark::Remark;
 use crate::scribe::Scribe;
 use crate::settings::Settings;
@@ -65,6 +65,7 @@ pub struct Daemon {
     missing: Vec<SocketAddr>,
     doubles: Doubles,
     chores_at: Tick,
+    started: Tick,
     orders_to_stop: u32,
     over: Option<String>,
 }
@@ -120,6 +121,7 @@ impl Daemon {
             missing: Vec::new(),
             doubles: Doubles::default(),
             chores_at: Tick::ZERO,
+            started: now(),
             orders_to_stop: 0,
             over: None,
         };
@@ -279,6 +281,7 @@ impl Daemon {
         match ask {
             Ask::Status => self.tell_status(client),
             Ask::Config => self.told.answer(client, Answer::Config { text: self.config.clone() }),
+            Ask::Domain => self.tell_domain(client),
             Ask::Events { .. } => self.told.answer(client, Answer::End),
             Ask::Apply { text } => self.request(client, Request::Apply { text }),
             Ask::Form { cluster, .. } if cluster != self.cluster.name.as_str() => {
@@ -310,6 +313,16 @@ impl Daemon {
         let (cluster, class) = (&self.cluster, self.node.class());
         let status = outlook(cluster, &standing, class, self.daemon_status(), status);
         self.told.answer(client, Answer::Status { status });
+    }
+
+    fn tell_domain(&mut self, client: ClientId) {
+        match self.node.domain() {
+            Some(domain) => {
+                let domain = domain_outlook(&self.cluster, &domain, self.started, now());
+                self.told.answer(client, Answer::Domain { domain });
+            }
+            None => self.refuse(client, "this node has no view yet: ask again in a moment".into()),
+        }
     }
 
     /// Its own status; a deadman that hangs is seen here before it fails to accept a lease end.
@@ -432,7 +445,7 @@ fn daemon_status(settings: &Settings, realtime: bool) -> DaemonStatus {
 /// What is asked, without the text of files.
 fn summary(ask: &Ask) -> String {
     match ask {
-        Ask::Status | Ask::Config | Ask::Events { .. } => "to read".into(),
+        Ask::Status | Ask::Config | Ask::Domain | Ask::Events { .. } => "to read".into(),
         Ask::Apply { text } => format!("apply a cluster file of {} bytes", text.len()),
         Ask::Form { why, .. } => format!("cluster form --alone ({why})"),
         Ask::Move { group, to } => format!("group move {group} --to {to}"),

@@ -2,9 +2,10 @@
 
 use phalanx_api::SCHEMA;
 use phalanx_conduct::Status;
+use phalanx_groups::outlook::DomainOutlook;
 use phalanx_membership::Standing;
 use phalanx_model::Cluster;
-use phalanx_types::{ProofClass, Span, TimingProfile};
+use phalanx_types::{NodeId, ProofClass, Span, Tick, TimingProfile};
 use phalanx_udp::Drops;
 use serde::Serialize;
 use serde_json::Value;
@@ -95,4 +96,28 @@ pub fn outlook(
         status,
     };
     serde_json::to_value(outlook).expect("a status is plain data")
+}
+
+/// Group Services as JSON.
+#[derive(Serialize)]
+struct Domain<'a> {
+    schema: u32,
+    cluster: &'a str,
+    pid: i32,
+    /// How long the daemon has been running.
+    running_for: Span,
+    /// The nodes' names, by their numbers.
+    nodes: BTreeMap<NodeId, &'a str>,
+    #[serde(flatten)]
+    domain: &'a DomainOutlook,
+}
+
+/// Group Services, its nodes by name, and the daemon that answers.
+pub fn domain_outlook(cluster: &Cluster, domain: &DomainOutlook, started: Tick, now: Tick) -> Value {
+    let nodes = cluster.nodes.iter().map(|(node, known)| (*node, known.name.as_str())).collect();
+    let pid = rustix::process::getpid().as_raw_nonzero().get();
+    let running_for = now.since(started);
+    let cluster = cluster.name.as_str();
+    let domain = Domain { schema: SCHEMA, cluster, pid, running_for, nodes, domain };
+    serde_json::to_value(domain).expect("a domain is plain data")
 }

@@ -7,6 +7,7 @@ use crate::domain::{VoteWord, host_membership};
 use crate::group::{
     Cause, Group, Membership as Notified, Notice, Outcome, Passport, ProposalId, Refusal, StateStamp, Vote,
 };
+use crate::outlook::DomainOutlook;
 use crate::protocol::{Decided, Running};
 use crate::services::{DomainStamp, Services};
 use crate::word::{Transfer, Word};
@@ -96,6 +97,11 @@ impl Engine {
     /// The clients' groups on this node.
     pub fn services(&mut self) -> &mut Services {
         &mut self.services
+    }
+
+    /// The clients' groups, for people.
+    pub fn outlook(&self) -> DomainOutlook {
+        self.services.outlook()
     }
 
     /// How many words of clients wait to be said.

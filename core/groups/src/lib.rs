@@ -8,6 +8,7 @@ mod ballot;
 pub mod domain;
 mod engine;
 pub mod group;
+pub mod outlook;
 mod protocol;
 mod questions;
 pub mod services;

@@ -10,6 +10,7 @@ use crate::domain::{
     ProviderId, Refused, Said, Standing, StateValue, Tell, VoteWord, Word, as_members, host_membership,
 };
 use crate::group::Vote;
+use crate::outlook::DomainOutlook;
 use crate::questions::{Questions, Seat};
 use minicbor::{Decode, Encode};
 use phalanx_types::limits::GS_WORDS_WAITING_MAX;
@@ -137,8 +138,8 @@ pub struct Services {
     domain: Domain,
     step: Step,
     primary: bool,
-    /// Whether this is the lowest member whose domain went on, which says what anybody could say.
-    lowest: bool,
+    /// The lowest member whose domain went on, which says what anybody could say.
+    established_by: Option<NodeId>,
     /// Who has which provider of this node.
     seats: BTreeMap<Seat, ClientId>,
     /// Seats that were given up: how many words that say so are under way.
@@ -182,7 +183,7 @@ impl Services {
             domain: Domain::default(),
             step: Step::In,
             primary: false,
-            lowest: false,
+            established_by: None,
             seats: BTreeMap::new(),
             vacant: BTreeMap::new(),
             subscriptions: BTreeSet::new(),
@@ -294,7 +295,7 @@ impl Services {
             self.outbox.push_front(word);
         }
         let going_on = survivors(previous, stamps);
-        self.lowest = going_on.first() == Some(&self.me.node);
+        self.established_by = going_on.first().copied();
         if !going_on.contains(&self.me.node) {
             self.dissolve();
             self.step = Step::Waiting { later: Vec::new() };
@@ -307,7 +308,7 @@ impl Services {
         self.place_ends();
         let needy: Vec<NodeId> =
             view.members.keys().copied().filter(|node| !going_on.contains(node)).collect();
-        match self.lowest && !needy.is_empty() {
+        match self.is_lowest() && !needy.is_empty() {
             true => (needy, minicbor::to_vec(&self.domain).expect("writing to memory does not fail")),
             false => (Vec::new(), Vec::new()),
         }
@@ -374,6 +375,24 @@ impl Services {
     /// How many words wait to be said. Who hands in acts of clients leaves off while there are many.
     pub fn unsaid(&self) -> usize {
         self.outbox.len()
+    }
+
+    /// All of it, for people.
+    pub fn outlook(&self) -> DomainOutlook {
+        let mut groups = self.domain.outlook(self.me);
+        for (group, _) in &self.subscriptions {
+            if let Some(group) = groups.get_mut(group.as_str()) {
+                group.local_subscribers += 1;
+            }
+        }
+        let subscribers = self.subscriptions.iter().map(|(_, client)| client);
+        DomainOutlook {
+            node: self.me.node,
+            in_step: matches!(self.step, Step::In),
+            established_by: self.established_by,
+            clients: self.seats.values().chain(subscribers).collect::<BTreeSet<&ClientId>>().len(),
+            groups,
+        }
     }
 
     /// The groups there are, as far as known here.
@@ -535,9 +554,13 @@ impl Services {
         }
     }
 
+    fn is_lowest(&self) -> bool {
+        self.established_by == Some(self.me.node)
+    }
+
     /// Where something waits for a protocol's end to have its place, the lowest member gives it one.
     fn place_ends(&mut self) {
-        if !self.lowest {
+        if !self.is_lowest() {
             return;
         }
         let unplaced: Vec<Name> = self.domain.unplaced().cloned().collect();

@@ -8,6 +8,7 @@ use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken, Unborn};
 use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
 use phalanx_events::{Service, ShutdownCause};
 use phalanx_groups::domain::adapter_membership;
+use phalanx_groups::outlook::DomainOutlook;
 use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
 use phalanx_ledger::Ledger;
@@ -171,6 +172,14 @@ impl Node {
     pub fn view(&self) -> Option<&View> {
         match &self.stage {
             Stage::Beating(beating) => Some(beating.membership.view()),
+            Stage::Born { .. } | Stage::Over => None,
+        }
+    }
+
+    /// Group Services as this node sees it, once it has a view.
+    pub fn domain(&self) -> Option<DomainOutlook> {
+        match &self.stage {
+            Stage::Beating(beating) => Some(beating.engine.outlook()),
             Stage::Born { .. } | Stage::Over => None,
         }
     }

@@ -17,6 +17,8 @@ pub enum Ask {
     Status,
     /// The active cluster file.
     Config,
+    /// Group Services: the domain, its groups, and what is voted on.
+    Domain,
     /// What happened.
     Events {
         /// How many of the last events.
@@ -75,6 +77,11 @@ pub enum Answer {
     Config {
         /// The file.
         text: String,
+    },
+    /// Group Services; the last line.
+    Domain {
+        /// As `phalanx_groups::outlook::DomainOutlook` is written, and the nodes' names.
+        domain: Value,
     },
     /// An event; what happens while a change is under way, too.
     Event(Event),
@@ -135,7 +142,7 @@ impl Ask {
     /// Whether it changes something.
     pub fn changes(&self) -> bool {
         match self {
-            Ask::Status | Ask::Config | Ask::Events { .. } => false,
+            Ask::Status | Ask::Config | Ask::Domain | Ask::Events { .. } => false,
             Ask::Apply { .. }
             | Ask::Form { .. }
             | Ask::Move { .. }
@@ -154,6 +161,7 @@ impl Answer {
             Answer::Event(_) | Answer::Taken => false,
             Answer::Status { .. }
             | Answer::Config { .. }
+            | Answer::Domain { .. }
             | Answer::End
             | Answer::Reply { .. }
             | Answer::Refused { .. } => true,

@@ -10,6 +10,7 @@ use super::notice::{Audience, Notice, Refused, Standing, Tell};
 use super::protocol::{Change, Gone, Progress, Proposal, Running};
 use super::word::Cast;
 use crate::ballot::Verdict;
+use crate::outlook::{GroupOutlook, ProtocolOutlook, ProviderOutlook};
 use minicbor::{Decode, Encode};
 use phalanx_types::limits::GS_PROVIDERS_MAX;
 use phalanx_types::{Incarnation, Span};
@@ -159,6 +160,32 @@ impl Group {
                 state: self.state.clone(),
             },
         }
+    }
+
+    /// The group for people; how many of its providers are of this life.
+    pub fn outlook(&self, here: Incarnation) -> GroupOutlook {
+        let provider = |(provider, local): &(ProviderId, LocalName)| ProviderOutlook {
+            instance: provider.instance,
+            node: provider.life.node,
+            name: local.as_str().to_owned(),
+        };
+        let waiting = &self.waiting;
+        GroupOutlook {
+            providers: self.members.iter().map(provider).collect(),
+            local_providers: self.members().filter(|member| member.life == here).count(),
+            local_subscribers: 0,
+            state: self.state.bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+            attributes: self.attributes.clone(),
+            protocols: self.protocols,
+            protocol: self.running.as_ref().map(|running| self.protocol_outlook(running)),
+            waiting: waiting.gone.len() + waiting.cast_out.len() + waiting.joining.len(),
+        }
+    }
+
+    fn protocol_outlook(&self, running: &Running) -> ProtocolOutlook {
+        let (voted, missing) = running.tally();
+        let Running { number, phase, limit, .. } = *running;
+        ProtocolOutlook { number, kind: running.proposal.change.kind(), phase, limit, voted, missing }
     }
 
     /// The phase under way: which protocol, which phase, how long it may last.

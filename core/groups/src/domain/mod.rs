@@ -20,6 +20,7 @@ pub use word::{Act, Cast, PhaseId, VoteWord, Word};
 
 pub(crate) use ready::as_members;
 
+use crate::outlook::GroupOutlook;
 use group::{Group, Joining, Source};
 use minicbor::{Decode, Encode};
 use phalanx_types::Incarnation;
@@ -105,6 +106,11 @@ impl Domain {
     /// One group, if there is one of that name.
     pub fn group(&self, name: &Name) -> Option<Standing> {
         self.groups.get(name).map(Group::standing)
+    }
+
+    /// Every group for people; `here` is the life of the node that answers.
+    pub fn outlook(&self, here: Incarnation) -> BTreeMap<String, GroupOutlook> {
+        self.groups.iter().map(|(name, group)| (name.as_str().to_owned(), group.outlook(here))).collect()
     }
 
     /// Whether somebody is a provider of a group, or waits to be.

@@ -173,6 +173,21 @@ pub(crate) enum Progress {
 }
 
 impl Change {
+    /// What it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Change::Join(_) => "join",
+            Change::FailureLeave(_) => "failure-leave",
+            Change::Leave { .. } => "leave",
+            Change::Expel { .. } => "expel",
+            Change::CastOut(_) => "cast-out",
+            Change::State => "state",
+            Change::Attributes(_) => "attributes",
+            Change::Message => "message",
+            Change::Reflection { .. } => "reflection",
+        }
+    }
+
     /// Whether it changes who is a provider.
     pub fn is_membership(&self) -> bool {
         match self {
@@ -237,6 +252,12 @@ impl Running {
     /// Who is asked for a vote.
     pub fn voters(&self) -> &BTreeSet<ProviderId> {
         &self.voters
+    }
+
+    /// Whose votes are here, and whose are not.
+    pub fn tally(&self) -> (Vec<ProviderId>, Vec<ProviderId>) {
+        let missing: BTreeSet<ProviderId> = self.ballot.missing(self.voters.iter().copied()).collect();
+        (self.voters.difference(&missing).copied().collect(), missing.into_iter().collect())
     }
 
     /// What is counted for a voter in the present phase. What nobody asked for changes nothing.
