@@ -63,8 +63,8 @@ impl<V: Ord + Copy, W> Ballot<V, W> {
     }
 
     /// What the voters said, lowest voter first.
-    pub fn words(&self) -> impl Iterator<Item = &W> {
-        self.votes.values().map(|(_, words)| words)
+    pub fn all(&self) -> impl Iterator<Item = (V, &W)> {
+        self.votes.iter().map(|(voter, (_, words))| (*voter, words))
     }
 }
 

@@ -4,11 +4,9 @@
 //! of a provider that is not in step comes from the donor before anything else of the new view.
 
 use crate::domain::{VoteWord, host_membership};
-use crate::group::{
-    Cause, Group, Membership as Notified, Notice, Outcome, Passport, ProposalId, Refusal, StateStamp, Vote,
-};
+use crate::group::{Group, Membership as Notified, Notice, Passport, ProposalId, Refusal, StateStamp, Vote};
 use crate::outlook::DomainOutlook;
-use crate::protocol::{Decided, Running};
+use crate::own::Own;
 use crate::services::{DomainStamp, Services};
 use crate::word::{Transfer, Word};
 use minicbor::{Decode, Encode};
@@ -22,10 +20,9 @@ use std::collections::BTreeMap;
 pub struct Engine {
     me: Incarnation,
     timings: Timings,
-    members: NodeSet,
     view: ViewId,
     primary: bool,
-    running: Option<Running>,
+    own: Own,
     proposals: u64,
     /// How recent the provider's state is.
     stamp: StateStamp,
@@ -70,10 +67,9 @@ impl Engine {
         Engine {
             me,
             timings,
-            members: NodeSet::EMPTY,
             view: ViewId::NONE,
             primary: false,
-            running: None,
+            own: Own::of_view(me, std::iter::empty()),
             proposals: 0,
             stamp,
             step: Step::In,
@@ -128,10 +124,8 @@ impl Engine {
                 self.hold_back(notices)
             }
             Upcall::Fifo { sender, body } => {
-                if let Some(vote) = VoteWord::read(&body) {
-                    self.services.hear_vote(now, sender, vote);
-                }
-                Vec::new()
+                let notices = VoteWord::read(&body).map(|vote| self.on_vote(now, sender, vote));
+                self.hold_back(notices.unwrap_or_default())
             }
             Upcall::State { from, body } => match minicbor::decode(&body) {
                 Ok(Transfer::Manager(state)) => self.adopt(from, state),
@@ -152,15 +146,23 @@ impl Engine {
     /// A provider of the manager's group repeats what it does not see take effect, and its proposal was ended by the view's
     /// change. What clients said is said again.
     fn take_back(&mut self, body: &[u8]) {
-        if let Some(Word::Services(word)) = Word::read(body) {
+        if let Some(Word::Group(word)) = Word::read(body)
+            && !self.own.is(&word.group)
+        {
             self.services.returned(word);
         }
     }
 
-    /// Says what clients want said, until `membership` takes no more; true if it took something. What is said has limits
+    /// Gives the votes and says the words that wait, until `membership` takes no more; true if it took something. What is said has limits
     /// that make it fit into a message.
     pub fn speak(&mut self, membership: &mut Membership) -> bool {
         let mut spoke = false;
+        while let Some(vote) = self.own.next_vote()
+            && membership.send_fifo(vote.write()).is_ok()
+        {
+            self.own.voted();
+            spoke = true;
+        }
         while let Some(vote) = self.services.next_vote()
             && membership.send_fifo(vote.write()).is_ok()
         {
@@ -168,7 +170,7 @@ impl Engine {
             spoke = true;
         }
         while let Some(word) = self.services.next_word()
-            && membership.send(Service::Agreed, Word::Services(word.clone()).write()).is_ok()
+            && membership.send(Service::Agreed, Word::Group(word.clone()).write()).is_ok()
         {
             self.services.said();
             spoke = true;
@@ -178,14 +180,12 @@ impl Engine {
 
     /// A view was installed.
     pub fn begin(&mut self, now: Tick, installed: Installed) -> Begun {
-        let mut notices = Vec::new();
-        if let Some(running) = self.running.take() {
-            notices.push(running.end(Outcome::Rejected(Cause::ViewChanged)));
-        }
-        let mut notices = self.hold_back(notices);
+        let ended = self.own.end();
+        let mut notices = self.hold_back(ended);
         self.view = installed.view.id;
         self.primary = installed.view.primary;
-        self.members = installed.view.members.keys().copied().collect();
+        let lives = installed.view.members.values().map(|member| member.incarnation);
+        self.own = Own::of_view(self.me, lives);
         let brought = brought(&installed.passports);
         let domains = brought.iter().map(|(node, brought)| (*node, brought.domain)).collect();
         let (needing, copy) = self.services.begin(now, &installed.view, &installed.previous, &domains);
@@ -211,18 +211,15 @@ impl Engine {
         Begun { notices, needy, domain }
     }
 
-    /// The proposal whose phase has lasted its time: say so in order.
-    pub fn expired(&mut self, now: Tick) -> Option<Vec<u8>> {
+    /// Speaks for the providers of this node that have not voted in time.
+    pub fn expire(&mut self, now: Tick) {
         self.services.expire(now);
-        let running = self.running.as_mut().filter(|running| running.expires <= now)?;
-        running.expires = now + self.timings.detect();
-        Some(Word::Expired { proposal: running.proposal, phase: running.phase }.write())
+        self.own.expire(now);
     }
 
-    /// When [`Engine::expired`] has something.
+    /// When [`Engine::expire`] has something.
     pub fn wake_at(&self) -> Tick {
-        let running = self.running.as_ref().map_or(Tick::NEVER, |running| running.expires);
-        running.min(self.services.wake_at())
+        self.own.wake_at().min(self.services.wake_at())
     }
 
     /// In step in a primary view, the state is that of the view.
@@ -275,64 +272,21 @@ impl Engine {
 
     fn on_word(&mut self, now: Tick, sender: Incarnation, word: Word) -> Vec<Notice> {
         match word {
-            Word::Broadcast(body) => vec![Notice::Message { from: sender.node, body }],
-            Word::Propose { number, limit, body } => {
-                self.on_proposal(now, ProposalId { life: sender, number }, limit, body)
-            }
-            Word::Vote { proposal, phase, vote, word } => {
-                self.on_vote(now, sender.node, proposal, phase, vote, word)
-            }
-            Word::Expired { proposal, phase } => self.on_expired(proposal, phase),
-            Word::Services(word) => {
+            Word::Broadcast(body) => self.own.message(sender.node, body),
+            Word::Group(word) if self.own.is(&word.group) => self.own.hear(now, sender, word),
+            Word::Group(word) => {
                 self.services.hear(now, sender, word);
                 Vec::new()
             }
         }
     }
 
-    fn on_proposal(&mut self, now: Tick, proposal: ProposalId, limit: Span, body: Vec<u8>) -> Vec<Notice> {
-        if self.running.is_some() {
-            let collided = Outcome::Rejected(Cause::Collided);
-            let notice = Notice::Outcome { proposal, body, outcome: collided };
-            return Vec::from_iter((proposal.life == self.me).then_some(notice));
+    fn on_vote(&mut self, now: Tick, sender: Incarnation, vote: VoteWord) -> Vec<Notice> {
+        if self.own.is(&vote.phase.group) {
+            return self.own.hear_vote(now, sender, vote);
         }
-        let running = Running::new(now, proposal, limit, body);
-        let notice = running.ask();
-        self.running = Some(running);
-        vec![notice]
-    }
-
-    fn on_vote(
-        &mut self,
-        now: Tick,
-        from: NodeId,
-        proposal: ProposalId,
-        phase: u32,
-        vote: Vote,
-        word: String,
-    ) -> Vec<Notice> {
-        let members = self.members;
-        let Some(running) = self.present(proposal, phase) else { return Vec::new() };
-        match running.vote(now, from, vote, word, members) {
-            Decided::NotYet => Vec::new(),
-            Decided::NextPhase => vec![running.ask()],
-            Decided::Over(outcome) => {
-                self.running.take().map(|running| running.end(outcome)).into_iter().collect()
-            }
-        }
-    }
-
-    fn on_expired(&mut self, proposal: ProposalId, phase: u32) -> Vec<Notice> {
-        let members = self.members;
-        let Some(outcome) = self.present(proposal, phase).map(|running| running.expire(members)) else {
-            return Vec::new();
-        };
-        self.running.take().map(|running| running.end(outcome)).into_iter().collect()
-    }
-
-    /// The running proposal, if it is this one in this phase; words about others have no effect.
-    fn present(&mut self, proposal: ProposalId, phase: u32) -> Option<&mut Running> {
-        self.running.as_mut().filter(|running| running.proposal == proposal && running.phase == phase)
+        self.services.hear_vote(now, sender, vote);
+        Vec::new()
     }
 }
 
@@ -363,8 +317,8 @@ pub struct Provider<'a> {
 }
 
 impl Provider<'_> {
-    fn say(&mut self, service: Service, word: &Word) -> Result<(), Refusal> {
-        match self.membership.send(service, word.write()) {
+    fn say(&mut self, word: &Word) -> Result<(), Refusal> {
+        match self.membership.send(Service::Agreed, word.write()) {
             Ok(_) => Ok(()),
             Err(SendError::Changing) => Err(Refusal::Changing),
             Err(SendError::Full) => Err(Refusal::Full),
@@ -388,23 +342,20 @@ impl Group for Provider<'_> {
     }
 
     fn broadcast(&mut self, body: Vec<u8>) -> Result<(), Refusal> {
-        self.say(Service::Agreed, &Word::Broadcast(body))
+        self.say(&Word::Broadcast(body))
     }
 
     fn propose(&mut self, body: Vec<u8>, limit: Span) -> Result<ProposalId, Refusal> {
         let number = self.engine.proposals + 1;
-        self.say(Service::Agreed, &Word::Propose { number, limit, body })?;
+        let proposal = ProposalId { life: self.engine.me, number };
+        let word = self.engine.own.proposing(proposal, limit, body.clone());
+        self.say(&Word::Group(word))?;
+        self.engine.own.proposed(proposal, body);
         self.engine.proposals = number;
-        Ok(ProposalId { life: self.engine.me, number })
+        Ok(proposal)
     }
 
     fn vote(&mut self, proposal: ProposalId, vote: Vote, word: &str) {
-        let Some(phase) =
-            self.engine.running.as_ref().filter(|it| it.proposal == proposal).map(|it| it.phase)
-        else {
-            return;
-        };
-        // A vote that cannot be sent is lost with the view it was for, and that ends the proposal.
-        let _ = self.say(Service::Safe, &Word::Vote { proposal, phase, vote, word: word.to_owned() });
+        self.engine.own.vote(proposal, vote, word);
     }
 }

@@ -9,7 +9,7 @@ pub mod domain;
 mod engine;
 pub mod group;
 pub mod outlook;
-mod protocol;
+mod own;
 mod questions;
 pub mod services;
 mod word;

@@ -1,9 +1,7 @@
 //! What providers say to each other through ordered messages, and how it is written.
 
 use crate::domain;
-use crate::group::{ProposalId, Vote};
 use minicbor::{Decode, Encode};
-use phalanx_types::Span;
 
 /// One ordered message of a group.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -11,39 +9,9 @@ pub(crate) enum Word {
     /// A broadcast; whoever sent it.
     #[n(0)]
     Broadcast(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
-    /// A proposal, by its proposer.
+    /// Of a group: the manager's own, or one of clients.
     #[n(1)]
-    Propose {
-        #[n(0)]
-        number: u64,
-        #[n(1)]
-        limit: Span,
-        #[cbor(n(2), with = "minicbor::bytes")]
-        body: Vec<u8>,
-    },
-    /// A vote, by each provider once a phase.
-    #[n(2)]
-    Vote {
-        #[n(0)]
-        proposal: ProposalId,
-        #[n(1)]
-        phase: u32,
-        #[n(2)]
-        vote: Vote,
-        #[n(3)]
-        word: String,
-    },
-    /// A phase has lasted its time, by whoever notices.
-    #[n(3)]
-    Expired {
-        #[n(0)]
-        proposal: ProposalId,
-        #[n(1)]
-        phase: u32,
-    },
-    /// Of the clients' groups.
-    #[n(4)]
-    Services(#[n(0)] domain::Word),
+    Group(#[n(0)] domain::Word),
 }
 
 /// What a donor hands to a member that needs it.

@@ -6,7 +6,7 @@
 
 use crate::io::{Birth, Effect, Input, Lane, Record, StoreToken, Unborn};
 use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, Status};
-use phalanx_events::{Service, ShutdownCause};
+use phalanx_events::ShutdownCause;
 use phalanx_groups::domain::adapter_membership;
 use phalanx_groups::outlook::DomainOutlook;
 use phalanx_groups::services::{ClientAct, ClientId};
@@ -265,11 +265,8 @@ impl Node {
         if self.manager_due <= now {
             self.manage(now, ManagerInput::Wake, out);
         }
-        if let Stage::Beating(beating) = &mut self.stage
-            && let Some(word) = beating.engine.expired(now)
-        {
-            // Refused while the view changes, and that ends the proposal anyway.
-            let _ = beating.membership.send(Service::Agreed, word);
+        if let Stage::Beating(beating) = &mut self.stage {
+            beating.engine.expire(now);
         }
     }
 

@@ -312,7 +312,7 @@ impl Notice {
             domain::Notice::Approved { protocol, summary, proposal, standing } => {
                 Notice::Approved { protocol, summary, proposal: proposal.into(), standing: standing.into() }
             }
-            domain::Notice::Rejected { protocol, summary, proposal, standing } => {
+            domain::Notice::Rejected { protocol, summary, proposal, standing, against: _ } => {
                 Notice::Rejected { protocol, summary, proposal: proposal.into(), standing: standing.into() }
             }
             domain::Notice::Silent { protocol, providers } => {
@@ -354,7 +354,8 @@ impl From<domain::Change> for Change {
             domain::Change::CastOut(providers) => Change::CastOut(providers.into_iter().collect()),
             domain::Change::State => Change::State,
             domain::Change::Attributes(attributes) => Change::Attributes(attributes),
-            domain::Change::Message => Change::Message,
+            // No client is in the manager's own group.
+            domain::Change::Message | domain::Change::Own { .. } => Change::Message,
             domain::Change::Reflection { source, value } => Change::Reflection { source, value },
         }
     }

@@ -5,9 +5,9 @@
 //! everything else; what a provider proposes never waits: it begins at once or collides.
 
 use super::attributes::{Attributes, Phases};
-use super::name::{LocalName, Name, ProviderId, StateValue};
+use super::name::{LocalName, Message, Name, ProviderId, StateValue};
 use super::notice::{Audience, Notice, Refused, Standing, Tell};
-use super::protocol::{Change, Gone, Progress, Proposal, Running};
+use super::protocol::{Change, Gone, PhaseEnd, Proposal, Running};
 use super::word::Cast;
 use crate::ballot::Verdict;
 use crate::outlook::{GroupOutlook, ProtocolOutlook, ProviderOutlook};
@@ -117,6 +117,12 @@ impl Group {
             reflected: None,
             open: None,
         }
+    }
+
+    /// A group of these providers, whom nobody had to ask.
+    pub fn made(name: Name, members: BTreeSet<ProviderId>) -> Group {
+        let members = members.into_iter().map(|provider| (provider, LocalName::default())).collect();
+        Group { members, ..Group::new(name, Attributes::default(), 0) }
     }
 
     /// The providers, and all who want to be.
@@ -434,7 +440,7 @@ impl Group {
         self.running = Some(running);
         match limit {
             Some(_) => vec![self.ask()],
-            None => self.end(true),
+            None => self.end(true, BTreeMap::new()),
         }
     }
 
@@ -450,13 +456,13 @@ impl Group {
     fn go_on(&mut self) -> Vec<Tell> {
         let mut told = Vec::new();
         while let Some(running) = &mut self.running
-            && let Progress::Over(verdict, silent) = running.progress()
+            && let Some(PhaseEnd { verdict, silent, against }) = running.progress()
         {
             told.extend(self.name_silent(silent));
             match verdict {
                 Verdict::GoesOn => told.push(self.ask()),
-                Verdict::Approved => told.extend(self.end(true)),
-                Verdict::Rejected => told.extend(self.end(false)),
+                Verdict::Approved => told.extend(self.end(true, BTreeMap::new())),
+                Verdict::Rejected => told.extend(self.end(false, against)),
             }
         }
         told
@@ -474,7 +480,7 @@ impl Group {
         self.tell_providers(running.voters().clone(), notice)
     }
 
-    fn end(&mut self, approved: bool) -> Vec<Tell> {
+    fn end(&mut self, approved: bool, against: BTreeMap<ProviderId, Option<Message>>) -> Vec<Tell> {
         let concerned = self.concerned();
         let Some(running) = self.running.take() else { return Vec::new() };
         let Running { number: protocol, proposal, summary, .. } = running;
@@ -493,7 +499,10 @@ impl Group {
         let deactivation = self.deactivation(&proposal.change, &leaving);
         let notice = match approved {
             true => Notice::Approved { protocol, summary, proposal, standing: standing.clone() },
-            false => Notice::Rejected { protocol, summary, proposal, standing: standing.clone() },
+            false => {
+                let standing = standing.clone();
+                Notice::Rejected { protocol, summary, proposal, against, standing }
+            }
         };
         let mut told: Vec<Tell> = deactivation.into_iter().collect();
         told.push(self.tell_providers(concerned, notice));

@@ -18,7 +18,7 @@ pub use protocol::{Change, Deactivation, Gone, Proposal, Said, Summary};
 pub use ready::{adapter_membership, host_membership};
 pub use word::{Act, Cast, PhaseId, VoteWord, Word};
 
-pub(crate) use ready::as_members;
+pub(crate) use ready::{as_members, own_group};
 
 use crate::outlook::GroupOutlook;
 use group::{Group, Joining, Source};
@@ -44,6 +44,12 @@ pub struct Domain {
 }
 
 impl Domain {
+    /// A domain with one group, of these providers.
+    pub(crate) fn made(name: Name, members: BTreeSet<ProviderId>) -> Domain {
+        let group = Group::made(name.clone(), members);
+        Domain { groups: BTreeMap::from([(name, group)]), ..Domain::default() }
+    }
+
     /// Takes in what `sender` said in the agreed order; gives what is to be told, in order.
     pub fn hear(&mut self, sender: Incarnation, word: Word) -> Vec<Tell> {
         self.held.push_back((sender, word));

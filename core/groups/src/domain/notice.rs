@@ -1,11 +1,11 @@
 //! What the clients of a group hear of it.
 
-use super::name::{Name, ProviderId, StateValue};
+use super::name::{Message, Name, ProviderId, StateValue};
 use super::protocol::{Deactivation, Proposal, Summary};
 use minicbor::{Decode, Encode};
 use phalanx_types::Span;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something to be told, to the same clients with the same words on every node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -62,6 +62,8 @@ pub enum Notice {
         summary: Summary,
         /// What was rejected.
         proposal: Proposal,
+        /// Who voted against it, with what it said to that; nobody, if default votes did it.
+        against: BTreeMap<ProviderId, Option<Message>>,
         /// The group since.
         standing: Standing,
     },

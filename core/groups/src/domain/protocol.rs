@@ -6,6 +6,7 @@ use super::attributes::{Attributes, DefaultVote, Phases};
 use super::name::{Flag, LocalName, Message, Name, ProviderId, StateValue};
 use super::word::Cast;
 use crate::ballot::{Ballot, Verdict};
+use crate::group::ProposalId;
 use minicbor::{Decode, Encode};
 use phalanx_types::Span;
 use serde::Serialize;
@@ -52,6 +53,16 @@ pub enum Change {
     /// Nothing but that the proposed message is told.
     #[n(7)]
     Message,
+    /// The cluster manager proposes this to itself, in a group of its own.
+    #[n(9)]
+    Own {
+        /// Which of its proposals.
+        #[n(0)]
+        proposal: ProposalId,
+        /// What it proposes.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        body: Vec<u8>,
+    },
     /// The source group's state value became this.
     #[n(8)]
     Reflection {
@@ -152,24 +163,21 @@ pub(crate) struct Running {
     #[n(6)]
     default: DefaultVote,
     #[n(7)]
-    ballot: Ballot<ProviderId, Said>,
+    ballot: Ballot<ProviderId, Cast>,
     #[n(8)]
     pub summary: Summary,
     /// How the phase before ended.
     #[n(9)]
     pub before: Summary,
-    /// Who did not vote in time in this phase.
-    #[n(10)]
-    silent: BTreeSet<ProviderId>,
 }
 
-/// How a protocol stands after an input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// Votes are missing.
-    Waiting,
-    /// The phase is over, and these were silent in it.
-    Over(Verdict, BTreeSet<ProviderId>),
+/// How a phase ended.
+pub(crate) struct PhaseEnd {
+    pub verdict: Verdict,
+    /// Who did not vote in time.
+    pub silent: BTreeSet<ProviderId>,
+    /// Who voted to reject, with what it said to that.
+    pub against: BTreeMap<ProviderId, Option<Message>>,
 }
 
 impl Change {
@@ -184,6 +192,7 @@ impl Change {
             Change::State => "state",
             Change::Attributes(_) => "attributes",
             Change::Message => "message",
+            Change::Own { .. } => "own",
             Change::Reflection { .. } => "reflection",
         }
     }
@@ -196,7 +205,11 @@ impl Change {
             | Change::Leave { .. }
             | Change::Expel { .. }
             | Change::CastOut(_) => true,
-            Change::State | Change::Attributes(_) | Change::Message | Change::Reflection { .. } => false,
+            Change::State
+            | Change::Attributes(_)
+            | Change::Message
+            | Change::Own { .. }
+            | Change::Reflection { .. } => false,
         }
     }
 
@@ -215,6 +228,7 @@ impl Change {
             | Change::State
             | Change::Attributes(_)
             | Change::Message
+            | Change::Own { .. }
             | Change::Reflection { .. } => BTreeSet::new(),
         }
     }
@@ -230,6 +244,7 @@ impl Change {
             | Change::State
             | Change::Attributes(_)
             | Change::Message
+            | Change::Own { .. }
             | Change::Reflection { .. } => BTreeSet::new(),
         }
     }
@@ -244,9 +259,9 @@ impl Running {
         voters: BTreeSet<ProviderId>,
         default: DefaultVote,
     ) -> Running {
-        let (lost, silent, ballot) = (BTreeSet::new(), BTreeSet::new(), Ballot::default());
+        let (lost, ballot) = (BTreeSet::new(), Ballot::default());
         let (summary, before) = (Summary::default(), Summary::default());
-        Running { number, proposal, phase: 1, limit, voters, lost, default, ballot, summary, before, silent }
+        Running { number, proposal, phase: 1, limit, voters, lost, default, ballot, summary, before }
     }
 
     /// Who is asked for a vote.
@@ -265,24 +280,15 @@ impl Running {
         if !self.voters.contains(&voter) {
             return;
         }
-        let default = (self.default.vote(), Said::default());
-        let (vote, said) = match &cast {
-            Cast::Vote { vote, said } => (*vote, said.clone()),
-            Cast::Silent | Cast::Failed => default,
+        let vote = match &cast {
+            Cast::Vote { vote, .. } => *vote,
+            Cast::Silent | Cast::Failed => self.default.vote(),
         };
-        if self.ballot.cast(voter, vote, said) {
-            self.remark(voter, &cast);
-        }
-    }
-
-    fn remark(&mut self, voter: ProviderId, cast: &Cast) {
-        match cast {
-            Cast::Vote { .. } => {}
-            Cast::Silent => {
-                (self.summary.default_vote, self.summary.time_limit_exceeded) = (true, true);
-                self.silent.insert(voter);
-            }
-            Cast::Failed => (self.summary.default_vote, self.summary.provider_failed) = (true, true),
+        let (silent, failed) = (cast == Cast::Silent, cast == Cast::Failed);
+        if self.ballot.cast(voter, vote, cast) {
+            self.summary.default_vote |= silent || failed;
+            self.summary.time_limit_exceeded |= silent;
+            self.summary.provider_failed |= failed;
         }
     }
 
@@ -293,12 +299,18 @@ impl Running {
     }
 
     /// Ends the present phase if all votes are there. If the verdict is to go on, the next one has begun.
-    pub fn progress(&mut self) -> Progress {
+    pub fn progress(&mut self) -> Option<PhaseEnd> {
         if !self.ballot.has_all(self.voters.iter().copied()) {
-            return Progress::Waiting;
+            return None;
         }
         let verdict = self.ballot.verdict();
-        let silent = std::mem::take(&mut self.silent);
+        let silent = self.ballot.all().filter(|(_, cast)| **cast == Cast::Silent).map(|(voter, _)| voter);
+        let said = |(voter, cast): (ProviderId, &Cast)| Some((voter, cast.said()?.message.clone()));
+        let end = PhaseEnd {
+            verdict,
+            silent: silent.collect(),
+            against: self.ballot.rejecting().filter_map(said).collect(),
+        };
         match verdict {
             Verdict::Rejected => {}
             Verdict::Approved => self.take_words(),
@@ -307,14 +319,15 @@ impl Running {
                 self.next_phase();
             }
         }
-        Progress::Over(verdict, silent)
+        Some(end)
     }
 
     /// What several propose at once is what the lowest provider proposes; of two default votes the safer one counts.
     fn take_words(&mut self) {
-        let state = self.ballot.words().find_map(|said| said.state.clone());
-        let message = self.ballot.words().find_map(|said| said.message.clone());
-        let defaults: Vec<DefaultVote> = self.ballot.words().filter_map(|said| said.default).collect();
+        let said: Vec<&Said> = self.ballot.all().filter_map(|(_, cast)| cast.said()).collect();
+        let state = said.iter().find_map(|said| said.state.clone());
+        let message = said.iter().find_map(|said| said.message.clone());
+        let defaults: Vec<DefaultVote> = said.iter().filter_map(|said| said.default).collect();
         self.proposal.state = state.or(self.proposal.state.take());
         self.proposal.message = message;
         self.default = match () {

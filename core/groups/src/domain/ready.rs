@@ -6,6 +6,7 @@ use super::name::{Name, ProviderId};
 use phalanx_types::Incarnation;
 use std::collections::BTreeSet;
 
+const OWN: &str = "phalanx";
 const HOSTS: &str = "HostMembership";
 const ADAPTERS: &str = "AdapterMembership.";
 /// The instance number of a node or of its adapter: each has one in such a group.
@@ -22,9 +23,14 @@ pub fn adapter_membership(network: &str) -> Option<Name> {
     Name::new(&format!("{ADAPTERS}{network}")).ok()
 }
 
+/// The cluster manager's own group. No client sees it.
+pub(crate) fn own_group() -> Name {
+    Name::new(OWN).expect("it is a name")
+}
+
 /// Whether a group is one of these, so that nobody joins it.
 pub(crate) fn is_reserved(group: &Name) -> bool {
-    group.as_str() == HOSTS || group.as_str().starts_with(ADAPTERS)
+    [HOSTS, OWN].contains(&group.as_str()) || group.as_str().starts_with(ADAPTERS)
 }
 
 /// These lives as members of such a group.

@@ -71,6 +71,16 @@ pub enum Cast {
     Failed,
 }
 
+impl Cast {
+    /// What the voter itself said.
+    pub(crate) fn said(&self) -> Option<&Said> {
+        match self {
+            Cast::Vote { said, .. } => Some(said),
+            Cast::Silent | Cast::Failed => None,
+        }
+    }
+}
+
 /// A phase of a protocol.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize)]
 pub struct PhaseId {

@@ -8,6 +8,7 @@ use phalanx_groups::domain::{
 };
 use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_types::Span;
+use std::collections::BTreeMap;
 
 fn value(text: &str) -> StateValue {
     StateValue::new(text.into()).expect("a value")
@@ -68,7 +69,10 @@ impl Story {
     pub fn rejected(self, node: u16, protocol: u64) -> Story {
         let (standing, summary) = (self.standing("some value"), Summary::default());
         let proposal = proposal(None);
-        self.provider_hears(node, Notice::Rejected { protocol, summary, proposal, standing })
+        self.provider_hears(
+            node,
+            Notice::Rejected { protocol, summary, proposal, against: BTreeMap::new(), standing },
+        )
     }
 
     /// A state value is approved.
