@@ -69,6 +69,11 @@ impl Machine {
         self.events.pop_front()
     }
 
+    /// Puts an event in front: what it means is not done yet.
+    pub fn again(&mut self, event: Event) {
+        self.events.push_front(event);
+    }
+
     /// The next question whether the client is well; it wants a [`Machine::pong`].
     pub fn pings(&mut self) -> Option<u64> {
         self.pings.pop_front()
