@@ -8,7 +8,7 @@
 #[path = "../../../apps/phalanxd/tests/hosts/mod.rs"]
 mod hosts;
 
-use hosts::{NODES, program, three_nodes};
+use hosts::{NODES, program, status, three_nodes};
 use phalanx_client::{
     Adapter, Attributes, Change, Client, ClientError, Deactivation, Departed, Event, Executable, Flag, Gone,
     Interface, Name, News, NodeId, Outcome, Phase, Phases, Providers, Refused, Responsiveness, Said, Seat,
@@ -50,6 +50,7 @@ fn story() {
     addresses_are_known();
     a_cable_is_pulled();
     the_asynchronous_client_does_the_same();
+    a_flood_moves_nothing(&mut clients, &seats);
 
     let [mut ada, mut bob, cyd] = clients;
     drop(cyd);
@@ -232,6 +233,33 @@ fn a_cable_is_pulled() {
     assert_eq!(next(&mut client), Event::News { group: name("AdapterMembership.moon"), news: unknown });
     let seat = client.join(&name("HostMembership"), 1, Attributes::default()).unwrap();
     assert_eq!(next(&mut client), Event::Refused { seat, why: Refused::Reserved });
+}
+
+/// One client asks for as much as it can, and begins anew when it is dropped; the daemons' beats go on, and so does the group.
+fn a_flood_moves_nothing(clients: &mut [Client; 3], seats: &[Seat; 3]) {
+    let view = || NODES.map(|node| status(node).unwrap()["view"].to_string());
+    let before = view();
+    let flood = std::thread::spawn(|| {
+        let mut dropped = 0;
+        while dropped < 2 {
+            let mut floods = connect("ada");
+            let seat = floods.join(&name("flood"), 7, Attributes::default()).unwrap();
+            while floods.propose(&seat, Wish::State(value("more")), None, Phases::One).is_ok() {}
+            dropped += 1;
+        }
+    });
+    let mut rounds = 0;
+    while !flood.is_finished() || rounds < 3 {
+        rounds += 1;
+        clients[1].propose(&seats[1], Wish::State(value(&rounds.to_string())), None, VOTED).unwrap();
+        for client in clients.iter_mut() {
+            let phase = asked(client);
+            client.vote(&phase, Vote::Approve, Said::default()).unwrap();
+        }
+        clients.iter_mut().for_each(|client| drop(approved(client)));
+    }
+    flood.join().unwrap();
+    assert_eq!(view(), before, "no node lost another");
 }
 
 fn the_asynchronous_client_does_the_same() {
