@@ -51,6 +51,7 @@ fn story() {
     a_cable_is_pulled();
     the_asynchronous_client_does_the_same();
     a_flood_moves_nothing(&mut clients, &seats);
+    the_example_counts();
 
     let [mut ada, mut bob, cyd] = clients;
     drop(cyd);
@@ -233,6 +234,27 @@ fn a_cable_is_pulled() {
     assert_eq!(next(&mut client), Event::News { group: name("AdapterMembership.moon"), news: unknown });
     let seat = client.join(&name("HostMembership"), 1, Attributes::default()).unwrap();
     assert_eq!(next(&mut client), Event::Refused { seat, why: Refused::Reserved });
+}
+
+/// Three counters on three nodes count together, and two go on when one is killed.
+fn the_example_counts() {
+    let example = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/counter");
+    let heard = |node: &str| format!("{SCRATCH}/{node}/counted");
+    let start = |node: &str| {
+        let said = fs::File::create(heard(node)).unwrap();
+        let run_dir = format!("{SCRATCH}/{node}/run");
+        std::process::Command::new(&example).args(["1", &run_dir]).stdout(said).spawn().unwrap()
+    };
+    let mut counters = NODES.map(start);
+    let counts = |node: &str, providers: usize| {
+        let with = format!(" with {providers} providers");
+        let said = fs::read_to_string(heard(node)).unwrap();
+        said.lines().filter_map(|line| line.strip_suffix(&with)?.parse().ok()).max().unwrap_or(0u64)
+    };
+    eventually("all count", || NODES.iter().all(|node| counts(node, 3) >= 1));
+    counters[0].kill().and_then(|()| counters[0].wait()).unwrap();
+    eventually("two go on", || NODES[1..].iter().all(|node| counts(node, 2) >= 3));
+    counters[1..].iter_mut().for_each(|it| it.kill().and_then(|()| it.wait().map(drop)).unwrap());
 }
 
 /// One client asks for as much as it can, and begins anew when it is dropped; the daemons' beats go on, and so does the group.
