@@ -18,7 +18,7 @@ extern "C" {
 #define HA_GS_MAX_GROUP_NAME_LENGTH 32
 #define HA_GS_MAX_LOCAL_NAME_LENGTH 16
 #define HA_GS_MAX_STATE_VALUE_LENGTH 256
-#define HA_GS_MAX_PROVIDER_MESSAGE_LENGTH 2048
+#define HA_GS_MAX_PROVIDER_MESSAGE_LENGTH 65536
 #define HA_GS_MAX_DEACTIVATE_FLAG_LENGTH 256
 
 /* Groups that are always there. An adapter group is called so and then like its network. */
