@@ -63,8 +63,6 @@ pub struct Member {
     pub standing: Option<Standing>,
     /// What was asked for and is neither begun nor refused.
     pub requests: VecDeque<Asked>,
-    /// What last seemed to begin. Nobody says whose proposal a protocol is: if that was another's, this one is refused yet.
-    pub begun: Option<Asked>,
 }
 
 /// What is called for a provider.
@@ -300,14 +298,14 @@ impl Member {
             }
         };
         let at = self.requests.iter().position(fits);
-        let waiting = at.and_then(|at| self.requests.remove(at));
-        waiting.or_else(|| self.begun.take_if(|asked| fits(asked))).unwrap_or(Asked::Vote(self.asked_type))
+        at.and_then(|at| self.requests.remove(at)).unwrap_or(Asked::Vote(self.asked_type))
     }
 
-    /// A protocol began or ended: if it is one that was asked for, it is refused no more.
-    pub fn note_begun(&mut self, protocol_type: u32) {
-        if let Some(at) = self.requests.iter().position(|asked| asked.protocol_type() == protocol_type) {
-            self.begun = self.requests.remove(at);
+    /// A protocol began or ended. If this provider proposed it, or its joining is what it is about, that is refused no more.
+    pub fn note_begun(&mut self, protocol_type: u32, is_own: bool) {
+        let fits = |asked: &Asked| asked.protocol_type() == protocol_type;
+        if is_own && let Some(at) = self.requests.iter().position(fits) {
+            self.requests.remove(at);
         }
     }
 }

@@ -3,8 +3,10 @@
 use crate::client::{Asked, Client, Due, Member, lock};
 use crate::numbers::*;
 use crate::raw;
-use crate::show::{Shown, Stage, code};
-use phalanx_client::{Event, News, Outcome, Phase, Providers, Refused, Seat};
+use crate::show::{Shown, Stage, code, protocol_type};
+use phalanx_client::{
+    Change, Event, Incarnation, News, Outcome, Phase, ProviderId, Providers, Refused, Seat,
+};
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError, TryLockError};
 
@@ -152,14 +154,13 @@ fn prepare(client: &mut Client, event: Event) -> Option<Delivery> {
 
 fn n_phase(client: &mut Client, phase: Phase) -> Option<Delivery> {
     let token = client.token_of(&phase.seat)?;
+    let life = client.welcome.life;
     let member = client.members.get_mut(&token)?;
     let mut shown = Shown::default();
     let notification = shown.phase(token, member, &phase);
-    // SAFETY: the notification was just made and is there.
-    member.note_begun(unsafe { (*notification).gs_protocol_type });
-    member.asked = Some(phase);
-    // SAFETY: the same.
-    member.asked_type = unsafe { (*notification).gs_protocol_type };
+    let protocol_type = protocol_type(&phase.proposal.change);
+    member.note_begun(protocol_type, is_own(&member.seat, life, phase.from, &phase.proposal.change));
+    (member.asked, member.asked_type) = (Some(phase), protocol_type);
     let call = member.callbacks.n_phase.map(|callback| {
         // SAFETY: the notification is kept until the call is over, and the program vouches for its function.
         Box::new(move || {
@@ -176,8 +177,8 @@ fn ended(client: &mut Client, outcome: Outcome, stage: Stage) -> Option<Delivery
     let member = client.members.get_mut(&token)?;
     let mut shown = Shown::default();
     let notification = shown.ended(token, member, &outcome, stage);
-    // SAFETY: the notification was just made and is there.
-    member.note_begun(unsafe { (*notification).gs_protocol_type });
+    let change = &outcome.proposal.change;
+    member.note_begun(protocol_type(change), is_own(&member.seat, life, outcome.from, change));
     member.asked = None;
     let there = |seat: &Seat| {
         outcome.standing.members.0.iter().any(|one| one.life == life && one.instance == seat.instance)
@@ -196,6 +197,12 @@ fn ended(client: &mut Client, outcome: Outcome, stage: Stage) -> Option<Delivery
         }) as Call
     });
     Some(Delivery { call, _shown: shown, then })
+}
+
+/// Whether a protocol is what this provider asked for.
+fn is_own(seat: &Seat, life: Incarnation, from: Option<ProviderId>, change: &Change) -> bool {
+    let me = ProviderId { life, instance: seat.instance };
+    from == Some(me) || matches!(change, Change::Join(joining) if joining.0.contains(&me))
 }
 
 fn announce(client: &Client, seat: &Seat, code: u32, providers: &Providers) -> Option<Delivery> {

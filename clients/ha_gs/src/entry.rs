@@ -192,15 +192,7 @@ pub unsafe extern "C" fn ha_gs_join(token: *mut c_int, info: *const raw::Proposa
             let requests = VecDeque::from([asked]);
             client.members.insert(
                 made,
-                Member {
-                    seat,
-                    callbacks,
-                    asked: None,
-                    standing: None,
-                    requests,
-                    begun: None,
-                    asked_type: HA_GS_JOIN,
-                },
+                Member { seat, callbacks, asked: None, standing: None, requests, asked_type: HA_GS_JOIN },
             );
             Ok(made)
         })?;

@@ -119,7 +119,8 @@ impl Shown {
     /// A phase in which a vote is asked for.
     pub fn phase(&mut self, token: i32, member: &Member, phase: &Phase) -> *const raw::NPhase {
         let stage = Stage::Asked(phase.phase);
-        let gs_proposal = self.proposal(member, &phase.proposal, member.standing.as_ref(), stage);
+        let gs_proposal =
+            self.proposal(member, (&phase.proposal, phase.from), member.standing.as_ref(), stage);
         self.put(raw::NPhase {
             gs_notification_type: HA_GS_N_PHASE_NOTIFICATION,
             gs_provider_token: token,
@@ -138,7 +139,8 @@ impl Shown {
         outcome: &Outcome,
         stage: Stage,
     ) -> *const raw::Ended {
-        let gs_proposal = self.proposal(member, &outcome.proposal, Some(&outcome.standing), stage);
+        let gs_proposal =
+            self.proposal(member, (&outcome.proposal, outcome.from), Some(&outcome.standing), stage);
         let approved = stage == Stage::Approved;
         self.put(raw::Ended {
             gs_notification_type: if approved {
@@ -172,7 +174,7 @@ impl Shown {
     fn proposal(
         &mut self,
         member: &Member,
-        proposal: &Proposal,
+        (proposal, from): (&Proposal, Option<ProviderId>),
         standing: Option<&Standing>,
         stage: Stage,
     ) -> *mut raw::Proposal {
@@ -186,7 +188,7 @@ impl Shown {
         let group = member.seat.group.as_str().to_owned();
         let shown = raw::Proposal {
             gs_phase_info: raw::PhaseInfo { gs_num_phases: HA_GS_N_PHASE, gs_phase_number: phase },
-            gs_proposed_by: proposed_by(&proposal.change),
+            gs_proposed_by: from.map_or(NOBODY, raw_provider),
             gs_whats_changed: whats_changed(proposal, stage),
             gs_current_providers: standing
                 .map_or(null_mut(), |standing| self.membership(&standing.members.0)),
@@ -354,7 +356,8 @@ pub fn code(why: Refused) -> u32 {
     }
 }
 
-fn protocol_type(change: &Change) -> u32 {
+/// What kind of protocol that is.
+pub fn protocol_type(change: &Change) -> u32 {
     match change {
         Change::Join(_) => HA_GS_JOIN,
         Change::FailureLeave(_) => HA_GS_FAILURE_LEAVE,
@@ -405,20 +408,8 @@ fn leave_info(change: &Change) -> Vec<raw::LeaveInfo> {
     }
 }
 
-/// Who proposed it, where the proposal itself tells; all zeros where it does not.
-fn proposed_by(change: &Change) -> raw::Provider {
-    match change {
-        Change::Leave { provider, .. } => raw_provider(*provider),
-        Change::Join(_)
-        | Change::FailureLeave(_)
-        | Change::Expel { .. }
-        | Change::CastOut(_)
-        | Change::State
-        | Change::Attributes(_)
-        | Change::Message
-        | Change::Reflection { .. } => raw::Provider { gs_instance_number: 0, gs_node_number: 0 },
-    }
-}
+/// Who proposes what happens by itself.
+const NOBODY: raw::Provider = raw::Provider { gs_instance_number: 0, gs_node_number: 0 };
 
 fn whats_changed(proposal: &Proposal, stage: Stage) -> u32 {
     let pick = |asked: u32, ongoing: u32, updated: u32, rejected: u32| match stage {

@@ -1,15 +1,24 @@
-//! The header says what the library has: every size, every place, every number, every call.
+//! The header says what the library has: every size, every place, every number, every limit, every call.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use ha_gs::numbers::ALL;
 use ha_gs::raw::{LAYOUTS, ProposalInfo, Provider};
+use phalanx_types::limits;
 use std::fmt::Write;
 use std::fs;
 use std::process::Command;
 
 const INCLUDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/include");
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/entry.rs");
+
+const LIMITS: [(&str, usize); 5] = [
+    ("GROUP_NAME", limits::GS_NAME_BYTES_MAX),
+    ("LOCAL_NAME", limits::GS_LOCAL_NAME_BYTES_MAX),
+    ("STATE_VALUE", limits::GS_STATE_BYTES_MAX),
+    ("PROVIDER_MESSAGE", limits::GS_MESSAGE_BYTES_MAX),
+    ("DEACTIVATE_FLAG", limits::GS_FLAG_BYTES_MAX),
+];
 
 /// Compiles a text with the header, without writing anything; what the compiler says if it does not.
 fn compile(name: &str, text: &str) -> Result<(), String> {
@@ -36,6 +45,7 @@ fn sizes_places_and_numbers_are_those_of_the_library() {
     assert("offsetof(ha_gs_provider_t, gs_provider_info.gs_node_number) == 2".into());
     assert(format!("sizeof(ha_gs_proposal_info_t) == {}", size_of::<ProposalInfo>()));
     ALL.iter().for_each(|(name, value)| assert(format!("{name} == {value}")));
+    LIMITS.iter().for_each(|(name, value)| assert(format!("HA_GS_MAX_{name}_LENGTH == {value}")));
     compile("layout", &text).unwrap();
     let wrong = format!("{text}_Static_assert(HA_GS_COLLIDE == 4711, \"\");\n");
     assert!(compile("wrong", &wrong).is_err(), "the compiler looks");

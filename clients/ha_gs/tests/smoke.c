@@ -24,6 +24,9 @@ static void n_phase(const ha_gs_n_phase_notification_t *it) {
     unsigned int phase = proposal->gs_phase_info.gs_phase_number;
     ha_gs_vote_value_t vote = HA_GS_VOTE_APPROVE;
     expect("type", it->gs_notification_type, HA_GS_N_PHASE_NOTIFICATION);
+    if (it->gs_protocol_type == HA_GS_STATE_VALUE_CHANGE) {
+        expect("who proposed it", proposal->gs_proposed_by.gs_instance_number, 1);
+    }
     if (it->gs_protocol_type == HA_GS_STATE_VALUE_CHANGE && phase == 1) {
         vote = HA_GS_VOTE_CONTINUE;
         expect("what is proposed", proposal->gs_whats_changed, HA_GS_PROPOSED_STATE_VALUE);

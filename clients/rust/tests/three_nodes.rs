@@ -103,6 +103,7 @@ fn change_the_state_in_two_phases(clients: &mut [Client; 3], seats: &[Seat; 3]) 
         for client in clients.iter_mut() {
             let phase = asked(client);
             assert_eq!(phase.phase, number);
+            assert_eq!(phase.from.map(|from| from.life.node), Some(NodeId(2)), "bob proposed it");
             let state = Some(value("second")).filter(|_| number == 1);
             client.vote(&phase, vote, Said { state, ..Said::default() }).unwrap();
         }

@@ -161,6 +161,9 @@ pub(crate) struct Running {
     /// Who did not vote in time in this phase.
     #[n(10)]
     silent: BTreeSet<ProviderId>,
+    /// Who proposed it, unless it happens by itself.
+    #[n(11)]
+    pub from: Option<ProviderId>,
 }
 
 /// How a protocol stands after an input.
@@ -239,6 +242,7 @@ impl Running {
     /// The first phase of a protocol among `voters`.
     pub fn new(
         number: u64,
+        from: Option<ProviderId>,
         proposal: Proposal,
         limit: Span,
         voters: BTreeSet<ProviderId>,
@@ -246,7 +250,20 @@ impl Running {
     ) -> Running {
         let (lost, silent, ballot) = (BTreeSet::new(), BTreeSet::new(), Ballot::default());
         let (summary, before) = (Summary::default(), Summary::default());
-        Running { number, proposal, phase: 1, limit, voters, lost, default, ballot, summary, before, silent }
+        Running {
+            number,
+            from,
+            proposal,
+            phase: 1,
+            limit,
+            voters,
+            lost,
+            default,
+            ballot,
+            summary,
+            before,
+            silent,
+        }
     }
 
     /// Who is asked for a vote.
