@@ -4,7 +4,7 @@ CARGO ?= cargo
 PREFIX  ?= /usr/local
 DESTDIR ?=
 # What is installed, and what the demo needs besides.
-PROGRAMS = -p phalanx -p phalanxd -p phalanx-deadman -p phalanx-shop
+PROGRAMS = -p phalanx -p phalanxd -p phalanx-deadman -p phalanx-shop -p ha_gs
 # What `make test` simulates.
 SEEDS ?= 2000
 FROM  ?= 0

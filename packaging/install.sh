@@ -43,8 +43,15 @@ put() {
     echo "$3" >> "$root$list.new"
 }
 
+# link TEXT TARGET: a symbolic link.
+link() {
+    mkdir -p "$root${2%/*}"
+    ln -sfn "$1" "$root$2"
+    echo "$2" >> "$root$list.new"
+}
+
 install_all() {
-    for program in phalanx phalanxd phalanx-deadman phalanx-shop; do
+    for program in phalanx phalanxd phalanx-deadman phalanx-shop libha_gs.so; do
         test -x "$built/$program" || fail "$built/$program is not built: make build"
     done
     mkdir -p "$root${list%/*}" 2>/dev/null && test -w "$root${list%/*}" ||
@@ -54,6 +61,10 @@ install_all() {
     put 755 "$built/phalanxd" "$prefix/sbin/phalanxd"
     put 755 "$built/phalanx-deadman" "$prefix/sbin/phalanx-deadman"
     put 755 "$built/phalanx-shop" "$prefix/lib/phalanx/demo/shop"
+    # Programs are linked with the one name and ask for the other: that stands for what they were compiled for.
+    put 644 "$built/libha_gs.so" "$prefix/lib/libha_gs.so.1"
+    link libha_gs.so.1 "$prefix/lib/libha_gs.so"
+    put 644 clients/ha_gs/include/ha_gs.h "$prefix/include/ha_gs.h"
     put 644 examples/demo.toml "$prefix/share/phalanx/examples/demo.toml"
     for unit in packaging/systemd/*.service; do
         put 644 "$unit" "$prefix/lib/systemd/system/${unit##*/}"
@@ -81,13 +92,24 @@ install_pages() {
     rm -r "$pages"
 }
 
-# On this host itself: the group whose members may read, and systemd told of the units.
+# On this host itself: the groups whose members may read, and be clients of Group Services; systemd and the dynamic linker
+# told of what is new.
 settle() {
-    if ! getent group phalanx > /dev/null && test "$(id -u)" = 0; then
-        groupadd --system phalanx
-    fi
+    for group in phalanx phalanx-groups; do
+        if ! getent group $group > /dev/null && test "$(id -u)" = 0; then
+            groupadd --system $group
+        fi
+    done
+    tell_linker
     if test -d /run/systemd/system; then
         systemctl daemon-reload
+    fi
+}
+
+# Only root's word counts there.
+tell_linker() {
+    if test "$(id -u)" = 0 && command -v ldconfig > /dev/null; then
+        ldconfig
     fi
 }
 
@@ -95,6 +117,7 @@ say_what_is_next() {
     echo "Phalanx is installed below $root$prefix."
     if test -n "$root"; then
         echo "Not done here: the group whose members may read (root may change): groupadd --system phalanx"
+        echo "and the one whose members may be clients of Group Services: groupadd --system phalanx-groups; and ldconfig"
     else
         echo "Members of group phalanx may read, root may change: usermod -aG phalanx NAME"
     fi
@@ -113,6 +136,7 @@ uninstall_all() {
     done < "$root$list"
     rm -f "$root$list"
     rmdir -p "$root${list%/*}" 2>/dev/null || true
+    test -n "$root" || tell_linker
     if test -z "$root" && test -d /run/systemd/system; then
         systemctl daemon-reload
     fi

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 if test -z "${BIN:-}"; then
-    "${CARGO:-cargo}" build --quiet -p phalanx -p phalanxd -p phalanx-deadman -p phalanx-shop
+    "${CARGO:-cargo}" build --quiet -p phalanx -p phalanxd -p phalanx-deadman -p phalanx-shop -p ha_gs
     BIN=${CARGO_TARGET_DIR:-target}/debug
 fi
 export BIN
@@ -32,8 +32,19 @@ check_prefix() {
     for page in share/man/man1/phalanx.1 share/doc/phalanx/docs/admin/first-cluster.md; do
         test -s "$there/$page" || fail "$PREFIX/$page is missing"
     done
+    check_library
     check_paths
     check_removal
+}
+
+# A program in C is compiled and linked with what was installed, where there is a compiler.
+check_library() {
+    test -s "$there/include/ha_gs.h" && test -s "$there/lib/libha_gs.so.1" || fail "the C library is missing"
+    command -v cc > /dev/null || return 0
+    printf '#include <ha_gs.h>\nint main(void) { return ha_gs_quit() != HA_GS_NO_INIT; }\n' > "$DESTDIR/c.c"
+    cc -I "$there/include" "$DESTDIR/c.c" -L "$there/lib" -lha_gs -o "$DESTDIR/c" || fail "no program can be linked"
+    LD_LIBRARY_PATH=$there/lib "$DESTDIR/c" || fail "a program with the C library does not run"
+    rm "$DESTDIR/c" "$DESTDIR/c.c"
 }
 
 # No placeholder is left, and every program that a unit or the example starts was installed.
@@ -68,11 +79,11 @@ check_removal() {
     mkdir -p "$DESTDIR/var/lib/phalanx"
     touch "$DESTDIR/var/lib/phalanx/identity"
     packaging/install.sh uninstall | grep -q 'kept' || fail "uninstall does not say that state is kept"
-    left=$(find "$DESTDIR" -type f)
+    left=$(find "$DESTDIR" -type f -o -type l)
     test "$left" = "$DESTDIR/var/lib/phalanx/identity" || fail "left behind: $left"
     packaging/install.sh install > /dev/null
     PURGE=1 packaging/install.sh uninstall > /dev/null
-    left=$(find "$DESTDIR" -type f)
+    left=$(find "$DESTDIR" -type f -o -type l)
     test -z "$left" || fail "left behind after PURGE=1: $left"
     if packaging/install.sh uninstall 2> /dev/null; then
         fail "removing what is not there should fail"

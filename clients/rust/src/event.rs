@@ -66,6 +66,8 @@ pub struct Phase {
     pub seat: Seat,
     /// The protocol.
     pub protocol: u64,
+    /// Who proposed it; nobody did what happens by itself.
+    pub from: Option<ProviderId>,
     /// Which phase of it, from 1.
     pub phase: u32,
     /// How long there is to vote, from now.
@@ -83,6 +85,8 @@ pub struct Outcome {
     pub seat: Seat,
     /// The protocol.
     pub protocol: u64,
+    /// Who proposed it; nobody did what happens by itself.
+    pub from: Option<ProviderId>,
     /// How it came to that.
     pub summary: Summary,
     /// What was proposed.

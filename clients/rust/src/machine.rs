@@ -69,6 +69,11 @@ impl Machine {
         self.events.pop_front()
     }
 
+    /// Puts an event in front: what it means is not done yet.
+    pub fn again(&mut self, event: Event) {
+        self.events.push_front(event);
+    }
+
     /// The next question whether the client is well; it wants a [`Machine::pong`].
     pub fn pings(&mut self) -> Option<u64> {
         self.pings.pop_front()
@@ -167,14 +172,14 @@ impl Machine {
         let seat = Seat { group, instance: provider.instance };
         self.joining.remove(&seat);
         match notice {
-            Notice::Phase { protocol, phase, limit, summary, proposal } => {
-                Event::Phase(Phase { seat, protocol, phase, limit, summary, proposal })
+            Notice::Phase { protocol, from, phase, limit, summary, proposal } => {
+                Event::Phase(Phase { seat, protocol, from, phase, limit, summary, proposal })
             }
-            Notice::Approved { protocol, summary, proposal, standing } => {
-                Event::Approved(Outcome { seat, protocol, summary, proposal, standing })
+            Notice::Approved { protocol, from, summary, proposal, standing } => {
+                Event::Approved(Outcome { seat, protocol, from, summary, proposal, standing })
             }
-            Notice::Rejected { protocol, summary, proposal, standing } => {
-                Event::Rejected(Outcome { seat, protocol, summary, proposal, standing })
+            Notice::Rejected { protocol, from, summary, proposal, standing } => {
+                Event::Rejected(Outcome { seat, protocol, from, summary, proposal, standing })
             }
             Notice::Silent { protocol, providers } => Event::Silent { seat, protocol, providers },
             Notice::Refused(why) => Event::Refused { seat, why },

@@ -8,7 +8,7 @@
 #[path = "../../../apps/phalanxd/tests/hosts/mod.rs"]
 mod hosts;
 
-use hosts::{NODES, program, three_nodes};
+use hosts::{NODES, program, status, three_nodes};
 use phalanx_client::{
     Adapter, Attributes, Change, Client, ClientError, Deactivation, Departed, Event, Executable, Flag, Gone,
     Interface, Name, News, NodeId, Outcome, Phase, Phases, Providers, Refused, Responsiveness, Said, Seat,
@@ -50,6 +50,8 @@ fn story() {
     addresses_are_known();
     a_cable_is_pulled();
     the_asynchronous_client_does_the_same();
+    a_flood_moves_nothing(&mut clients, &seats);
+    the_example_counts();
 
     let [mut ada, mut bob, cyd] = clients;
     drop(cyd);
@@ -101,6 +103,7 @@ fn change_the_state_in_two_phases(clients: &mut [Client; 3], seats: &[Seat; 3]) 
         for client in clients.iter_mut() {
             let phase = asked(client);
             assert_eq!(phase.phase, number);
+            assert_eq!(phase.from.map(|from| from.life.node), Some(NodeId(2)), "bob proposed it");
             let state = Some(value("second")).filter(|_| number == 1);
             client.vote(&phase, vote, Said { state, ..Said::default() }).unwrap();
         }
@@ -232,6 +235,54 @@ fn a_cable_is_pulled() {
     assert_eq!(next(&mut client), Event::News { group: name("AdapterMembership.moon"), news: unknown });
     let seat = client.join(&name("HostMembership"), 1, Attributes::default()).unwrap();
     assert_eq!(next(&mut client), Event::Refused { seat, why: Refused::Reserved });
+}
+
+/// Three counters on three nodes count together, and two go on when one is killed.
+fn the_example_counts() {
+    let example = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/counter");
+    let heard = |node: &str| format!("{SCRATCH}/{node}/counted");
+    let start = |node: &str| {
+        let said = fs::File::create(heard(node)).unwrap();
+        let run_dir = format!("{SCRATCH}/{node}/run");
+        std::process::Command::new(&example).args(["1", &run_dir]).stdout(said).spawn().unwrap()
+    };
+    let mut counters = NODES.map(start);
+    let counts = |node: &str, providers: usize| {
+        let with = format!(" with {providers} providers");
+        let said = fs::read_to_string(heard(node)).unwrap();
+        said.lines().filter_map(|line| line.strip_suffix(&with)?.parse().ok()).max().unwrap_or(0u64)
+    };
+    eventually("all count", || NODES.iter().all(|node| counts(node, 3) >= 1));
+    counters[0].kill().and_then(|()| counters[0].wait()).unwrap();
+    eventually("two go on", || NODES[1..].iter().all(|node| counts(node, 2) >= 3));
+    counters[1..].iter_mut().for_each(|it| it.kill().and_then(|()| it.wait().map(drop)).unwrap());
+}
+
+/// One client asks for as much as it can, and begins anew when it is dropped; the daemons' beats go on, and so does the group.
+fn a_flood_moves_nothing(clients: &mut [Client; 3], seats: &[Seat; 3]) {
+    let view = || NODES.map(|node| status(node).unwrap()["view"].to_string());
+    let before = view();
+    let flood = std::thread::spawn(|| {
+        let mut dropped = 0;
+        while dropped < 2 {
+            let mut floods = connect("ada");
+            let seat = floods.join(&name("flood"), 7, Attributes::default()).unwrap();
+            while floods.propose(&seat, Wish::State(value("more")), None, Phases::One).is_ok() {}
+            dropped += 1;
+        }
+    });
+    let mut rounds = 0;
+    while !flood.is_finished() || rounds < 3 {
+        rounds += 1;
+        clients[1].propose(&seats[1], Wish::State(value(&rounds.to_string())), None, VOTED).unwrap();
+        for client in clients.iter_mut() {
+            let phase = asked(client);
+            client.vote(&phase, Vote::Approve, Said::default()).unwrap();
+        }
+        clients.iter_mut().for_each(|client| drop(approved(client)));
+    }
+    flood.join().unwrap();
+    assert_eq!(view(), before, "no node lost another");
 }
 
 fn the_asynchronous_client_does_the_same() {

@@ -380,6 +380,32 @@ fn who_stops_to_answer_is_announced_to_all_after_what_is_under_way_and_stays() {
 }
 
 #[test]
+fn whoever_hears_of_a_protocol_hears_whose_it_is() {
+    let (a, b) = (provider(1, 1), provider(2, 1));
+    let mut bench = group_of(&[a, b]);
+    let from = |tell: &Tell| match &tell.notice {
+        Notice::Phase { from, .. } | Notice::Approved { from, .. } | Notice::Rejected { from, .. } => {
+            Some(*from)
+        }
+        Notice::Silent { .. }
+        | Notice::Refused(_)
+        | Notice::Changed { .. }
+        | Notice::Deactivate(_)
+        | Notice::Responsiveness { .. }
+        | Notice::Dissolved => None,
+    };
+    assert!(
+        bench.told.drain(..).filter_map(|tell| from(&tell)).all(|from| from.is_none()),
+        "joins are nobody's"
+    );
+    bench.propose("web", b, new_state("mine"), VOTED);
+    bench.approve("web", &[a, b]);
+    bench.propose("web", a, proposal(Change::Leave { provider: a, code: 1 }), Phases::One);
+    let heard: Vec<_> = bench.told.iter().filter_map(from).collect();
+    assert_eq!(heard, [Some(b), Some(b), Some(a)]);
+}
+
+#[test]
 fn the_groups_that_are_always_there_are_not_joined() {
     let mut bench = Bench::default();
     for group in ["HostMembership", "AdapterMembership.client"] {

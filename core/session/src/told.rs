@@ -89,6 +89,9 @@ pub enum Notice {
         /// What is voted on.
         #[n(4)]
         proposal: Proposal,
+        /// Who proposed it; nobody did what happens by itself.
+        #[n(5)]
+        from: Option<ProviderId>,
     },
     /// A protocol was approved, and what it changes is changed.
     #[n(1)]
@@ -105,6 +108,9 @@ pub enum Notice {
         /// The group since.
         #[n(3)]
         standing: Standing,
+        /// Who proposed it; nobody did what happens by itself.
+        #[n(4)]
+        from: Option<ProviderId>,
     },
     /// A protocol was rejected. What cannot be undone is changed all the same.
     #[n(2)]
@@ -121,6 +127,9 @@ pub enum Notice {
         /// The group since.
         #[n(3)]
         standing: Standing,
+        /// Who proposed it; nobody did what happens by itself.
+        #[n(4)]
+        from: Option<ProviderId>,
     },
     /// These did not vote in time.
     #[n(3)]
@@ -306,14 +315,16 @@ impl Notice {
     /// What a provider is told of what the domain says to it. Nothing of what is for its node or for subscribers.
     pub fn of(notice: domain::Notice) -> Option<Notice> {
         Some(match notice {
-            domain::Notice::Phase { protocol, phase, limit, summary, proposal } => {
-                Notice::Phase { protocol, phase, limit, summary, proposal: proposal.into() }
+            domain::Notice::Phase { protocol, from, phase, limit, summary, proposal } => {
+                Notice::Phase { protocol, from, phase, limit, summary, proposal: proposal.into() }
             }
-            domain::Notice::Approved { protocol, summary, proposal, standing } => {
-                Notice::Approved { protocol, summary, proposal: proposal.into(), standing: standing.into() }
+            domain::Notice::Approved { protocol, from, summary, proposal, standing } => {
+                let (proposal, standing) = (proposal.into(), standing.into());
+                Notice::Approved { protocol, from, summary, proposal, standing }
             }
-            domain::Notice::Rejected { protocol, summary, proposal, standing, against: _ } => {
-                Notice::Rejected { protocol, summary, proposal: proposal.into(), standing: standing.into() }
+            domain::Notice::Rejected { protocol, from, summary, proposal, standing, against: _ } => {
+                let (proposal, standing) = (proposal.into(), standing.into());
+                Notice::Rejected { protocol, from, summary, proposal, standing }
             }
             domain::Notice::Silent { protocol, providers } => {
                 Notice::Silent { protocol, providers: Providers(providers) }

@@ -9,6 +9,7 @@ use makers::{greetings, hellos, requests, told};
 use phalanx_session::{
     Frames, Garbled, Greeting, Heard, Hello, Request, Session, Told, TooLong, VERSION, Versions,
 };
+use phalanx_types::limits::GS_FRAME_BYTES_MAX;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -68,11 +69,11 @@ proptest! {
 #[test]
 fn a_frame_that_claims_to_be_long_costs_nothing_and_ends_the_stream() {
     let mut frames = Frames::default();
-    frames.push(&(32 * 1024 + 1u32).to_le_bytes());
+    frames.push(&(GS_FRAME_BYTES_MAX as u32 + 1).to_le_bytes());
     assert_eq!(frames.take(), Err(TooLong));
-    assert_eq!(phalanx_session::frame(&[0; 32 * 1024 + 1]), Err(TooLong));
+    assert_eq!(phalanx_session::frame(&[0; GS_FRAME_BYTES_MAX + 1]), Err(TooLong));
     let mut frames = Frames::default();
-    frames.push(&(32 * 1024u32).to_le_bytes());
+    frames.push(&(GS_FRAME_BYTES_MAX as u32).to_le_bytes());
     assert_eq!(frames.take(), Ok(None));
     assert_eq!(frames.waiting(), 4);
 }

@@ -129,6 +129,8 @@ pub const INTERFACE_BYTES_MAX: usize = 15;
 pub const GS_CLIENTS_MAX: usize = 256;
 /// Requests of one client that its node has not taken in yet; who has more is dropped.
 pub const GS_REQUESTS_MAX: usize = 512;
+/// Bytes of such requests; while a client has more, nothing more of it is read.
+pub const GS_REQUESTS_BYTES_MAX: usize = 512 << 10;
 /// Bytes that wait to be read by a client before it is dropped.
 pub const GS_UNREAD_BYTES_MAX: usize = 16 << 20;
 /// Requests of clients that a node takes in at a time, before it looks again at what has a deadline.

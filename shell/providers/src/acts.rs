@@ -33,12 +33,12 @@ pub(crate) struct Desk {
     bell: Arc<OwnedFd>,
 }
 
-/// How many requests of one client are under way.
+/// How many requests of one client are under way, and how many bytes they had.
 #[derive(Clone, Default)]
-pub(crate) struct UnderWay(Arc<AtomicUsize>);
+pub(crate) struct UnderWay(Arc<(AtomicUsize, AtomicUsize)>);
 
-/// One of them.
-struct Ticket(UnderWay);
+/// One of them, with its bytes.
+struct Ticket(UnderWay, usize);
 
 /// Nothing more can wait: the act was not taken on.
 pub(crate) struct Full;
@@ -74,8 +74,14 @@ impl AsFd for Acts {
 
 impl Desk {
     /// Leaves an act. If the daemon is ending nobody takes it any more, and that is as well.
-    pub fn leave(&self, client: ClientId, act: ClientAct, under_way: &UnderWay) -> Result<(), Full> {
-        let act = Act { client, act, _ticket: under_way.ticket() };
+    pub fn leave(
+        &self,
+        client: ClientId,
+        act: ClientAct,
+        under_way: &UnderWay,
+        bytes: usize,
+    ) -> Result<(), Full> {
+        let act = Act { client, act, _ticket: under_way.ticket(bytes) };
         match self.acts.give(act) {
             Ok(()) => ring(&self.bell),
             Err(phalanx_realtime::Refused::Gone) => {}
@@ -87,18 +93,25 @@ impl Desk {
 
 impl UnderWay {
     pub fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.0.load(Ordering::Relaxed)
     }
 
-    fn ticket(&self) -> Ticket {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Ticket(self.clone())
+    pub fn bytes(&self) -> usize {
+        self.0.1.load(Ordering::Relaxed)
+    }
+
+    fn ticket(&self, bytes: usize) -> Ticket {
+        self.0.0.fetch_add(1, Ordering::Relaxed);
+        self.0.1.fetch_add(bytes, Ordering::Relaxed);
+        Ticket(self.clone(), bytes)
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
+        let Ticket(UnderWay(counts), bytes) = self;
+        counts.0.fetch_sub(1, Ordering::Relaxed);
+        counts.1.fetch_sub(*bytes, Ordering::Relaxed);
     }
 }
 

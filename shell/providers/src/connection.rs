@@ -7,7 +7,7 @@ use phalanx_host::now;
 use phalanx_local::Peer;
 use phalanx_session::{Frames, Hello, Subscription, Told, frame};
 use phalanx_types::Tick;
-use phalanx_types::limits::{GS_HELLO_LIMIT, GS_UNREAD_BYTES_MAX};
+use phalanx_types::limits::{GS_HELLO_LIMIT, GS_REQUESTS_BYTES_MAX, GS_UNREAD_BYTES_MAX};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -70,6 +70,14 @@ impl Connection {
         !self.unread.is_empty()
     }
 
+    /// Whether nothing more is read of it until its requests are taken in.
+    pub fn is_held(&self) -> bool {
+        match &self.stage {
+            Stage::Open(member) => member.under_way.bytes() >= GS_REQUESTS_BYTES_MAX,
+            Stage::Greeting { .. } | Stage::Closing { .. } => false,
+        }
+    }
+
     /// When it is to be looked at, whatever comes.
     pub fn wake_at(&self) -> Tick {
         match &self.stage {
@@ -80,6 +88,9 @@ impl Connection {
 
     /// Reads what is there, no more than a little at a time.
     pub fn read(&mut self) -> Result<(), Gone> {
+        if self.is_held() {
+            return Ok(());
+        }
         let mut buffer = [0; READ_BYTES];
         match self.stream.read(&mut buffer) {
             Ok(0) => Err(Gone::Closed),

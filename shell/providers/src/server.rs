@@ -31,6 +31,8 @@ const WORDS_MAX: usize = 16_384;
 const NEWCOMERS_MAX: usize = 32;
 /// Until it is tried again to hand in that clients left.
 const RETRY: Span = Span::from_millis(100);
+/// Until it is looked again whether requests of a client that is held were taken in: nobody says so.
+const HELD_LOOK: Span = Span::from_millis(5);
 
 /// Where clients are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,8 +176,8 @@ impl Server {
             fds.push(PollFd::new(&self.listener, PollFlags::IN));
         }
         fds.extend(self.clients.values().map(|client| {
-            let wanted = if client.has_unread() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-            PollFd::new(client, wanted)
+            let reads = if client.is_held() { PollFlags::empty() } else { PollFlags::IN };
+            PollFd::new(client, if client.has_unread() { reads | PollFlags::OUT } else { reads })
         }));
         match poll(&mut fds, timespec_until(self.wake_at()).as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -186,7 +188,11 @@ impl Server {
     }
 
     fn wake_at(&self) -> Tick {
-        let retry = if self.leaving.is_empty() { Tick::NEVER } else { now() + RETRY };
+        let retry = match () {
+            () if self.clients.values().any(Connection::is_held) => now() + HELD_LOOK,
+            () if !self.leaving.is_empty() => now() + RETRY,
+            () => Tick::NEVER,
+        };
         self.clients.values().map(Connection::wake_at).min().unwrap_or(Tick::NEVER).min(retry)
     }
 
@@ -233,13 +239,17 @@ impl Server {
 
     fn say_who_left(&mut self) {
         let desk = &self.desk;
-        self.leaving.retain(|id| matches!(desk.leave(*id, ClientAct::Quit, &UnderWay::default()), Err(Full)));
+        self.leaving
+            .retain(|id| matches!(desk.leave(*id, ClientAct::Quit, &UnderWay::default(), 0), Err(Full)));
     }
 
     /// Takes each frame that a client has sent; all of them came in one bounded read.
     fn hear(&mut self, id: ClientId, client: &mut Connection, daemon: &mut dyn Daemon) -> Result<(), Gone> {
         let mut frames = mem::take(&mut client.frames);
         let heard = loop {
+            if client.is_held() {
+                break Ok(());
+            }
             match frames.take() {
                 Ok(Some(body)) => match self.take(id, client, body, daemon) {
                     Ok(()) => {}
@@ -264,7 +274,7 @@ impl Server {
             Stage::Greeting { .. } => self.greet(id, client, body),
             Stage::Open(_) => {
                 let request = Request::read(body).map_err(|_| Gone::Garbled)?;
-                self.serve(id, client, request, daemon)
+                self.serve(id, client, (request, body.len()), daemon)
             }
             Stage::Closing { .. } => Ok(()),
         }
@@ -293,7 +303,7 @@ impl Server {
         &mut self,
         id: ClientId,
         client: &mut Connection,
-        request: Request,
+        (request, bytes): (Request, usize),
         daemon: &mut dyn Daemon,
     ) -> Result<(), Gone> {
         let Stage::Open(member) = &mut client.stage else { return Ok(()) };
@@ -306,7 +316,7 @@ impl Server {
             Request::Pong { number, well } => {
                 let news = member.pulse.as_mut().and_then(|pulse| pulse.pong(now(), *number, *well));
                 return news.map_or(Ok(()), |responsive| {
-                    self.hand_in(id, member, ClientAct::Responsive { responsive })
+                    self.hand_in(id, member, ClientAct::Responsive { responsive }, bytes)
                 });
             }
             Request::Subscribe { group, wants } => {
@@ -319,16 +329,16 @@ impl Server {
             | Request::Goodbye { .. } => {}
         }
         match request.act(self.place.life) {
-            Some(act) => self.hand_in(id, member, act),
+            Some(act) => self.hand_in(id, member, act, bytes),
             None => Ok(()),
         }
     }
 
-    fn hand_in(&self, id: ClientId, member: &Member, act: ClientAct) -> Result<(), Gone> {
+    fn hand_in(&self, id: ClientId, member: &Member, act: ClientAct, bytes: usize) -> Result<(), Gone> {
         if member.under_way.count() >= GS_REQUESTS_MAX {
             return Err(Gone::Floods);
         }
-        self.desk.leave(id, act, &member.under_way).map_err(|Full| Gone::Floods)
+        self.desk.leave(id, act, &member.under_way, bytes).map_err(|Full| Gone::Floods)
     }
 
     /// What is due for a client: its hello, its checks.
@@ -340,7 +350,7 @@ impl Server {
             Stage::Open(member) => match member.pulse.as_mut().and_then(|pulse| pulse.beat(now)) {
                 None => Ok(()),
                 Some(Beat::Ask(number)) => client.tell(&Say::Ping { number }),
-                Some(Beat::Lost) => self.hand_in(id, member, ClientAct::Responsive { responsive: false }),
+                Some(Beat::Lost) => self.hand_in(id, member, ClientAct::Responsive { responsive: false }, 0),
             },
         }
     }

@@ -4,16 +4,17 @@
 
 use phalanx_exec::Cgroup;
 use phalanx_groups::domain::{
-    Attributes, Deactivation, Flag, LocalName, Name, Notice, ProviderId, Standing, StateValue,
+    Attributes, Deactivation, Flag, LocalName, Message, Name, Notice, Phases, ProviderId, Standing,
+    StateValue,
 };
 use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_providers::{Act, Acts, Daemon, Deactivated, Deactivator, Place, Server, Told, listen, path};
 use phalanx_sandbox::{CgroupGuard, SCRATCH, alone};
 use phalanx_session::{
     Adapter, Executable, Greeting, Heard, Hello, News, Request, Responsiveness, Session, Told as Say, Turned,
-    VERSION, Versions, Wants, Welcome, frame,
+    VERSION, Versions, Wants, Welcome, Wish, frame,
 };
-use phalanx_types::limits::GS_REQUESTS_MAX;
+use phalanx_types::limits::{GS_REQUESTS_BYTES_MAX, GS_REQUESTS_MAX};
 use phalanx_types::{Incarnation, NodeId, Span};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::BTreeSet;
@@ -80,11 +81,17 @@ impl Site {
         Client { id: ClientId(id), ..client }
     }
 
-    /// The next act of a client, waiting for it.
+    /// What a client does next.
     fn act(&self) -> (ClientId, ClientAct) {
+        let Act { client, act, .. } = self.whole_act();
+        (client, act)
+    }
+
+    /// The next act of a client, waiting for it. It is under way until it is dropped.
+    fn whole_act(&self) -> Act {
         loop {
-            if let Some(Act { client, act, .. }) = self.acts.take() {
-                return (client, act);
+            if let Some(act) = self.acts.take() {
+                return act;
             }
             self.acts.hush();
             let mut fds = [PollFd::new(&self.acts, PollFlags::IN)];
@@ -259,6 +266,28 @@ fn who_has_as_much_under_way_as_may_be_goes_on_once_it_was_taken_in() {
         client.flush();
         (0..GS_REQUESTS_MAX).for_each(|_| assert_ne!(site.act().1, ClientAct::Quit));
     }
+}
+
+#[test]
+fn of_who_says_much_no_more_is_read_until_it_was_taken_in() {
+    const MESSAGES: usize = 40;
+    let site = Site::new("much");
+    let mut client = site.client(&hello());
+    let message = Some(Message::new(vec![7; 64 << 10]).unwrap());
+    let request =
+        Request::Propose { group: group(), instance: 1, wish: Wish::Message, message, phases: Phases::One };
+    let frame = frame(&request.write()).unwrap();
+    let talks = thread::spawn(move || {
+        (0..MESSAGES).for_each(|_| client.stream.write_all(&frame).unwrap());
+        client
+    });
+    // Whatever it has sent by now: beside what one read brings no more than the limit is under way.
+    let held: Vec<Act> = (0..GS_REQUESTS_BYTES_MAX >> 16).map(|_| site.whole_act()).collect();
+    assert!(site.dropped.recv_timeout(Duration::from_millis(50)).is_err(), "it is not dropped");
+    assert!(site.acts.take().is_none(), "{} of {MESSAGES} are under way, and no more", held.len());
+    drop(held);
+    (0..MESSAGES - (GS_REQUESTS_BYTES_MAX >> 16)).for_each(|_| drop(site.act()));
+    assert_eq!(talks.join().unwrap().stream.take_error().unwrap().map(|error| error.kind()), None);
 }
 
 #[test]

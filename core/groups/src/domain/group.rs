@@ -254,7 +254,7 @@ impl Group {
             () if !proposal.change.leaving().iter().all(is_member) => Err(Refused::NotAMember),
             () if self.changes_source(&proposal.change) => Err(Refused::BadAttributes),
             () if self.waiting != Waiting::default() => Err(Refused::Collide),
-            () => Ok(self.begin(proposal, phases)),
+            () => Ok(self.begin(Some(from), proposal, phases)),
         }
     }
 
@@ -306,7 +306,7 @@ impl Group {
             told.extend(self.announce());
             self.follow(source);
             let Some((change, phases)) = self.next_change(source, &mut told) else { break };
-            told.extend(self.begin(Proposal { change, state: None, message: None }, phases));
+            told.extend(self.begin(None, Proposal { change, state: None, message: None }, phases));
         }
         told
     }
@@ -430,13 +430,14 @@ impl Group {
         }
     }
 
-    fn begin(&mut self, proposal: Proposal, phases: Phases) -> Vec<Tell> {
+    fn begin(&mut self, from: Option<ProviderId>, proposal: Proposal, phases: Phases) -> Vec<Tell> {
         self.protocols += 1;
         let voters = self.voters(&proposal.change);
         let limit = phases.limit().filter(|_| !voters.is_empty());
         let default = self.attributes.default_vote;
         self.open = limit.map(|_| Open { losing: !proposal.change.leaving().is_empty() });
-        let running = Running::new(self.protocols, proposal, limit.unwrap_or(Span::ZERO), voters, default);
+        let lasts = limit.unwrap_or(Span::ZERO);
+        let running = Running::new(self.protocols, from, proposal, lasts, voters, default);
         self.running = Some(running);
         match limit {
             Some(_) => vec![self.ask()],
@@ -475,15 +476,16 @@ impl Group {
 
     fn ask(&self) -> Tell {
         let running = self.running.as_ref().expect("a protocol runs");
-        let Running { number: protocol, phase, limit, before: summary, .. } = *running;
-        let notice = Notice::Phase { protocol, phase, limit, summary, proposal: running.proposal.clone() };
+        let Running { number: protocol, from, phase, limit, before: summary, .. } = *running;
+        let notice =
+            Notice::Phase { protocol, from, phase, limit, summary, proposal: running.proposal.clone() };
         self.tell_providers(running.voters().clone(), notice)
     }
 
     fn end(&mut self, approved: bool, against: BTreeMap<ProviderId, Option<Message>>) -> Vec<Tell> {
         let concerned = self.concerned();
         let Some(running) = self.running.take() else { return Vec::new() };
-        let Running { number: protocol, proposal, summary, .. } = running;
+        let Running { number: protocol, from, proposal, summary, .. } = running;
         let before = self.standing();
         let joining = if approved { proposal.change.joining() } else { BTreeSet::new() };
         let leaving = match approved || proposal.change.is_done_anyway() {
@@ -498,10 +500,10 @@ impl Group {
         };
         let deactivation = self.deactivation(&proposal.change, &leaving);
         let notice = match approved {
-            true => Notice::Approved { protocol, summary, proposal, standing: standing.clone() },
+            true => Notice::Approved { protocol, from, summary, proposal, standing: standing.clone() },
             false => {
                 let standing = standing.clone();
-                Notice::Rejected { protocol, summary, proposal, against, standing }
+                Notice::Rejected { protocol, from, summary, proposal, against, standing }
             }
         };
         let mut told: Vec<Tell> = deactivation.into_iter().collect();

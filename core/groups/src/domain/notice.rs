@@ -34,6 +34,8 @@ pub enum Notice {
     Phase {
         /// The protocol.
         protocol: u64,
+        /// Who proposed it; nobody did what happens by itself.
+        from: Option<ProviderId>,
         /// Which phase of it, from 1.
         phase: u32,
         /// How long there is to vote, from now.
@@ -47,6 +49,8 @@ pub enum Notice {
     Approved {
         /// The protocol.
         protocol: u64,
+        /// Who proposed it; nobody did what happens by itself.
+        from: Option<ProviderId>,
         /// How it came to that.
         summary: Summary,
         /// What was approved.
@@ -58,6 +62,8 @@ pub enum Notice {
     Rejected {
         /// The protocol.
         protocol: u64,
+        /// Who proposed it; nobody did what happens by itself.
+        from: Option<ProviderId>,
         /// How it came to that.
         summary: Summary,
         /// What was rejected.

@@ -169,6 +169,9 @@ pub(crate) struct Running {
     /// How the phase before ended.
     #[n(9)]
     pub before: Summary,
+    /// Who proposed it, unless it happens by itself.
+    #[n(10)]
+    pub from: Option<ProviderId>,
 }
 
 /// How a phase ended.
@@ -254,6 +257,7 @@ impl Running {
     /// The first phase of a protocol among `voters`.
     pub fn new(
         number: u64,
+        from: Option<ProviderId>,
         proposal: Proposal,
         limit: Span,
         voters: BTreeSet<ProviderId>,
@@ -261,7 +265,7 @@ impl Running {
     ) -> Running {
         let (lost, ballot) = (BTreeSet::new(), Ballot::default());
         let (summary, before) = (Summary::default(), Summary::default());
-        Running { number, proposal, phase: 1, limit, voters, lost, default, ballot, summary, before }
+        Running { number, from, proposal, phase: 1, limit, voters, lost, default, ballot, summary, before }
     }
 
     /// Who is asked for a vote.

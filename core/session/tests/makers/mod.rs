@@ -236,23 +236,24 @@ fn refusals() -> BoxedStrategy<Refused> {
 
 fn notices() -> BoxedStrategy<Notice> {
     prop_oneof![
-        (any::<u64>(), any::<u32>(), spans(), summaries(), proposals()).prop_map(
-            |(protocol, phase, limit, summary, proposal)| Notice::Phase {
+        (any::<u64>(), of(providers()), any::<u32>(), spans(), summaries(), proposals()).prop_map(
+            |(protocol, from, phase, limit, summary, proposal)| Notice::Phase {
                 protocol,
+                from,
                 phase,
                 limit,
                 summary,
                 proposal
             }
         ),
-        (any::<u64>(), summaries(), proposals(), standings()).prop_map(
-            |(protocol, summary, proposal, standing)| {
-                Notice::Approved { protocol, summary, proposal, standing }
+        (any::<u64>(), of(providers()), summaries(), proposals(), standings()).prop_map(
+            |(protocol, from, summary, proposal, standing)| {
+                Notice::Approved { protocol, from, summary, proposal, standing }
             }
         ),
-        (any::<u64>(), summaries(), proposals(), standings()).prop_map(
-            |(protocol, summary, proposal, standing)| {
-                Notice::Rejected { protocol, summary, proposal, standing }
+        (any::<u64>(), of(providers()), summaries(), proposals(), standings()).prop_map(
+            |(protocol, from, summary, proposal, standing)| {
+                Notice::Rejected { protocol, from, summary, proposal, standing }
             }
         ),
         (any::<u64>(), lists()).prop_map(|(protocol, providers)| Notice::Silent { protocol, providers }),
@@ -359,7 +360,7 @@ pub fn examples() -> Vec<(String, Vec<u8>)> {
     let proposal = |change: Change| Proposal { change, state: None, message: Some(message.clone()) };
     let phase = |change: Change| {
         let (limit, proposal) = (Span::from_secs(1), proposal(change));
-        Notice::Phase { protocol: 8, phase: 1, limit, summary, proposal }
+        Notice::Phase { protocol: 8, from: None, phase: 1, limit, summary, proposal }
     };
     let gone = Departed(vec![(provider, Gone::Failed)]);
     let notices = vec![
@@ -371,8 +372,20 @@ pub fn examples() -> Vec<(String, Vec<u8>)> {
         phase(Change::Attributes(attributes)),
         phase(Change::Message),
         phase(Change::Reflection { source: group.clone(), value: state.clone() }),
-        Notice::Approved { protocol: 8, summary, proposal: proposal(Change::State), standing: standing() },
-        Notice::Rejected { protocol: 8, summary, proposal: proposal(Change::State), standing: standing() },
+        Notice::Approved {
+            protocol: 8,
+            from: Some(provider),
+            summary,
+            proposal: proposal(Change::State),
+            standing: standing(),
+        },
+        Notice::Rejected {
+            protocol: 8,
+            from: Some(provider),
+            summary,
+            proposal: proposal(Change::State),
+            standing: standing(),
+        },
         Notice::Silent { protocol: 8, providers: list() },
         Notice::Refused(Refused::Collide),
         Notice::Responsiveness { provider, responsive: false },

@@ -35,7 +35,7 @@ impl Story {
     pub fn phase(self, node: u16, protocol: u64, phase: u32) -> Story {
         let (limit, summary) = (Span::from_secs(1), Summary::default());
         let proposal = proposal(None);
-        self.provider_hears(node, Notice::Phase { protocol, phase, limit, summary, proposal })
+        self.provider_hears(node, Notice::Phase { protocol, from: None, phase, limit, summary, proposal })
     }
 
     /// The provider votes.
@@ -49,7 +49,7 @@ impl Story {
     pub fn approved_at(self, node: u16, protocol: u64, state: &str) -> Story {
         let (standing, summary) = (self.standing(state), Summary::default());
         let proposal = proposal(None);
-        self.provider_hears(node, Notice::Approved { protocol, summary, proposal, standing })
+        self.provider_hears(node, Notice::Approved { protocol, from: None, summary, proposal, standing })
     }
 
     /// The same where the value does not matter.
@@ -62,16 +62,17 @@ impl Story {
         let standing = self.standing("some value");
         let summary = Summary { default_vote: true, ..Summary::default() };
         let proposal = proposal(None);
-        self.provider_hears(node, Notice::Approved { protocol, summary, proposal, standing })
+        self.provider_hears(node, Notice::Approved { protocol, from: None, summary, proposal, standing })
     }
 
     /// A protocol is rejected.
     pub fn rejected(self, node: u16, protocol: u64) -> Story {
         let (standing, summary) = (self.standing("some value"), Summary::default());
         let proposal = proposal(None);
+        let against = BTreeMap::new();
         self.provider_hears(
             node,
-            Notice::Rejected { protocol, summary, proposal, against: BTreeMap::new(), standing },
+            Notice::Rejected { protocol, from: None, summary, proposal, against, standing },
         )
     }
 
@@ -84,7 +85,7 @@ impl Story {
     pub fn amended(self, node: u16, protocol: u64, asked: &str, got: &str) -> Story {
         let (standing, summary) = (self.standing(got), Summary::default());
         let proposal = proposal(Some(asked));
-        self.provider_hears(node, Notice::Approved { protocol, summary, proposal, standing })
+        self.provider_hears(node, Notice::Approved { protocol, from: None, summary, proposal, standing })
     }
 
     /// The domain that this node's client was in is no more.
