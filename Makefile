@@ -10,7 +10,7 @@ SEEDS ?= 2000
 FROM  ?= 0
 SIM   = $(CARGO) run --quiet --release -p phalanx-sim --
 
-.PHONY: help demo build install uninstall test check unit package simulate planted points bench bench-peers clean
+.PHONY: help demo build install uninstall test check unit package simulate planted points models bench bench-peers clean
 
 help:
 	@echo "make demo      three hosts on this machine, and what happens when they fail; needs root"
@@ -25,6 +25,7 @@ help:
 	@echo "make package   what is installed and removed, and whether every message is explained"
 	@echo "make simulate  SEEDS=$(SEEDS) FROM=$(FROM) through the simulator, every check on"
 	@echo "make points    4000 seeds, and every rare branch of the core taken by some"
+	@echo "make models    searches the models within their large bounds, one JSON object a line; MODEL=voting: only those"
 	@echo "make planted   plants each known bug in the core; the oracle must find it"
 	@echo "make bench     figures, one JSON object a line; SUITE=fallover|idle|calm|groups|simulator, SECONDS=60, MINUTES=10"
 	@echo "make bench-peers  messages and votes of Group Services beside Corosync's, on the same hosts in one run"
@@ -75,6 +76,10 @@ planted:
 # Every rare branch of the core is taken by some seed.
 points:
 	$(SIM) --seeds 4000 --timing auto --mode mixed --points --json
+
+# Exhaustive, minutes; the small bounds are among the unit tests.
+models:
+	$(CARGO) run --quiet --release -p phalanx-models -- $(MODEL)
 
 bench:
 	@./benches/run $(SUITE)
