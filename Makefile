@@ -10,7 +10,7 @@ SEEDS ?= 2000
 FROM  ?= 0
 SIM   = $(CARGO) run --quiet --release -p phalanx-sim --
 
-.PHONY: help demo build install uninstall test check unit package simulate planted points bench bench-peers clean
+.PHONY: help demo build install uninstall test check unit package simulate planted points models fuzz bench bench-peers clean
 
 help:
 	@echo "make demo      three hosts on this machine, and what happens when they fail; needs root"
@@ -25,6 +25,8 @@ help:
 	@echo "make package   what is installed and removed, and whether every message is explained"
 	@echo "make simulate  SEEDS=$(SEEDS) FROM=$(FROM) through the simulator, every check on"
 	@echo "make points    4000 seeds, and every rare branch of the core taken by some"
+	@echo "make models    searches the models within their large bounds, one JSON object a line; MODEL=voting: only those"
+	@echo "make fuzz      every decoder for SECONDS=60 each, by the fuzzer (cargo install cargo-fuzz); TARGET=frame: only that"
 	@echo "make planted   plants each known bug in the core; the oracle must find it"
 	@echo "make bench     figures, one JSON object a line; SUITE=fallover|idle|calm|groups|simulator, SECONDS=60, MINUTES=10"
 	@echo "make bench-peers  messages and votes of Group Services beside Corosync's, on the same hosts in one run"
@@ -56,6 +58,7 @@ check:
 unit:
 	$(CARGO) nextest run --workspace
 	$(CARGO) test --workspace --doc --quiet
+	$(CARGO) test --quiet --manifest-path fuzz/Cargo.toml
 
 package:
 	@CARGO='$(CARGO)' packaging/test-install.sh
@@ -75,6 +78,16 @@ planted:
 # Every rare branch of the core is taken by some seed.
 points:
 	$(SIM) --seeds 4000 --timing auto --mode mixed --points --json
+
+# Exhaustive, minutes; the small bounds are among the unit tests.
+models:
+	$(CARGO) run --quiet --release -p phalanx-models -- $(MODEL)
+
+# The fuzzer takes switches of the compiler that a stable one has only when it is told so. The corpora grow in fuzz/target.
+FUZZ_TARGETS = $(if $(TARGET),$(TARGET),$(notdir $(wildcard fuzz/corpus/*)))
+fuzz:
+	@cd fuzz && for target in $(FUZZ_TARGETS); do mkdir -p target/grown/$$target && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run \
+	    --features fuzzer $$target target/grown/$$target corpus/$$target -- -max_total_time=$(or $(SECONDS),60) || exit 1; done
 
 bench:
 	@./benches/run $(SUITE)

@@ -100,7 +100,8 @@ fn encode(kind: Kind, content: &[u8]) -> Vec<u8> {
     [&MAGIC, &kind.tag(), &length, &Digest::of(content).0[..], content].concat()
 }
 
-fn decode(kind: Kind, bytes: &[u8]) -> Result<Vec<u8>, Trouble> {
+/// The content in the bytes of a file.
+pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Vec<u8>, Trouble> {
     if bytes.len() < HEAD_BYTES || bytes[..8] != MAGIC {
         return Err(Trouble::NotOurs);
     }

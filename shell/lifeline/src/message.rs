@@ -138,6 +138,16 @@ pub(crate) fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Option<Packet<T>
     minicbor::decode::<Packet<T>>(bytes).ok().filter(|packet| packet.version == VERSION)
 }
 
+/// What the bytes of a packet ask for; `None` if they make no sense.
+pub fn read_request(bytes: &[u8]) -> Option<Request> {
+    decode(bytes).map(|packet| packet.body)
+}
+
+/// What the bytes of a packet answer; `None` if they make no sense.
+pub fn read_reply(bytes: &[u8]) -> Option<Reply> {
+    decode(bytes).map(|packet| packet.body)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

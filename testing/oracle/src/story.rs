@@ -74,6 +74,12 @@ impl Story {
         self
     }
 
+    /// What comes next happens at the instant of what happened last.
+    pub fn at_once(mut self) -> Story {
+        self.now = self.events.last().map_or(self.now, |event| GlobalTime(event.at.0 - Span::from_millis(1).0));
+        self
+    }
+
     /// Each of these nodes starts, or starts again, in boot number `start`.
     pub fn start(mut self, nodes: &[u16]) -> Story {
         for node in nodes {

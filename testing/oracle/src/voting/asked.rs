@@ -60,18 +60,25 @@ impl Questions {
         self.of.iter()
     }
 
-    fn answer(&mut self, event: &Event) -> Option<(Seat, u64, Vote)> {
+    /// Whose first answer to its last question this is, if it is one. It is not taken in.
+    pub fn would_answer(&self, event: &Event) -> Option<&Seat> {
         let What::ClientActed { client, act } = &event.what else { return None };
-        let ClientAct::Vote { group, instance, protocol, phase, vote, .. } = act else { return None };
-        let of_voter = |seat: &Seat| {
+        let ClientAct::Vote { group, instance, protocol, phase, .. } = act else { return None };
+        let is_voter = |seat: &Seat| {
             (seat.provider.life, &seat.client, &seat.group, seat.provider.instance)
                 == (event.life, client, group, *instance)
         };
-        let (seat, asked) = self.of.iter_mut().find(|(seat, _)| of_voter(seat))?;
+        let (seat, asked) = self.of.iter().find(|(seat, _)| is_voter(seat))?;
         let first = (asked.protocol, asked.phase) == (*protocol, *phase) && asked.vote.is_none();
-        first.then(|| {
-            asked.vote = Some(*vote);
-            (seat.clone(), *protocol, *vote)
-        })
+        first.then_some(seat)
+    }
+
+    fn answer(&mut self, event: &Event) -> Option<(Seat, u64, Vote)> {
+        let seat = self.would_answer(event)?.clone();
+        let What::ClientActed { act: ClientAct::Vote { protocol, vote, .. }, .. } = &event.what else {
+            return None;
+        };
+        self.of.get_mut(&seat)?.vote = Some(*vote);
+        Some((seat, *protocol, *vote))
     }
 }

@@ -3,7 +3,10 @@
 mod agreement;
 mod asked;
 mod barrier;
+mod departures;
 mod ends;
+mod membership_first;
+mod no_effect;
 mod outcome;
 mod serial;
 mod state_value;
@@ -26,6 +29,9 @@ pub(crate) fn checkers(terms: &Terms) -> Vec<Box<dyn Checker>> {
         Box::new(outcome::FromVotes::default()),
         Box::new(agreement::Agreement::default()),
         Box::new(state_value::StateChanges::default()),
+        Box::new(membership_first::MembershipFirst::default()),
+        Box::new(departures::Departures::default()),
+        Box::new(no_effect::NoEffect::default()),
         Box::new(ends::Ends::new(terms)),
     ]
 }
@@ -39,6 +45,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         outcome::tests::trial(),
         agreement::tests::trial(),
         state_value::tests::trial(),
+        membership_first::tests::trial(),
+        departures::tests::trial(),
+        no_effect::tests::trial(),
         ends::tests::trial(),
     ]
 }
@@ -62,6 +71,11 @@ fn heard(event: &Event) -> Option<(Seat, &Notice)> {
     let What::ClientHeard { client, event } = &event.what else { return None };
     let ClientEvent::Provider { group, provider, notice } = event else { return None };
     Some((Seat { group: group.clone(), provider: *provider, client: *client }, notice))
+}
+
+/// Whether this node's clients are told that their domain is no more.
+fn is_dissolved(event: &Event) -> bool {
+    matches!(event.what, What::ClientHeard { event: ClientEvent::Dissolved, .. })
 }
 
 /// Whether with this event that provider is none any more, and will hear nothing of it.

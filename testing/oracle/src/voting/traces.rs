@@ -4,7 +4,7 @@ use crate::event::What;
 use crate::story::Story;
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{
-    Change, Name, Notice, Proposal, ProviderId, Said, Standing, StateValue, Summary,
+    Change, Gone, LocalName, Name, Notice, Proposal, ProviderId, Said, Standing, StateValue, Summary,
 };
 use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_types::Span;
@@ -63,6 +63,58 @@ impl Story {
         let summary = Summary { default_vote: true, ..Summary::default() };
         let proposal = proposal(None);
         self.provider_hears(node, Notice::Approved { protocol, from: None, summary, proposal, standing })
+    }
+
+    /// A vote is asked for on a state value.
+    pub fn proposed(self, node: u16, protocol: u64, state: &str) -> Story {
+        let (limit, summary) = (Span::from_secs(1), Summary::default());
+        let proposal = proposal(Some(state));
+        self.provider_hears(node, Notice::Phase { protocol, phase: 1, limit, summary, proposal })
+    }
+
+    /// The provider votes for it, and for another value.
+    pub fn says(self, node: u16, protocol: u64, phase: u32, state: &str) -> Story {
+        let said = Said { state: Some(value(state)), ..Said::default() };
+        let group = Name::new("web").expect("a name");
+        let act = ClientAct::Vote { group, instance: 1, protocol, phase, vote: Vote::Approve, said };
+        self.tell(node, What::ClientActed { client: ClientId(1), act })
+    }
+
+    fn ended(self, node: u16, protocol: u64, change: Change, members: &[u16]) -> Story {
+        let provider = |node: &u16| ProviderId { life: self.life(*node), instance: 1 };
+        let members = members.iter().map(provider).collect();
+        let (standing, summary) = (Standing { members, state: value("some value") }, Summary::default());
+        let proposal = Proposal { change, state: None, message: None };
+        self.provider_hears(node, Notice::Approved { protocol, summary, proposal, standing })
+    }
+
+    fn failed(&self, node: u16) -> Change {
+        Change::FailureLeave([(ProviderId { life: self.life(node), instance: 1 }, Gone::NodeLost)].into())
+    }
+
+    /// A provider of three leaves because it is gone.
+    pub fn leaves(self, node: u16, protocol: u64, who: u16) -> Story {
+        let change = self.failed(who);
+        let stay: Vec<u16> = [1, 2, 3].into_iter().filter(|node| *node != who).collect();
+        self.ended(node, protocol, change, &stay)
+    }
+
+    /// A provider leaves because it is gone, and is still there.
+    pub fn stays(self, node: u16, protocol: u64, who: u16) -> Story {
+        let change = self.failed(who);
+        self.ended(node, protocol, change, &[1, 2, 3])
+    }
+
+    /// A provider joins, and all three are there.
+    pub fn joins(self, node: u16, protocol: u64, who: u16) -> Story {
+        let provider = ProviderId { life: self.life(who), instance: 1 };
+        let local = LocalName::new("client").expect("a name");
+        self.ended(node, protocol, Change::Join([(provider, local)].into()), &[1, 2, 3])
+    }
+
+    /// A protocol that changes no members is approved, and these are there.
+    pub fn approved_by(self, node: u16, protocol: u64, members: &[u16]) -> Story {
+        self.ended(node, protocol, Change::State, members)
     }
 
     /// A protocol is rejected.

@@ -1,0 +1,103 @@
+//! Writes the seeds that only the product can make; those that people can read lie in `corpus/` as they are.
+
+use phalanx_groups::domain::{
+    Act, Attributes, Batch, Change, DefaultVote, LocalName, Merge, Name, Phases, Proposal, StateValue, Word,
+};
+use phalanx_ledger::Ledger;
+use phalanx_membership::testing;
+use phalanx_types::{BootId, NodeId, NodeSet, Span, Tick, ViewId};
+use phalanx_wire::{Ack, Beat, BeatEntry, BeatFlags, Segment, Stream};
+use std::{fs, path::Path};
+
+fn main() {
+    let ledger = ledger();
+    write("frame", &frames());
+    write("membership", &testing::messages());
+    write("groups", &words());
+    write("journal", &[state_file(b"the identity of a node")]);
+    write("ledger", &[ledger]);
+    let numbers = |numbers: [u64; 4]| numbers.map(u64::to_le_bytes).concat();
+    write(
+        "slate",
+        &[numbers([2_000_000_000, 200_000_000, 1_000_000_000, 1_500_000_000]), numbers([u64::MAX; 4])],
+    );
+}
+
+fn write(target: &str, seeds: &[Vec<u8>]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    fs::create_dir_all(&folder).expect("the corpus can be written");
+    for (number, seed) in seeds.iter().enumerate() {
+        fs::write(folder.join(format!("seed-{number}")), seed).expect("the corpus can be written");
+    }
+}
+
+fn frames() -> Vec<Vec<u8>> {
+    let view = ViewId { counter: 9, coordinator: NodeId(1) };
+    let hears: NodeSet = [1, 2, 3].map(NodeId).into_iter().collect();
+    let entry = |node| BeatEntry { node: NodeId(node), start: 2, number: 40, hears, granted: Tick(77) };
+    let beat = Beat {
+        flags: BeatFlags { ready: true, blank: false, urgent: true },
+        number: 41,
+        sent: Tick(1_000_000),
+        boot: BootId([7; 16]),
+        view,
+        received: 12,
+        counter_max: 9,
+        hears,
+        hears_here: hears,
+        entries: [2, 3].map(entry).to_vec(),
+    };
+    let segment = Segment {
+        stream: Stream::Vote,
+        generation: 1,
+        number: 5,
+        last: true,
+        ack_generation: 1,
+        ack: 4,
+        ack_bits: 6,
+        bytes: b"a piece of a message",
+    };
+    vec![beat.encode(), segment.encode(), Ack { view, received: 12 }.encode()]
+}
+
+fn words() -> Vec<Vec<u8>> {
+    let group = Name::new("theSourceGroup").expect("it fits");
+    let limit = Phases::Many { limit: Span::from_secs(20) };
+    let attributes = Attributes {
+        client_version: 1,
+        batch: Batch::Both,
+        deactivate_on_failure: false,
+        membership: limit,
+        reflection: Phases::One,
+        default_vote: DefaultVote::Approve,
+        merge: Merge::Larger,
+        source: None,
+    };
+    let join = Act::Join { instance: 1, local: LocalName::new("db2").expect("it fits"), attributes };
+    let value = StateValue::new(vec![1, 2, 3]).expect("it fits");
+    let proposal = Proposal { change: Change::State, state: Some(value), message: None };
+    let propose = Act::Propose { instance: 1, proposal, phases: limit };
+    [join, propose].map(|act| said(&Word { group: group.clone(), act })).to_vec()
+}
+
+/// As it stands in an ordered message.
+fn said(word: &Word) -> Vec<u8> {
+    [&[0x82, 4, 0x81][..], &word.write()].concat()
+}
+
+/// As the journal writes it.
+fn state_file(content: &[u8]) -> Vec<u8> {
+    let path = std::env::temp_dir().join(format!("phalanx-seed-{}", std::process::id()));
+    phalanx_journal::file::write(&path, phalanx_journal::Kind::Identity, content).expect("it can be written");
+    let bytes = fs::read(&path).expect("it was written");
+    fs::remove_file(&path).expect("it is ours");
+    bytes
+}
+
+fn ledger() -> Vec<u8> {
+    let mut ledger = Ledger::begin("[cluster]\nname = \"one\"\n".into());
+    let next =
+        ledger.next("[cluster]\nname = \"two\"\n".into(), ViewId { counter: 5, coordinator: NodeId(1) });
+    ledger.stage(next).expect("it follows");
+    ledger.to_image()
+}

@@ -1,0 +1,104 @@
+//! What is fed with anything: each function is one decoder of bytes from a network, a disk or another program.
+//!
+//! None may panic, whatever it is given, nor take a piece of memory above four times its input. To add one: a function
+//! here and in [`TARGETS`], two lines in `fuzz_targets/`, a `[[bin]]` in `Cargo.toml`, and seeds in `corpus/`.
+#![forbid(unsafe_code)]
+
+use phalanx_groups::{Engine, domain};
+use phalanx_journal::file::{self, Kind};
+use phalanx_ledger::Ledger;
+use phalanx_lifeline::{Slate, message};
+use phalanx_membership::{Upcall, testing};
+use phalanx_types::{Incarnation, NodeId, Span, Tick, TimingProfile, Timings};
+use phalanx_wire::{Frame, Header};
+
+/// One decoder.
+pub type Target = fn(&[u8]);
+
+/// All of them, by the names of their fuzz targets and corpora.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("api", api),
+    ("cluster", cluster),
+    ("deadman", deadman),
+    ("frame", frame),
+    ("groups", groups),
+    ("journal", journal),
+    ("ledger", ledger),
+    ("membership", membership),
+    ("slate", slate),
+];
+
+/// What a client asks of the daemon.
+pub fn api(data: &[u8]) {
+    let _ = serde_json::from_slice::<phalanx_api::Ask>(data);
+}
+
+/// A cluster file.
+pub fn cluster(data: &[u8]) {
+    if let Ok(text) = str::from_utf8(data) {
+        let _ = phalanx_model::parse("cluster.toml", text);
+    }
+}
+
+/// What daemon and deadman send to each other.
+pub fn deadman(data: &[u8]) {
+    let _ = (message::read_request(data), message::read_reply(data));
+}
+
+/// A datagram's header, and what is in it once it is opened. What was read is written as it was.
+pub fn frame(data: &[u8]) {
+    let _ = Header::decode(data);
+    match Frame::decode(data) {
+        Ok(Frame::Beat(beat)) => assert_eq!(Frame::decode(&beat.encode()), Ok(Frame::Beat(beat.clone()))),
+        Ok(Frame::Segment(segment)) => {
+            assert_eq!(Frame::decode(&segment.encode()), Ok(Frame::Segment(segment.clone())));
+        }
+        Ok(Frame::Ack(ack)) => assert_eq!(Frame::decode(&ack.encode()), Ok(Frame::Ack(ack))),
+        Err(_) => {}
+    }
+}
+
+/// A word of Group Services, or somebody's copy of the domain, and what a node that hears it does.
+pub fn groups(data: &[u8]) {
+    let _ = domain::Word::read(data);
+    let me = Incarnation { node: NodeId(1), start: 1 };
+    let mut engine = Engine::new(me, Timings::of(TimingProfile::Auto));
+    engine.hear(Tick::ZERO, Upcall::Delivered { sender: me, body: data.to_vec(), sequence: 1 });
+    engine.hear(Tick::ZERO, Upcall::State { from: NodeId(2), body: data.to_vec() });
+    while engine.services().poll().is_some() {}
+}
+
+/// A file of the state directory.
+pub fn journal(data: &[u8]) {
+    for kind in [Kind::Identity, Kind::Starts, Kind::Limits, Kind::Ledger, Kind::Key, Kind::Invitation] {
+        let _ = file::decode(kind, data);
+    }
+}
+
+/// A ledger on a disk. What was read is written as it was.
+pub fn ledger(data: &[u8]) {
+    if let Ok(ledger) = Ledger::from_image(data) {
+        assert_eq!(Ledger::from_image(&ledger.to_image()), Ok(ledger));
+    }
+}
+
+/// What members of a view say to each other.
+pub fn membership(data: &[u8]) {
+    let _ = testing::read_message(data);
+}
+
+/// What the other side has written on the page that daemon and deadman share.
+pub fn slate(data: &[u8]) {
+    let number = |at: usize| {
+        let bytes = data.get(at * 8..at * 8 + 8).and_then(|bytes| bytes.try_into().ok());
+        u64::from_le_bytes(bytes.unwrap_or_default())
+    };
+    let Ok((slate, _file)) = Slate::make() else { return };
+    slate.write(Tick(number(0)), Span(number(1)));
+    let now = Tick(number(2));
+    if let Some((until, stop_budget)) = slate.read(now) {
+        slate.accept(until);
+        let _ = Slate::pause(stop_budget);
+    }
+    let _ = (slate.silence(Tick(number(3))), slate.accepted());
+}
