@@ -33,7 +33,7 @@ pub struct RingFrame {
 /// What members and leaders of groups say to each other. Which lives are listed stands behind each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RingWord {
-    /// A leader, to a lower address outside its group: come in. None.
+    /// A leader, to a lower address outside its group: come in. All of its group.
     Proclaim,
     /// The leader of a lower group, in answer: all of its group.
     Join,
@@ -45,7 +45,7 @@ pub enum RingWord {
     Commit,
     /// A member to its leader or to whoever succeeds it: those that fell silent.
     DeathInFamily,
-    /// To one who still takes itself for a member: you were left out. None.
+    /// To one who still takes itself for a member: you were left out. All of the group without it.
     Dissolve,
     /// A member to its neighbour at each beat, and to who asks whether it lives. None.
     Heartbeat,
