@@ -162,10 +162,12 @@ impl Peer {
         now >= self.cloned_until && self.life.as_ref().is_some_and(|life| silent(life) < timings.detect())
     }
 
-    /// A ring shows that `life` is there.
-    pub fn vouch(&mut self, now: Tick, life: Incarnation) {
+    /// A ring shows that `life` is there, by a frame of its own on this path or by somebody's word.
+    pub fn vouch(&mut self, now: Tick, life: Incarnation, path: Option<PathId>) {
         if let Some(known) = self.life.as_mut().filter(|known| known.incarnation == life) {
             known.heard = now;
+            let paths = self.paths.iter_mut().filter(|known| Some(known.id) == path);
+            paths.for_each(|path| path.heard = now);
         }
     }
 

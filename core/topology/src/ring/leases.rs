@@ -200,3 +200,157 @@ impl Leases {
         self.book.iter().filter(|round| round.group == group.id()).filter_map(grants).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::group::tests::life;
+    use phalanx_types::{Span, TimingProfile, Timings};
+
+    fn group(instance: u64, nodes: &[u16]) -> Group {
+        let order: Vec<NodeId> = (1..=9).map(NodeId).collect();
+        let members: Vec<Incarnation> = nodes.iter().map(|node| life(*node)).collect();
+        let id = RingId { leader: *members.last().expect("a group has members"), instance };
+        Group::of(id, members, &order).expect("they are in order")
+    }
+
+    fn at(ms: u64) -> Moment {
+        let timings = Timings::of(TimingProfile::Auto);
+        Moment { now: Tick::ZERO + Span::from_millis(1_000 + ms), resumed: Tick::ZERO, timings }
+    }
+
+    fn anybody(_: Incarnation) -> bool {
+        true
+    }
+
+    /// Three members of one group, on a network without delay.
+    struct Lab {
+        group: Group,
+        members: BTreeMap<NodeId, Leases>,
+        given: BTreeMap<NodeId, Vec<Given>>,
+        earned: BTreeMap<NodeId, Vec<Earned>>,
+    }
+
+    impl Lab {
+        fn new(nodes: &[u16]) -> Lab {
+            let members =
+                nodes.iter().map(|node| (NodeId(*node), Leases::new(at(0).now, life(*node)))).collect();
+            Lab { group: group(1, nodes), members, given: BTreeMap::new(), earned: BTreeMap::new() }
+        }
+
+        fn of(&mut self, node: NodeId) -> &mut Leases {
+            self.members.get_mut(&node).expect("a member")
+        }
+
+        /// A beat of one member, and all that comes of it at once.
+        fn beat(&mut self, node: u16, ms: u64) {
+            let (group, node) = (self.group.clone(), NodeId(node));
+            let mut given = Vec::new();
+            let rounds = self.of(node).collect(at(ms), &group, &anybody, &mut given);
+            self.given.entry(node).or_default().append(&mut given);
+            for (to, round) in
+                rounds.into_iter().filter(|(to, _)| self.members.contains_key(to)).collect::<Vec<_>>()
+            {
+                self.of(to).hear_round(at(ms).now, life(node.0), &round);
+                let answers = self.of(to).answers(at(ms), &group, &anybody, &mut given);
+                self.given.entry(to).or_default().append(&mut given);
+                self.ask(to, answers, ms);
+            }
+            let requests = self.of(node).requests(at(ms), &group);
+            self.ask(node, requests, ms);
+            for (node, leases) in &mut self.members {
+                self.earned.entry(*node).or_default().append(&mut leases.earned());
+            }
+        }
+
+        fn ask(&mut self, from: NodeId, requests: Vec<(NodeId, LeaseRequest)>, ms: u64) {
+            for (to, request) in
+                requests.into_iter().filter(|(to, _)| self.members.contains_key(to)).collect::<Vec<_>>()
+            {
+                self.of(to).hear_request(at(ms).now, life(from.0), &request);
+            }
+        }
+
+        /// When the newest request was sent that `by` has granted `node`.
+        fn newest(&self, node: u16, by: u16) -> Option<Tick> {
+            let earned = self.earned.get(&NodeId(node)).into_iter().flatten();
+            earned.filter(|(grantor, _)| *grantor == NodeId(by)).map(|(_, sent)| *sent).max()
+        }
+    }
+
+    #[test]
+    fn a_request_is_granted_by_all_within_two_rounds_and_promised_for_longer() {
+        let mut lab = Lab::new(&[1, 2, 3]);
+        for (beat, ms) in [(3, 10), (3, 50), (3, 90)] {
+            lab.beat(beat, ms);
+        }
+        for (node, by) in [(1, 2), (1, 3), (2, 1), (2, 3)] {
+            assert_eq!(
+                lab.newest(node, by),
+                Some(if by == 3 { at(50).now } else { at(10).now }),
+                "{node} by {by}"
+            );
+        }
+        assert_eq!(lab.newest(3, 1), Some(at(90).now), "a leader asks with its own round");
+        let promised =
+            lab.given[&NodeId(2)].iter().filter(|(node, _)| *node == NodeId(1)).map(|(_, at)| *at).max();
+        assert_eq!(
+            promised,
+            Some(at(90).now),
+            "from the receipt of the round, which is later than the request"
+        );
+    }
+
+    #[test]
+    fn when_the_leader_is_silent_the_crown_prince_collects_in_time() {
+        let mut lab = Lab::new(&[1, 2, 3, 4]);
+        [(4, 10), (4, 50)].into_iter().for_each(|(node, ms)| lab.beat(node, ms));
+        lab.members.remove(&NodeId(4));
+        let timings = at(0).timings;
+        for beat in 1..=RING_BEATS {
+            let ms = 50 + beat * timings.beat().as_millis();
+            [1, 2, 3].into_iter().for_each(|node| lab.beat(node, ms));
+        }
+        let newest = lab.newest(1, 2).expect("it was granted");
+        assert!(newest > at(50).now, "by way of node 3");
+    }
+
+    const RING_BEATS: u64 = phalanx_types::timing::RING_STANDIN_BEATS;
+
+    #[test]
+    fn a_better_collector_makes_the_other_needless() {
+        let mut lab = Lab::new(&[1, 2, 3]);
+        lab.beat(3, 10);
+        let round =
+            LeaseRound { group: lab.group.id(), number: 1, asking: NodeSet::EMPTY, grants: Vec::new() };
+        let group = lab.group.clone();
+        lab.of(NodeId(1)).hear_round(at(20).now, life(2), &round);
+        let answers = lab.of(NodeId(1)).answers(at(20), &group, &anybody, &mut Vec::new());
+        assert_eq!(answers.iter().map(|(_, request)| request.sent).collect::<Vec<_>>(), [Tick::ZERO]);
+    }
+
+    #[test]
+    fn what_was_granted_in_another_group_is_told_nobody() {
+        let mut lab = Lab::new(&[1, 2, 3]);
+        [(3, 10), (3, 50)].into_iter().for_each(|(node, ms)| lab.beat(node, ms));
+        lab.group = group(2, &[1, 2, 3]);
+        let next = lab.group.clone();
+        lab.of(NodeId(3)).follow(at(60).now);
+        let rounds = lab.of(NodeId(3)).collect(at(90), &next, &anybody, &mut Vec::new());
+        assert!(
+            rounds.iter().all(|(_, round)| round.grants.is_empty()),
+            "the node may be in another life there"
+        );
+    }
+
+    #[test]
+    fn nobody_is_granted_whom_membership_does_not_name() {
+        let mut lab = Lab::new(&[1, 2, 3]);
+        let (group, mut given) = (lab.group.clone(), Vec::new());
+        let asking = [1, 2].map(NodeId).into_iter().collect();
+        let round = LeaseRound { group: group.id(), number: 7, asking, grants: Vec::new() };
+        lab.of(NodeId(1)).hear_round(at(20).now, life(3), &round);
+        let answers = lab.of(NodeId(1)).answers(at(20), &group, &|life| life.node != NodeId(2), &mut given);
+        assert!(given.is_empty() && answers.iter().all(|(_, request)| request.granted.is_empty()));
+    }
+}

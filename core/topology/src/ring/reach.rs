@@ -8,6 +8,9 @@ use super::formation::Moment;
 use phalanx_types::{Incarnation, NodeId, Tick};
 use std::collections::BTreeMap;
 
+/// A question that is open for so many beats is asked again: the answer waits for the other's beat, and then for ours.
+const AGAIN_BEATS: u64 = 3;
+
 /// What is known of the other members of one ring.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reach {
@@ -58,11 +61,11 @@ impl Reach {
     }
 
     /// What each member is to be told at the beat number `turn`, the news being in beat `news` or later.
-    pub fn due(&self, turn: u64, news: u64) -> Vec<(NodeId, Due)> {
+    pub fn due(&self, moment: Moment, turn: u64, news: u64) -> Vec<(NodeId, Due)> {
         let count = (self.pairs.len() as u64).max(1);
         let due = |(place, (node, pair)): (u64, (&NodeId, &Pair))| match () {
             () if pair.noted < news => Some((*node, Due::News)),
-            () if pair.asked.is_some() || place == turn % count => Some((*node, Due::Question)),
+            () if pair.is_overdue(moment) || place == turn % count => Some((*node, Due::Question)),
             () => None,
         };
         (0..).zip(&self.pairs).filter_map(due).collect()
@@ -85,6 +88,10 @@ impl Reach {
 }
 
 impl Pair {
+    fn is_overdue(&self, moment: Moment) -> bool {
+        self.asked.is_some_and(|asked| moment.now.since(asked) >= moment.timings.beat() * AGAIN_BEATS)
+    }
+
     /// When the pair no longer reaches each other if no answer comes; `None` if it never did.
     fn lost_at(&self, moment: Moment) -> Option<Tick> {
         let answered = self.answered.filter(|_| self.noted > 0)?;
@@ -114,12 +121,12 @@ mod tests {
     #[test]
     fn a_pair_reaches_each_other_once_the_first_news_is_noted() {
         let mut reach = pair();
-        assert_eq!(reach.due(0, 1), [(NodeId(2), Due::News), (NodeId(3), Due::News)]);
+        assert_eq!(reach.due(at(0), 0, 1), [(NodeId(2), Due::News), (NodeId(3), Due::News)]);
         assert!(!reach.works(life(2), at(1)));
         reach.answer(at(1).now, life(2), 1);
         assert!(reach.works(life(2), at(9_999)), "nothing was asked since");
         assert!(!reach.works(life(3), at(1)));
-        assert_eq!(reach.due(0, 1), [(NodeId(2), Due::Question), (NodeId(3), Due::News)]);
+        assert_eq!(reach.due(at(1), 0, 1), [(NodeId(2), Due::Question), (NodeId(3), Due::News)]);
     }
 
     #[test]
@@ -137,6 +144,16 @@ mod tests {
             reach.works(life(2), at(2_199)) && !reach.works(life(2), at(2_200)),
             "half of it since asked"
         );
+    }
+
+    #[test]
+    fn a_question_is_asked_in_turn_and_again_when_its_answer_is_overdue() {
+        let mut reach = pair();
+        [2, 3].into_iter().for_each(|node| reach.answer(at(0).now, life(node), 1));
+        assert_eq!(reach.due(at(40), 0, 1), [(NodeId(2), Due::Question)]);
+        reach.ask(at(40).now, NodeId(2));
+        assert_eq!(reach.due(at(80), 1, 1), [(NodeId(3), Due::Question)]);
+        assert_eq!(reach.due(at(160), 3, 1), [(NodeId(2), Due::Question), (NodeId(3), Due::Question)]);
     }
 
     #[test]
