@@ -83,7 +83,7 @@ pub fn outlook(
     daemon: DaemonStatus,
     status: Status,
 ) -> Value {
-    let timings = phalanx_types::Timings::of(cluster.timing);
+    let timings = cluster.timings();
     let outlook = Outlook {
         schema: SCHEMA,
         cluster: cluster.name.as_str(),

@@ -8,7 +8,7 @@ use crate::manager::{Manager, Turn};
 use crate::message::{Envelope, Word, encode};
 use phalanx_events::ManagerNote;
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
-use phalanx_types::{Charter, CharterStage, Electorate, NodeId, NodeSet, Tick, Timings, ViewId};
+use phalanx_types::{Charter, CharterStage, Electorate, NodeId, NodeSet, Tick, ViewId};
 
 /// How far the closing of the charter is in this view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Manager {
 
     /// Longer than any lease granted before it can run, and any promise made before it can last.
     fn steady(&self) -> phalanx_types::Span {
-        Timings::of(self.config.cluster.timing).takeover_wait() * 2
+        self.config.cluster.timings().takeover_wait() * 2
     }
 
     fn when_steady(&mut self, turn: &mut Turn<'_>, next: Charter) {

@@ -24,7 +24,7 @@ use phalanx_model::{Cluster, Group as ModelGroup};
 use phalanx_plan::{GroupsState, Holding, Reaches, RestartTimes};
 use phalanx_types::{
     BootId, GroupName, Incarnation, NetworkId, Operation, OperationId, OperationResult, Plot, RequestId,
-    ResourceName, Span, Tick, Timings, ViewId,
+    ResourceName, Span, Tick, ViewId,
 };
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -387,7 +387,7 @@ impl Manager {
 
     /// How long what an earlier life left running may stay without a lease of this life.
     pub(crate) fn unleased_until(&self) -> Tick {
-        let timings = Timings::of(self.config.cluster.timing);
+        let timings = self.config.cluster.timings();
         self.born + (timings.lease() - timings.stop_budget())
     }
 }

@@ -7,7 +7,7 @@ use phalanx_events::ManagerNote;
 use phalanx_membership::Hearing;
 use phalanx_plan::{Outage, Reaches};
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
-use phalanx_types::{NetworkId, NodeId, Span, Tick, Timings, ViewId};
+use phalanx_types::{NetworkId, NodeId, Span, Tick, ViewId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What this node knows of its networks.
@@ -112,7 +112,7 @@ impl Manager {
     }
 
     fn detect(&self) -> Span {
-        Timings::of(self.config.cluster.timing).detect()
+        self.config.cluster.timings().detect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! For tests of the layers above and of the decoders, behind the feature `testing`: what in earnest only the promise book
 //! makes, and the messages that only members say to each other.
 
+use crate::fifo::FifoMessage;
 use crate::message::{self, Control, Flush, Ordered, Traffic};
 use crate::proof::{Expiry, ProofKind};
 use phalanx_events::Service;
@@ -25,7 +26,9 @@ pub fn read_message(bytes: &[u8]) -> bool {
 pub fn messages() -> Vec<Vec<u8>> {
     let life = Incarnation { node: NodeId(1), start: 7 };
     let id = ViewId { counter: 3, coordinator: NodeId(1) };
-    let ordered = Ordered { sequence: 4, sender: life, number: 2, service: Service::Safe, body: vec![1, 2, 3] };
+    let ordered =
+        Ordered { sequence: 4, sender: life, number: 2, service: Service::Safe, body: vec![1, 2, 3] };
+    let fifo = FifoMessage { sender: life, number: 2, after: 1, body: vec![4; 4] };
     let flush = Flush {
         life,
         boot: BootId([5; 16]),
@@ -37,12 +40,16 @@ pub fn messages() -> Vec<Vec<u8>> {
         promises: [(NodeId(2), Span::from_millis(1_900))].into(),
         passport: vec![9; 9],
         charter: Charter::FIRST,
+        fifo: vec![fifo.clone()],
     };
     let control = [Control::Prepare { id, members: vec![life] }, Control::Flush { id, flush }];
     let traffic = [
         Traffic::Submit { view: id, number: 2, service: Service::Agreed, body: vec![1] },
         Traffic::Ordered { view: id, message: ordered },
         Traffic::State { view: id, body: vec![0; 40] },
+        Traffic::Fifo { view: id, message: fifo },
+        Traffic::Heard { view: id, heard: [(NodeId(1), 2)].into() },
     ];
-    control.iter().map(message::write).chain(traffic.iter().map(message::write)).collect()
+    let written = control.iter().map(message::write).chain(traffic.iter().map(message::write));
+    written.map(|bytes| bytes.to_vec()).collect()
 }

@@ -1,10 +1,10 @@
 //! Views form, messages are ordered and leases run, on a small perfect network with a hand on its cables.
 
 use phalanx_events::{MembershipNote, Service};
-use phalanx_membership::{Above, Installed, Membership, Output, ProofKind, Setup, Upcall};
+use phalanx_membership::{Above, Installed, Membership, Output, ProofKind, Setup, Strategy, Upcall};
 use phalanx_types::{
-    BootId, Charter, CharterStage, Incarnation, NetworkId, NodeId, PathId, Plot, ProofClass, Span, Tick,
-    TimingProfile, Timings, ViewId,
+    BootId, Charter, CharterStage, Incarnation, Monitoring, NetworkId, NodeId, PathId, Plot, ProofClass,
+    Span, Tick, TimingProfile, Timings, ViewId,
 };
 use phalanx_wire::Arrival;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,12 +46,17 @@ struct Lab {
     sent: u64,
     cut: BTreeSet<(NodeId, NodeId)>,
     count: u16,
+    monitoring: Monitoring,
 }
 
 impl Lab {
     fn new(count: u16) -> Lab {
-        let (hosts, frames) = (BTreeMap::new(), BTreeMap::new());
-        let mut lab = Lab { now: Tick(1_000_000_000), hosts, frames, sent: 0, cut: BTreeSet::new(), count };
+        Lab::under(Monitoring::Mesh, count)
+    }
+
+    fn under(monitoring: Monitoring, count: u16) -> Lab {
+        let (hosts, frames, cut) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let mut lab = Lab { now: Tick(1_000_000_000), hosts, frames, sent: 0, cut, count, monitoring };
         (1..=count).for_each(|node| lab.start(node, 1));
         lab
     }
@@ -62,9 +67,10 @@ impl Lab {
         let setup = Setup {
             me: life,
             boot: BootId([start as u8; 16]),
-            timings: Timings::of(TimingProfile::Auto),
+            timings: Timings::under(self.monitoring, TimingProfile::Auto),
             quorum: usize::from(self.count) / 2 + 1,
             paths: others.map(|other| (NodeId(other), vec![PATH])).collect(),
+            strategy: self.strategy(),
             lease_max: Span::ZERO,
             counter_used: start * 1_000,
             counter_reserved: start * 1_000 + 64,
@@ -76,6 +82,13 @@ impl Lab {
         let host = Host { above, life, membership, installed, delivered, heard, notes };
         self.hosts.insert(NodeId(node), host);
         self.drain(NodeId(node));
+    }
+
+    fn strategy(&self) -> Strategy {
+        match self.monitoring {
+            Monitoring::Mesh => Strategy::Mesh,
+            Monitoring::Ring => Strategy::Ring([(PATH, (1..=self.count).map(NodeId).collect())].into()),
+        }
     }
 
     fn drain(&mut self, node: NodeId) {
@@ -384,5 +397,63 @@ fn what_a_lost_sender_told_one_member_all_that_go_on_hear() {
     assert_eq!(lab.members(1), (vec![1, 2], true));
     for node in [1, 2] {
         assert_eq!(lab.hosts[&NodeId(node)].heard, [b"first".to_vec(), b"last".to_vec()], "at {node}");
+    }
+}
+
+#[test]
+fn along_rings_hosts_started_together_form_one_primary_view_and_hold_leases() {
+    let mut lab = Lab::under(Monitoring::Ring, 5);
+    lab.run(ms(800));
+    for node in 1..=5 {
+        assert_eq!(lab.members(node), (vec![1, 2, 3, 4, 5], true), "at {node}");
+        assert!(lab.hosts[&NodeId(node)].membership.standing().may_acquire(lab.now), "at {node}");
+    }
+}
+
+#[test]
+fn along_rings_whoever_crashes_is_out_as_soon_and_the_leases_of_the_others_run_on() {
+    for victim in 1..=5 {
+        let mut lab = Lab::under(Monitoring::Ring, 5);
+        lab.run(ms(1_500));
+        let crashed = lab.now;
+        lab.hosts.remove(&NodeId(victim));
+        let rest: Vec<u16> = (1..=5).filter(|node| *node != victim).collect();
+        while lab.now < crashed + ms(2_000) {
+            lab.run(ms(5));
+            for node in &rest {
+                let standing = lab.hosts[&NodeId(*node)].membership.standing();
+                assert!(lab.now < standing.let_go_at(), "{node} lets go when {victim} dies");
+            }
+            if lab.now > crashed + ms(480) {
+                assert_eq!(lab.members(rest[0]), (rest.clone(), true), "without {victim}");
+            }
+        }
+        let installed = lab.hosts[&NodeId(rest[0])].installed.last().expect("a view");
+        let free = installed.expiries[&NodeId(victim)].until().since(crashed);
+        let timings = Timings::under(Monitoring::Ring, TimingProfile::Auto);
+        // A promise begins with the round that follows the request.
+        assert!(free <= timings.takeover_wait() + timings.beat() + HOP * 2, "{victim}: {free}");
+        assert!(free + timings.beat() * 2 >= timings.takeover_wait(), "{victim}: {free}");
+    }
+}
+
+#[test]
+fn along_rings_an_isolated_host_loses_its_lease_before_the_others_may_take_over() {
+    for victim in 1..=3 {
+        let mut lab = Lab::under(Monitoring::Ring, 3);
+        lab.run(ms(1_500));
+        lab.isolate(victim);
+        lab.run(ms(900));
+        let rest: Vec<u16> = (1..=3).filter(|node| *node != victim).collect();
+        assert_eq!(lab.members(rest[0]), (rest.clone(), true));
+        assert_eq!(lab.members(victim), (vec![victim], false));
+        let until = lab.hosts[&NodeId(victim)].membership.standing().lease_until;
+        for node in rest {
+            let installed = lab.hosts[&NodeId(node)].installed.last().expect("a view");
+            assert!(installed.expiries[&NodeId(victim)].until() > until, "{victim} as seen by {node}");
+        }
+        lab.cut.clear();
+        lab.run(ms(900));
+        assert_eq!(lab.members(victim), (vec![1, 2, 3], true));
     }
 }

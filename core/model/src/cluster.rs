@@ -1,7 +1,8 @@
 //! The checked model. Only the parser makes a [`Cluster`], so every reference in it resolves and every limit holds.
 
 use phalanx_types::{
-    GroupName, NetworkId, NetworkName, NodeId, NodeName, ProofClass, ResourceName, Span, TimingProfile,
+    GroupName, Monitoring, NetworkId, NetworkName, NodeId, NodeName, PathId, ProofClass, ResourceName, Span,
+    TimingProfile, Timings,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ pub struct Cluster {
     pub name: NodeName,
     /// The timing profile.
     pub timing: TimingProfile,
+    /// How nodes watch each other.
+    pub monitoring: Monitoring,
     /// Which members may run resources.
     pub quorum: Quorum,
     /// The nodes; ids follow the order of the file.
@@ -253,6 +256,25 @@ impl Cluster {
     /// The node called `name`.
     pub fn node_named(&self, name: &str) -> Option<NodeId> {
         self.nodes.iter().find(|(_, node)| node.name.as_str() == name).map(|(id, _)| *id)
+    }
+
+    /// The timings in force.
+    pub fn timings(&self) -> Timings {
+        Timings::under(self.monitoring, self.timing)
+    }
+
+    /// The nodes with an address on each path, in the order of these addresses.
+    pub fn rings(&self) -> BTreeMap<PathId, Vec<NodeId>> {
+        let mut rings: BTreeMap<PathId, BTreeMap<IpAddr, NodeId>> = BTreeMap::new();
+        for (node, configured) in &self.nodes {
+            for (network, addresses) in &configured.addresses {
+                for (index, address) in (0..).zip(addresses) {
+                    let path = PathId { network: *network, index };
+                    rings.entry(path).or_default().insert(*address, *node);
+                }
+            }
+        }
+        rings.into_iter().map(|(path, ring)| (path, ring.into_values().collect())).collect()
     }
 
     /// How many nodes that count make a quorum.

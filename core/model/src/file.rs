@@ -12,7 +12,7 @@ use crate::keys::Section;
 use crate::table::Table;
 use crate::topology::{networks, nodes};
 use phalanx_types::limits::CLUSTER_FILE_BYTES_MAX;
-use phalanx_types::{NodeName, TimingProfile};
+use phalanx_types::{Monitoring, NodeName, TimingProfile};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -82,9 +82,9 @@ fn cluster(file: &Table) -> Result<Cluster, Refused> {
     let networks = networks(file, &mut directory);
     let nodes = nodes(file, &mut directory);
     let groups = groups(file, &mut directory);
-    let (name, timing, quorum) = basics?;
+    let (name, timing, monitoring, quorum) = basics?;
     schema?;
-    Ok(Cluster { name, timing, quorum, nodes: nodes?, networks: networks?, groups: groups? })
+    Ok(Cluster { name, timing, monitoring, quorum, nodes: nodes?, networks: networks?, groups: groups? })
 }
 
 fn schema(file: &Table) -> Result<(), Refused> {
@@ -97,11 +97,11 @@ fn schema(file: &Table) -> Result<(), Refused> {
     Err(value.refuse(FaultId::UnknownSchema, &what, "write schema = 1"))
 }
 
-fn basics(file: &Table) -> Result<(NodeName, TimingProfile, Quorum), Refused> {
+fn basics(file: &Table) -> Result<(NodeName, TimingProfile, Monitoring, Quorum), Refused> {
     file.required_value("cluster")?;
     let table = file.child("cluster", Section::Cluster)?;
     table.check_keys();
-    let (name, timing, quorum) =
-        (table.required("name"), table.or_default("timing"), table.or_default("quorum"));
-    Ok((name?, timing?, quorum?))
+    let (name, timing) = (table.required("name"), table.or_default("timing"));
+    let (monitoring, quorum) = (table.or_default("monitoring"), table.or_default("quorum"));
+    Ok((name?, timing?, monitoring?, quorum?))
 }

@@ -4,7 +4,7 @@
 use crate::cluster::{Exhausted, Fallback, Fallover, Format, Quorum, Startup};
 use crate::words::{Choice, MonitorType, ResourceType, Word, choices};
 use phalanx_types::limits::COUNT_MAX;
-use phalanx_types::{ProofClass, TimingProfile};
+use phalanx_types::{Monitoring, ProofClass, TimingProfile};
 
 /// One key.
 #[derive(Debug)]
@@ -130,6 +130,8 @@ keys! {
             "What the cluster is called.";
         "timing": word::<TimingProfile>(), Default("\"auto\""), "\"auto\"",
             "How fast a lost node is noticed, and how long a stall is forgiven.";
+        "monitoring": word::<Monitoring>(), Default("\"mesh\""), "\"mesh\"",
+            "How nodes watch each other: what a node costs the others, and how much of it the network carries.";
         "quorum": word::<Quorum>(), Default("\"majority\""), "\"majority\"",
             "Which part of a divided cluster may run resources.";
     }
@@ -233,7 +235,6 @@ pub const LATER: &[(Section, &str)] = &[
     (Section::File, "repository"),
     (Section::File, "fence"),
     (Section::Cluster, "tie-breaker"),
-    (Section::Cluster, "monitoring"),
     (Section::Node, "site"),
     (Section::Node, "fence"),
     (Section::Network, "site"),

@@ -1,4 +1,5 @@
-//! The canonical text of a cluster: everything said, defaults too, in one order and one layout.
+//! The canonical text of a cluster: everything said, defaults too, in one order and one layout. Only a default that came
+//! later than others is not said, so that what was digested before it keeps its digest.
 //!
 //! Two clusters are equal exactly if their canonical texts are, and reading the text gives the cluster back. So it is
 //! what is digested, stored and compared.
@@ -8,15 +9,20 @@ use crate::cluster::{
 };
 use crate::duration;
 use crate::words::{MonitorType, ResourceType, Word};
-use phalanx_types::{Digest, ResourceName};
+use phalanx_types::{Digest, Monitoring, ResourceName};
 use std::fmt::Write;
 
 impl Cluster {
     /// The canonical text: a cluster file that declares exactly this cluster.
     pub fn to_toml(&self) -> String {
         let (name, timing, quorum) = (quote(self.name.as_str()), word(self.timing), word(self.quorum));
-        let mut text =
-            format!("schema  = 1\ncluster = {{ name = {name}, timing = {timing}, quorum = {quorum} }}\n");
+        let monitoring = match self.monitoring {
+            Monitoring::Mesh => String::new(),
+            Monitoring::Ring => format!(", monitoring = {}", word(self.monitoring)),
+        };
+        let mut text = format!(
+            "schema  = 1\ncluster = {{ name = {name}, timing = {timing}{monitoring}, quorum = {quorum} }}\n"
+        );
         text += "\n[node]\n";
         self.nodes.values().for_each(|node| text += &self.node(node));
         text += "\n[network]\n";

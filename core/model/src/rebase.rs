@@ -16,6 +16,7 @@ pub fn rebase(new: &Cluster, old: &Cluster) -> Result<Cluster, Vec<String>> {
     let mut refused = Vec::new();
     keep("cluster name", &new.name, &old.name, &mut refused);
     keep("timing", &new.timing, &old.timing, &mut refused);
+    keep("monitoring", &new.monitoring, &old.monitoring, &mut refused);
     keep_quorum(new, old, &mut refused);
     keep_all("network", &networks(new), &networks(old), &mut refused);
     keep_all("node", &nodes(new), &nodes(old), &mut refused);

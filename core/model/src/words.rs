@@ -2,7 +2,7 @@
 //! The parser, the printer and the reference all read this one table.
 
 use crate::cluster::{Exhausted, Fallback, Fallover, Format, Quorum, Startup};
-use phalanx_types::{ProofClass, TimingProfile};
+use phalanx_types::{Monitoring, ProofClass, TimingProfile};
 
 /// A word of a closed choice, as the reference shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,10 @@ words! {
         Fast = "fast": "A crashed host is declared down after 110 ms. For quiet machines on one switch: a stall of 75 ms may cost a fallover.",
         Auto = "auto": "A crashed host is declared down after 400 ms; a stall of 300 ms costs nothing.",
         Relaxed = "relaxed": "Seconds instead of fractions. For busy or virtual machines.",
+    } later []
+    Monitoring {
+        Mesh = "mesh": "Each node beats to all others. Simple and quick; its cost for each node grows with their number.",
+        Ring = "ring": "On each network the nodes form a ring in the order of their addresses, each beats to its neighbour, and the highest speaks for all (RSCT: Topology Services). What it costs a node does not grow with their number.",
     } later []
     Quorum {
         Majority = "majority": "More than half of the configured nodes may run resources together.",

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 use phalanx_model::*;
-use phalanx_types::{GroupName, NetworkId, NodeId, ProofClass, ResourceName, Span, TimingProfile};
+use phalanx_types::{
+    GroupName, Monitoring, NetworkId, NodeId, ProofClass, ResourceName, Span, TimingProfile,
+};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
@@ -153,10 +155,13 @@ fn cluster() -> impl Strategy<Value = Cluster> {
     });
     let sizes = prop_oneof![Just(1u16), 3..=9u16];
     let timings = select(vec![TimingProfile::Fast, TimingProfile::Auto, TimingProfile::Relaxed]);
-    (networks, sizes, 1..=3u16, timings).prop_flat_map(|(networks, size, adapters, timing)| {
+    let monitorings = select(vec![Monitoring::Mesh, Monitoring::Ring]);
+    let shape = (networks, sizes, 1..=3u16, timings, monitorings);
+    shape.prop_flat_map(|(networks, size, adapters, timing, monitoring)| {
         vec(group(size), 0..4).prop_map(move |groups| Cluster {
             name: "generated".parse().unwrap(),
             timing,
+            monitoring,
             quorum: Quorum::Majority,
             nodes: (1..=size).map(|id| node(id, &networks, adapters)).collect(),
             networks: networks.clone(),

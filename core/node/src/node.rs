@@ -12,12 +12,12 @@ use phalanx_groups::outlook::DomainOutlook;
 use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
 use phalanx_ledger::Ledger;
-use phalanx_membership::{Above, Hearing, Installed, Membership, Output, Setup, Standing, Upcall};
+use phalanx_membership::{Above, Hearing, Installed, Membership, Output, Setup, Standing, Strategy, Upcall};
 use phalanx_model::{Cluster, Fault};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
 use phalanx_types::{
-    Bug, Charter, Incarnation, NetworkId, NodeId, NodeSet, PathId, ProofClass, Span, Tick, Timings, View,
-    ViewId,
+    Bug, Charter, Incarnation, Monitoring, NetworkId, NodeId, NodeSet, PathId, ProofClass, Span, Tick,
+    Timings, View, ViewId,
 };
 use phalanx_wire::{Arrival, Stream};
 use std::collections::BTreeMap;
@@ -115,7 +115,7 @@ impl Node {
     /// A node's core, and the first effects.
     pub fn new(birth: Birth, out: &mut Vec<Effect>) -> Result<Node, Unborn> {
         let (ledger, cluster) = active(&birth)?;
-        let timings = Timings::of(cluster.timing);
+        let timings = cluster.timings();
         let told = Standing::none(ViewId::NONE, timings.stop_budget());
         let mut manager = Manager::new(birth.now, birth.me, birth.boot, ledger, Arc::clone(&cluster));
         manager.plant(birth.plot);
@@ -481,6 +481,7 @@ impl Node {
             timings: self.timings,
             quorum: self.quorum(),
             paths: paths(&self.cluster, birth.me.node),
+            strategy: strategy(&self.cluster, birth.me.node),
             lease_max: birth.stored.lease_max,
             counter_used: birth.stored.view_counter_max,
             counter_reserved,
@@ -536,6 +537,17 @@ fn lane(stream: Stream) -> Lane {
         Stream::Control => Lane::Beat,
         Stream::Vote => Lane::Vote,
         Stream::Data => Lane::Data,
+    }
+}
+
+/// How `me` watches the others: of the rings, those on which it has an address.
+fn strategy(cluster: &Cluster, me: NodeId) -> Strategy {
+    match cluster.monitoring {
+        Monitoring::Mesh => Strategy::Mesh,
+        Monitoring::Ring => {
+            let rings = cluster.rings().into_iter();
+            Strategy::Ring(rings.filter(|(_, nodes)| nodes.contains(&me)).collect())
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use phalanx_plan::{
     plan, verdict,
 };
 use phalanx_types::{
-    BootId, Digest, GroupName, Incarnation, Member, NetworkId, NodeId, OwnershipEpoch, ProofClass, Span,
-    TimingProfile, View, ViewId,
+    BootId, Digest, GroupName, Incarnation, Member, Monitoring, NetworkId, NodeId, OwnershipEpoch,
+    ProofClass, Span, TimingProfile, View, ViewId,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +58,7 @@ fn cluster(nodes: Vec<NodeId>, startup: Startup, fallback: Fallback) -> Cluster 
     Cluster {
         name: "demo".parse().unwrap(),
         timing: TimingProfile::Auto,
+        monitoring: Monitoring::Mesh,
         quorum: Quorum::Majority,
         nodes: (1..=4).map(node).collect(),
         networks: BTreeMap::new(),

@@ -4,6 +4,7 @@
 //! So the graph of mutual hearing is cut into cliques by one deterministic rule: the largest first, and of equal ones the
 //! one with the lowest nodes; the rest of the graph is cut the same way.
 
+use phalanx_types::limits::NODES_MAX;
 use phalanx_types::{NodeId, NodeSet};
 use std::collections::BTreeMap;
 
@@ -22,6 +23,14 @@ pub fn clique_of(me: NodeId, hears: &BTreeMap<NodeId, NodeSet>) -> NodeSet {
         left = left.minus(best);
     }
     NodeSet::EMPTY.with(me)
+}
+
+/// The same, but of equal cliques the one with the highest nodes goes first, as in a ring the highest lead.
+pub(crate) fn mirrored_clique_of(me: NodeId, hears: &BTreeMap<NodeId, NodeSet>) -> NodeSet {
+    let mirror = |node: NodeId| NodeId(NODES_MAX as u16 + 1 - node.0);
+    let mirrored = |set: NodeSet| set.iter().map(mirror).collect::<NodeSet>();
+    let hears = hears.iter().map(|(node, heard)| (mirror(*node), mirrored(*heard))).collect();
+    mirrored(clique_of(mirror(me), &hears))
 }
 
 /// The neighbours of each node: those that it hears and that hear it.
@@ -108,6 +117,14 @@ mod tests {
     #[test]
     fn a_bridge_node_goes_with_one_side_and_all_agree_with_which() {
         check(5, &[(1, 4), (1, 5), (2, 4), (2, 5)], &[&[1, 2, 3], &[4, 5]]);
+    }
+
+    #[test]
+    fn mirrored_the_highest_of_equal_cliques_goes_first() {
+        let hears = graph(3, &[(1, 3)]);
+        let sets: Vec<NodeSet> = (1..=3).map(|node| mirrored_clique_of(NodeId(node), &hears)).collect();
+        let (low, high) = ([1].map(NodeId).into_iter().collect(), [2, 3].map(NodeId).into_iter().collect());
+        assert_eq!(sets, [low, high, high]);
     }
 
     #[test]

@@ -8,8 +8,10 @@ mod clique;
 mod link;
 mod path;
 mod peer;
+mod ring;
 mod topology;
 
 pub use clique::clique_of;
 pub use link::{Link, LinkFull, Transmit};
-pub use topology::{Heard, Hearing, Occasion, Speech, Topology};
+pub use ring::Posting;
+pub use topology::{Heard, Hearing, Occasion, Speech, Spoken, Strategy, Topology};

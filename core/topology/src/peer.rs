@@ -162,6 +162,34 @@ impl Peer {
         now >= self.cloned_until && self.life.as_ref().is_some_and(|life| silent(life) < timings.detect())
     }
 
+    /// A ring shows that `life` is there, by a frame of its own on this path or by somebody's word.
+    pub fn vouch(&mut self, now: Tick, life: Incarnation, path: Option<PathId>) {
+        if let Some(known) = self.life.as_mut().filter(|known| known.incarnation == life) {
+            known.heard = now;
+            let paths = self.paths.iter_mut().filter(|known| Some(known.id) == path);
+            paths.for_each(|path| path.heard = now);
+        }
+    }
+
+    /// Until when it is taken for cloned.
+    pub fn cloned_until(&self) -> Tick {
+        self.cloned_until
+    }
+
+    /// Whether `connects` says so of its present life on any path.
+    pub fn is_connected(&self, now: Tick, connects: impl Fn(PathId, Incarnation) -> bool) -> bool {
+        let on_any = |life: &Life| self.paths.iter().any(|path| connects(path.id, life.incarnation));
+        now >= self.cloned_until && self.life.as_ref().is_some_and(on_any)
+    }
+
+    /// The path to use for the attempt number `tries` where rings say which work.
+    pub fn connected_route(&self, tries: u32) -> Option<PathId> {
+        let up = self.paths.iter().filter(|path| path.up).count();
+        let usable = self.paths.iter().filter(|path| path.up || up == 0);
+        let count = if up == 0 { self.paths.len() } else { up };
+        usable.map(|path| path.id).nth(tries as usize % count.max(1))
+    }
+
     /// When it will be taken for down if nothing more is heard.
     pub fn down_at(&self, resumed: Tick, timings: &Timings) -> Tick {
         self.life.as_ref().map_or(Tick::NEVER, |life| life.heard.max(resumed) + timings.detect())

@@ -6,8 +6,13 @@
 //! A beat that tells something new goes by every path. While nothing is new and all paths to a peer work, they take turns:
 //! the peer hears as often as before, each path half as often, and nobody pays for the second copy.
 
-use crate::clique::clique_of;
+mod along;
+
+pub use along::Spoken;
+
+use crate::clique::{clique_of, mirrored_clique_of};
 use crate::peer::{Life, Peer, Verdict};
+use crate::ring::{self, Rings};
 use phalanx_events::{MembershipNote, Point};
 use phalanx_types::{
     BootId, Bug, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, Span, Tick, Timings, ViewId,
@@ -66,6 +71,21 @@ pub struct Heard {
     pub urgent: bool,
 }
 
+/// How nodes watch each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// Each beats to all.
+    Mesh,
+    /// On each path a ring of the nodes that have an address there, in the order of these, this one among them.
+    Ring(BTreeMap<PathId, Vec<NodeId>>),
+}
+
+#[derive(Clone, Debug)]
+enum Monitor {
+    Mesh,
+    Ring(Rings),
+}
+
 /// The picture.
 #[derive(Clone, Debug)]
 pub struct Topology {
@@ -86,6 +106,9 @@ pub struct Topology {
     turn: u64,
     check_at: Tick,
     hears: NodeSet,
+    monitor: Monitor,
+    /// What the last beats along rings said of those whom not all hear.
+    relayed: BTreeMap<NodeId, NodeSet>,
     plot: Plot,
 }
 
@@ -105,6 +128,7 @@ impl Topology {
         boot: BootId,
         timings: Timings,
         paths: BTreeMap<NodeId, Vec<PathId>>,
+        strategy: Strategy,
     ) -> Topology {
         let peers = paths.into_iter().map(|(node, paths)| (node, Peer::new(paths))).collect();
         Topology {
@@ -122,6 +146,11 @@ impl Topology {
             turn: 0,
             check_at: now,
             hears: NodeSet::EMPTY.with(me.node),
+            monitor: match strategy {
+                Strategy::Mesh => Monitor::Mesh,
+                Strategy::Ring(order) => Monitor::Ring(Rings::new(now, me, order)),
+            },
+            relayed: BTreeMap::new(),
             plot: Plot::NONE,
         }
     }
@@ -162,6 +191,11 @@ impl Topology {
         let had_rival = peer.has_rival();
         let verdict = peer.hear(moment, path, from, beat, beat.hears_here.has(me), &self.timings);
         let newcomer = !had_rival && peer.has_rival();
+        if let (Monitor::Ring(rings), Verdict::Newest | Verdict::NewLife | Verdict::Older, Some(life)) =
+            (&mut self.monitor, verdict, &peer.life)
+        {
+            rings.acknowledge(now, path, from.node, life.number);
+        }
         match verdict {
             Verdict::Newest | Verdict::NewLife => self.take_rumours(now, beat),
             Verdict::Cloned => notes.push(MembershipNote::IdentityCloned { node: from.node }),
@@ -185,6 +219,10 @@ impl Topology {
     pub fn check(&mut self, now: Tick, notes: &mut Vec<MembershipNote>) -> bool {
         if now < self.check_at {
             return false;
+        }
+        let moment = ring::moment(now, self.resumed, self.timings);
+        if let Monitor::Ring(rings) = &mut self.monitor {
+            rings.judge(moment);
         }
         self.shunned.retain(|_, until| *until > now);
         self.hears = self.judge_hearing(now);
@@ -231,8 +269,7 @@ impl Topology {
 
     /// The nodes that a view should have: this one and those that all hear each other with it.
     pub fn wanted(&self, now: Tick) -> NodeSet {
-        let fresh = |rumour: &Rumour| now.since(rumour.at) < self.timings.detect();
-        let rumours = self.rumours.iter().filter(|(_, rumour)| fresh(rumour));
+        let rumours = self.rumours.iter().filter(|(node, rumour)| self.is_fresh(now, **node, rumour));
         let mut hears: BTreeMap<_, _> = rumours.map(|(node, rumour)| (*node, rumour.hears)).collect();
         for (node, peer) in &self.peers {
             if let Some(life) = peer.life.as_ref().filter(|_| self.hears.has(*node)) {
@@ -240,7 +277,10 @@ impl Topology {
             }
         }
         hears.insert(self.me.node, self.hears);
-        clique_of(self.me.node, &hears)
+        match &self.monitor {
+            Monitor::Mesh => clique_of(self.me.node, &hears),
+            Monitor::Ring(_) => mirrored_clique_of(self.me.node, &hears),
+        }
     }
 
     /// Does not hear `node` for a while: it answers beats but not ordered messages.
@@ -261,7 +301,12 @@ impl Topology {
     /// The peers of whom anything was heard within `span`, by whichever path and whether or not they are taken for up.
     pub fn heard_within(&self, now: Tick, span: Span) -> NodeSet {
         let heard = |peer: &Peer| peer.life.as_ref().is_some_and(|life| now.since(life.heard) < span);
-        self.peers.iter().filter(|(_, peer)| heard(peer)).map(|(node, _)| *node).collect()
+        let heard: NodeSet =
+            self.peers.iter().filter(|(_, peer)| heard(peer)).map(|(node, _)| *node).collect();
+        match &self.monitor {
+            Monitor::Mesh => heard,
+            Monitor::Ring(rings) => heard.or(rings.seen_within(now, span)),
+        }
     }
 
     /// Whether anybody is reached on each network, as last judged.
@@ -303,7 +348,11 @@ impl Topology {
 
     /// By which path to send to `node` when it was sent `tries` times before.
     pub fn route(&self, now: Tick, node: NodeId, tries: u32) -> Option<PathId> {
-        self.peers.get(&node)?.route(tries, now, self.resumed, &self.timings)
+        let peer = self.peers.get(&node)?;
+        match self.monitor {
+            Monitor::Mesh => peer.route(tries, now, self.resumed, &self.timings),
+            Monitor::Ring(_) => peer.connected_route(tries),
+        }
     }
 
     /// Every configured peer.
@@ -313,7 +362,10 @@ impl Topology {
 
     /// When to call again at the latest.
     pub fn wake_at(&self) -> Tick {
-        self.beat_at.min(self.check_at)
+        match &self.monitor {
+            Monitor::Mesh => self.beat_at.min(self.check_at),
+            Monitor::Ring(rings) => rings.beat_at().min(self.check_at),
+        }
     }
 
     fn life_of(&self, node: NodeId) -> Option<&Life> {
@@ -336,7 +388,7 @@ impl Topology {
 
     /// Whether the verdict on a path differs from what was last told.
     fn path_news(&self, node: NodeId, id: PathId) -> bool {
-        let paths = self.peers.get(&node).map(|peer| peer.paths.iter());
+        let paths = self.peers.get(&node).filter(|_| !self.has_rings()).map(|peer| peer.paths.iter());
         paths.into_iter().flatten().any(|path| path.id == id && path.up != path.hears_us)
     }
 
@@ -345,8 +397,11 @@ impl Topology {
         let resumed = |node| if self.hears.has(node) { self.resumed } else { Tick::ZERO };
         let is_heard = |node: &NodeId, peer: &Peer| {
             let forgiven = self.plot.has(Bug::SilenceForgiven) && peer.life.is_some();
-            !self.shunned.contains_key(node)
-                && (forgiven || peer.is_heard(now, resumed(*node), &self.timings))
+            let heard = match &self.monitor {
+                Monitor::Mesh => peer.is_heard(now, resumed(*node), &self.timings),
+                Monitor::Ring(rings) => peer.is_connected(now, |path, life| rings.connects(path, life)),
+            };
+            !self.shunned.contains_key(node) && (forgiven || heard)
         };
         let heard = self.peers.iter().filter(|(node, peer)| is_heard(node, peer));
         heard.map(|(node, _)| *node).collect::<NodeSet>().with(self.me.node)
@@ -370,8 +425,12 @@ impl Topology {
 
     fn judge_paths(&mut self, now: Tick, notes: &mut Vec<MembershipNote>) {
         for (node, peer) in &mut self.peers {
+            let life = peer.life.as_ref().map(|life| life.incarnation);
             for path in &mut peer.paths {
-                let up = path.works(now, self.resumed, &self.timings);
+                let up = match &self.monitor {
+                    Monitor::Mesh => path.works(now, self.resumed, &self.timings),
+                    Monitor::Ring(rings) => life.is_some_and(|life| rings.connects(path.id, life)),
+                };
                 if up == path.up {
                     continue;
                 }
@@ -410,8 +469,19 @@ impl Topology {
         let late = |path: &crate::path::Path| path.heard.max(self.resumed) + path.patience(&self.timings);
         let paths = self.peers.values().flat_map(|peer| &peer.paths).filter(|path| path.up).map(late);
         let shuns = self.shunned.values().copied();
-        let next = downs.chain(paths).chain(shuns).min().unwrap_or(Tick::NEVER);
+        let next = match &self.monitor {
+            Monitor::Mesh => downs.chain(paths).chain(shuns).min(),
+            Monitor::Ring(rings) => {
+                let moment = ring::moment(now, self.resumed, self.timings);
+                shuns.chain(self.clones_until(now)).chain([rings.changes_at(moment)]).min()
+            }
+        };
+        let next = next.unwrap_or(Tick::NEVER);
         next.max(now + Span::from_millis(1))
+    }
+
+    fn clones_until(&self, now: Tick) -> impl Iterator<Item = Tick> {
+        self.peers.values().map(Peer::cloned_until).filter(move |until| *until > now)
     }
 
     fn next_beat(&mut self, now: Tick, speech: Speech, granted: impl Fn(Incarnation) -> Tick) -> Beat {
@@ -499,7 +569,7 @@ mod tests {
         fn new() -> Story {
             let paths = [B, C].map(|peer| (peer.node, NET.to_vec())).into_iter().collect();
             let timings = Timings::of(TimingProfile::Auto);
-            let topology = Topology::new(at(0), A, BootId([1; 16]), timings, paths);
+            let topology = Topology::new(at(0), A, BootId([1; 16]), timings, paths, Strategy::Mesh);
             Story { topology, notes: Vec::new(), number: 0 }
         }
 

@@ -25,5 +25,5 @@ pub use node_set::NodeSet;
 pub use operation::{Operation, OperationResult, Permit, Verb};
 pub use planted::{Bug, Plot};
 pub use time::{Span, Tick};
-pub use timing::{ProofClass, TimingProfile, Timings};
+pub use timing::{Monitoring, ProofClass, TimingProfile, Timings};
 pub use view::{Member, View};

@@ -2,6 +2,8 @@
 
 use crate::time::Span;
 
+/// Requests of one member that a round of a ring speaks of.
+pub const ROUND_GRANTS_MAX: usize = 4;
 /// Nodes in a cluster.
 pub const NODES_MAX: usize = 64;
 /// Networks in a cluster.

@@ -25,6 +25,21 @@ pub enum TimingProfile {
     Relaxed,
 }
 
+/// How nodes watch each other.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Monitoring {
+    /// Each beats to all.
+    #[default]
+    #[n(0)]
+    Mesh,
+    /// On each network a ring in the order of addresses; each beats to its neighbour, and a leader speaks for all.
+    #[n(1)]
+    Ring,
+}
+
 /// What kind of failure a `LeaseExpired` proof covers (DESIGN.md, "Strength"), weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -79,13 +94,43 @@ pub enum TimingFault {
     DeadmanTooShort,
     /// `margin` is shorter than a millisecond.
     MarginTooShort,
+    /// `detect` is not twice the beat times a whole number.
+    NoSensitivity,
+    /// `lease - stop_budget` ends before a ring's crown prince can have renewed the lease in the leader's place.
+    LeaseShortOfSuccession,
 }
 
 /// So many beats must be lost before a node is declared down.
 pub const BEATS_PER_DETECT_MIN: u64 = 6;
+/// After so many beats without a round of the leader a member of a ring asks the next in line for its lease.
+pub const STANDIN_BEATS: u64 = 3;
+/// The age of the newest grant that a member of a ring has, at most, while all is well: the request waits for a round, the
+/// round that asks for it is answered at once, the next round brings the grants, and the one after it newer ones.
+pub const RING_GRANT_BEATS: u64 = 3;
+/// From the last round of a leader that died to the grants by way of the crown prince: he is asked after
+/// [`STANDIN_BEATS`], at the next beat of the asker; his next round asks for grants, and the one after it brings them.
+pub const RING_STANDIN_BEATS: u64 = STANDIN_BEATS + 3;
 
 impl Timings {
-    /// The timings of a named profile.
+    /// The timings of a named profile under this way of monitoring.
+    pub fn under(monitoring: Monitoring, profile: TimingProfile) -> Timings {
+        match monitoring {
+            Monitoring::Mesh => Timings::of(profile),
+            Monitoring::Ring => Timings::of_ring(profile),
+        }
+    }
+
+    /// Those of `mesh`, save that detection is a whole number of sensitivities.
+    fn of_ring(profile: TimingProfile) -> Timings {
+        let timings = Timings::of(profile);
+        let timings = match profile {
+            TimingProfile::Fast => Timings { beat: Span::from_millis(11), ..timings },
+            TimingProfile::Auto | TimingProfile::Relaxed => timings,
+        };
+        timings.checked_for_ring().expect("the named profiles are tested to keep the algebra")
+    }
+
+    /// The timings of a named profile, each node beating to all.
     pub fn of(profile: TimingProfile) -> Timings {
         let [beat, detect, lease, stop_budget, deadman_bound, margin] = match profile {
             TimingProfile::Fast => [10, 110, 150, 50, 5, 5],
@@ -116,6 +161,28 @@ impl Timings {
             () if margin < millisecond => Err(TimingFault::MarginTooShort),
             () => Ok(Timings { beat, detect, lease, stop_budget, deadman_bound, margin }),
         }
+    }
+
+    /// These timings if a ring can live by them, or the first inequality that fails: detection is twice the interval times
+    /// the sensitivity, and a lease outlasts the death of the leader by whom it is renewed.
+    fn checked_for_ring(self) -> Result<Timings, TimingFault> {
+        let Timings { beat, detect, lease, stop_budget, deadman_bound, margin } = self;
+        let timings = Timings::checked(beat, detect, lease, stop_budget, deadman_bound, margin)?;
+        match () {
+            () if beat * 2 * timings.sensitivity() != detect => Err(TimingFault::NoSensitivity),
+            () if lease - stop_budget < timings.ring_gap() => Err(TimingFault::LeaseShortOfSuccession),
+            () => Ok(timings),
+        }
+    }
+
+    /// How many heartbeats a neighbour may miss before it is doubted; twice as many make it dead (Topology Services).
+    pub fn sensitivity(&self) -> u64 {
+        self.detect.0 / (self.beat * 2).0.max(1)
+    }
+
+    /// The age of the newest grant when grants by way of the crown prince come first, the leader having died.
+    pub fn ring_gap(&self) -> Span {
+        self.beat * (RING_GRANT_BEATS - 1 + RING_STANDIN_BEATS)
     }
 
     /// Between two beats to each peer.
@@ -180,6 +247,13 @@ impl fmt::Display for TimingFault {
             ),
             TimingFault::DeadmanTooShort => write!(f, "the deadman needs at least 1 ms to act"),
             TimingFault::MarginTooShort => write!(f, "the margin must be at least 1 ms"),
+            TimingFault::NoSensitivity => {
+                write!(f, "on a ring, detection must be twice the interval times a whole sensitivity")
+            }
+            TimingFault::LeaseShortOfSuccession => write!(
+                f,
+                "lease less stop budget must outlast a ring leader's death until the crown prince renews the lease"
+            ),
         }
     }
 }
@@ -190,6 +264,15 @@ impl fmt::Display for TimingProfile {
             TimingProfile::Fast => "fast",
             TimingProfile::Auto => "auto",
             TimingProfile::Relaxed => "relaxed",
+        })
+    }
+}
+
+impl fmt::Display for Monitoring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Monitoring::Mesh => "mesh",
+            Monitoring::Ring => "ring",
         })
     }
 }
@@ -218,6 +301,26 @@ mod tests {
             assert!(timings.takeover_wait() > timings.lease(), "{profile}");
             assert!(timings.takeover_wait() >= timings.detect(), "{profile}: the wait would be for nothing");
         }
+    }
+
+    #[test]
+    fn a_ring_detects_as_fast_as_a_mesh_and_its_leases_outlast_its_leader() {
+        for profile in PROFILES {
+            let (mesh, ring) = (Timings::of(profile), Timings::under(Monitoring::Ring, profile));
+            assert_eq!(ring.detect(), mesh.detect(), "{profile}");
+            assert_eq!(ring.beat() * 2 * ring.sensitivity(), ring.detect(), "{profile}");
+            assert!(ring.lease() - ring.stop_budget() > ring.ring_gap(), "{profile}");
+        }
+    }
+
+    #[test]
+    fn each_inequality_of_a_ring_bites() {
+        let auto = Timings::of(TimingProfile::Auto);
+        let check = |timings: Timings| timings.checked_for_ring().unwrap_err();
+        assert_eq!(check(Timings { beat: Span::from_millis(41), ..auto }), TimingFault::NoSensitivity);
+        let slow =
+            Timings { beat: Span::from_millis(50), lease: auto.stop_budget() + auto.beat() * 9, ..auto };
+        assert_eq!(check(slow), TimingFault::LeaseShortOfSuccession);
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! What can stand inside a sealed frame: a beat, a segment of a link's stream, or an acknowledgement of ordered messages.
+//! What can stand inside a sealed frame: a beat, a segment of a link's stream, an acknowledgement of ordered messages, or
+//! one of the frames of a ring.
 //!
 //! A beat goes to every peer on every path at every beat interval. A segment goes to one peer by one path and is sent
 //! again until it is acknowledged. An [`Ack`] tells the other members of a view how far a member has received its
 //! ordered messages; losing one only delays, since beats carry the same number.
 
 use crate::beat::Beat;
+use crate::ring::{LeaseRequest, LeaseRound, Receipt, RingFrame};
 use phalanx_types::{NodeId, ViewId};
 use std::fmt;
 use zerocopy::little_endian::{U16, U32, U64};
@@ -13,6 +15,10 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 const KIND_BEAT: u8 = 1;
 const KIND_SEGMENT: u8 = 2;
 const KIND_ACK: u8 = 3;
+const KIND_RING: u8 = 4;
+const KIND_LEASE_REQUEST: u8 = 5;
+const KIND_LEASE_ROUND: u8 = 6;
+const KIND_RECEIPT: u8 = 7;
 
 /// Why bytes are not a frame. No state was touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +42,14 @@ pub enum Frame<'a> {
     Segment(Segment<'a>),
     /// How far ordered messages have been received.
     Ack(Ack),
+    /// Of a ring's group and its members.
+    Ring(RingFrame),
+    /// A member of a ring asks for its lease.
+    LeaseRequest(LeaseRequest),
+    /// Who asks, and what was granted.
+    LeaseRound(LeaseRound),
+    /// A beat was taken in, or was it?
+    Receipt(Receipt),
 }
 
 /// The three streams of a link; bulk never goes ahead of a vote, nor a vote ahead of membership.
@@ -109,6 +123,10 @@ impl<'a> Frame<'a> {
             Some(&KIND_BEAT) => Beat::decode(bytes).map(Frame::Beat),
             Some(&KIND_SEGMENT) => Segment::decode(bytes).map(Frame::Segment),
             Some(&KIND_ACK) => Ack::decode(bytes).map(Frame::Ack),
+            Some(&KIND_RING) => RingFrame::decode(bytes).map(Frame::Ring),
+            Some(&KIND_LEASE_REQUEST) => LeaseRequest::decode(bytes).map(Frame::LeaseRequest),
+            Some(&KIND_LEASE_ROUND) => LeaseRound::decode(bytes).map(Frame::LeaseRound),
+            Some(&KIND_RECEIPT) => Receipt::decode(bytes).map(Frame::Receipt),
             Some(&other) => Err(WireError::UnknownKind(other)),
         }
     }
@@ -116,6 +134,22 @@ impl<'a> Frame<'a> {
 
 pub(crate) const fn beat_kind() -> u8 {
     KIND_BEAT
+}
+
+pub(crate) const fn ring_kind() -> u8 {
+    KIND_RING
+}
+
+pub(crate) const fn lease_request_kind() -> u8 {
+    KIND_LEASE_REQUEST
+}
+
+pub(crate) const fn lease_round_kind() -> u8 {
+    KIND_LEASE_ROUND
+}
+
+pub(crate) const fn receipt_kind() -> u8 {
+    KIND_RECEIPT
 }
 
 impl Stream {

@@ -76,7 +76,8 @@ impl Story {
 
     /// What comes next happens at the instant of what happened last.
     pub fn at_once(mut self) -> Story {
-        self.now = self.events.last().map_or(self.now, |event| GlobalTime(event.at.0 - Span::from_millis(1).0));
+        self.now =
+            self.events.last().map_or(self.now, |event| GlobalTime(event.at.0 - Span::from_millis(1).0));
         self
     }
 

@@ -24,6 +24,7 @@ pub mod report;
 mod rescue;
 pub mod resource;
 pub mod run;
+pub mod scale;
 pub mod session;
 pub mod setting;
 mod shell;

@@ -6,7 +6,7 @@ use phalanx_sim::planted::{PLANTED, Planted};
 use phalanx_sim::run::{Course, Judge, first_violation, record_seed, run_many, run_seed};
 use phalanx_sim::trace::Trace;
 use phalanx_sim::{Factory, Lite, Mode, Report, setting};
-use phalanx_types::{Plot, TimingProfile};
+use phalanx_types::{Monitoring, Plot, TimingProfile};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -14,7 +14,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 const USAGE: &str = "\
-usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 2-7] [--networks 1-3]
+usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--monitoring mesh|ring]
+                   [--nodes 2-7] [--networks 1-3]
                    [--mode MODE] [--safety] [--jobs J] [--json] [--trace FILE] [--planted] [--points]
                    [--flight FILE] [--plant BUG]
 
@@ -35,6 +36,8 @@ usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--nodes 
   --flight FILE  where the flight record of the first failing seed goes (flight-SEED.jsonl), and with --seeds 1 that
                of a seed that does not fail; `phalanx replay FILE` reads it
   --plant BUG  plant this bug
+  --scale      instead: what a node costs and how soon a crash makes a new view at 3, 16 and 64 nodes, with beats to all
+               and along rings, as figures
 ";
 
 struct Arguments {
@@ -48,6 +51,7 @@ struct Arguments {
     points: bool,
     flight: Option<String>,
     plant: Option<String>,
+    scale: bool,
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: Option<String>) -> Result<T, String> {
@@ -60,7 +64,8 @@ fn within(name: &str, value: usize, range: std::ops::RangeInclusive<usize>) -> R
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let lite = Lite { nodes: None, networks: None, timing: TimingProfile::Auto };
+    let lite =
+        Lite { nodes: None, networks: None, timing: TimingProfile::Auto, monitoring: Monitoring::Mesh };
     let course = Course { lite, mode: Mode::Swarm, judge: Judge::All };
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let mut arguments = Arguments {
@@ -74,6 +79,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         points: false,
         flight: None,
         plant: None,
+        scale: false,
     };
     while let Some(name) = words.next() {
         let lite = &mut arguments.course.lite;
@@ -86,10 +92,12 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
                 lite.networks = Some(within(&name, number(&name, words.next())?, setting::NETWORKS)?);
             }
             "--timing" => lite.timing = timing(words.next().as_deref())?,
+            "--monitoring" => lite.monitoring = monitoring(words.next().as_deref())?,
             "--mode" => arguments.course.mode = mode(words.next().as_deref())?,
             "--json" => arguments.json = true,
             "--safety" => arguments.course.judge = Judge::Safety,
             "--planted" => arguments.planted = true,
+            "--scale" => arguments.scale = true,
             "--points" => arguments.points = true,
             "--flight" => arguments.flight = Some(words.next().ok_or("--flight needs a file")?),
             "--plant" => arguments.plant = Some(words.next().ok_or("--plant needs the name of a bug")?),
@@ -106,6 +114,14 @@ fn timing(word: Option<&str>) -> Result<TimingProfile, String> {
         Some("auto") => Ok(TimingProfile::Auto),
         Some("relaxed") => Ok(TimingProfile::Relaxed),
         other => Err(format!("--timing is fast, auto or relaxed, not {other:?}")),
+    }
+}
+
+fn monitoring(word: Option<&str>) -> Result<Monitoring, String> {
+    match word {
+        Some("mesh") => Ok(Monitoring::Mesh),
+        Some("ring") => Ok(Monitoring::Ring),
+        other => Err(format!("--monitoring is mesh or ring, not {other:?}")),
     }
 }
 
@@ -145,11 +161,25 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if arguments.scale {
+        return scale();
+    }
     match &arguments.trace {
         Some(_) if arguments.planted => unreachable_together(),
         Some(path) => trace(&factory, &arguments, path),
         None if arguments.planted => planted(&factory, &arguments),
         None => campaign(&factory, &arguments),
+    }
+}
+
+/// Prints the figures of clusters of several sizes.
+fn scale() -> ExitCode {
+    match phalanx_sim::scale::figures(|line| println!("{line}")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(violation) => {
+            eprintln!("{violation}");
+            ExitCode::from(1)
+        }
     }
 }
 
@@ -181,7 +211,7 @@ fn campaign<F: Factory>(factory: &F, arguments: &Arguments) -> ExitCode {
 }
 
 fn options(arguments: &Arguments) -> String {
-    let Lite { nodes, networks, timing } = arguments.course.lite;
+    let Lite { nodes, networks, timing, monitoring } = arguments.course.lite;
     let option = |name: &str, value: Option<usize>| {
         value.map(|value| format!(" --{name} {value}")).unwrap_or_default()
     };
@@ -197,7 +227,15 @@ fn options(arguments: &Arguments) -> String {
         Judge::Safety => " --safety",
         Judge::All | Judge::Only(_) => "",
     };
-    format!("--timing {timing}{}{}{mode}{judge}", option("nodes", nodes), option("networks", networks))
+    let monitoring = match monitoring {
+        Monitoring::Mesh => "",
+        Monitoring::Ring => " --monitoring ring",
+    };
+    format!(
+        "--timing {timing}{monitoring}{}{}{mode}{judge}",
+        option("nodes", nodes),
+        option("networks", networks)
+    )
 }
 
 /// The command that runs this seed again.

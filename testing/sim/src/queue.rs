@@ -41,6 +41,12 @@ impl<T> Queue<T> {
         let item = self.items[slot as usize].take().expect("each key owns one item");
         Some((at, item))
     }
+
+    /// The same, if it happens at `until` at the latest.
+    pub fn pop_before(&mut self, until: u64) -> Option<(u64, T)> {
+        let Reverse((at, _, _)) = self.keys.peek()?;
+        if *at <= until { self.pop() } else { None }
+    }
 }
 
 #[cfg(test)]

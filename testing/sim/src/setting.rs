@@ -3,7 +3,7 @@
 use crate::random::{Random, Stream};
 use crate::resource::Kind;
 use phalanx_oracle::Terms;
-use phalanx_types::{GroupName, NodeId, ResourceName, TimingProfile, Timings};
+use phalanx_types::{GroupName, Monitoring, NodeId, ResourceName, TimingProfile, Timings};
 use std::fmt::Write;
 
 /// Fewest and most nodes.
@@ -22,6 +22,8 @@ pub struct Lite {
     pub networks: Option<usize>,
     /// The timing profile.
     pub timing: TimingProfile,
+    /// How nodes watch each other.
+    pub monitoring: Monitoring,
 }
 
 /// A resource group.
@@ -48,6 +50,8 @@ pub struct Setting {
     pub networks: usize,
     /// The timing profile.
     pub timing: TimingProfile,
+    /// How nodes watch each other.
+    pub monitoring: Monitoring,
     /// The resource groups.
     pub groups: Vec<Group>,
 }
@@ -77,19 +81,19 @@ impl Setting {
             let order = order.take(some).collect();
             groups.push(group(name, order, random.coin(), random.coin()));
         }
-        Setting { nodes, networks, timing: lite.timing, groups }
+        Setting { nodes, networks, timing: lite.timing, monitoring: lite.monitoring, groups }
     }
 
     /// `nodes` nodes on `networks` networks at `auto`, with one group that may run anywhere.
     pub fn plain(nodes: usize, networks: usize) -> Setting {
         let order = (1..=nodes as u16).map(NodeId).collect();
         let groups = vec![group(GROUP_NAMES[0], order, false, true)];
-        Setting { nodes, networks, timing: TimingProfile::Auto, groups }
+        Setting { nodes, networks, timing: TimingProfile::Auto, monitoring: Monitoring::Mesh, groups }
     }
 
     /// Its timings.
     pub fn timings(&self) -> Timings {
-        Timings::of(self.timing)
+        Timings::under(self.monitoring, self.timing)
     }
 
     /// Its nodes.
@@ -111,9 +115,13 @@ impl Setting {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
+        let monitoring = match self.monitoring {
+            Monitoring::Mesh => "",
+            Monitoring::Ring => "monitoring = \"ring\", ",
+        };
         writeln!(
             out,
-            "schema = 1\ncluster = {{ name = \"sim\", timing = \"{}\", quorum = \"majority\" }}",
+            "schema = 1\ncluster = {{ name = \"sim\", timing = \"{}\", {monitoring}quorum = \"majority\" }}",
             self.timing
         )?;
         writeln!(out, "\n[node]")?;
@@ -175,7 +183,12 @@ mod tests {
 
     #[test]
     fn seeds_draw_clusters_within_what_was_fixed() {
-        let lite = Lite { nodes: Some(4), networks: None, timing: TimingProfile::Fast };
+        let lite = Lite {
+            nodes: Some(4),
+            networks: None,
+            timing: TimingProfile::Fast,
+            monitoring: Monitoring::Mesh,
+        };
         for seed in 0..100 {
             let setting = Setting::draw(seed, lite);
             assert_eq!((setting.nodes, setting.timing), (4, TimingProfile::Fast));

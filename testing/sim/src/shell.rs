@@ -94,6 +94,7 @@ impl<F: Factory> World<F> {
     ) {
         let fate = self.net.fate(network, from.0, to.0, self.now);
         let now = self.now;
+        self.frames[from.0] += 1;
         self.trace.remark(|| {
             let arrives = fate.first.map(|at| Span(at - now).to_string());
             let way = arrives.unwrap_or_else(|| "LOST".into());
@@ -136,6 +137,7 @@ impl<F: Factory> World<F> {
         if superseded || self.hosts[lives.1.0].living(to.1).is_none() {
             return;
         }
+        self.frames[lives.1.0] += 1;
         self.trace.frame(self.now, lives.0.0, lives.1.0, &bytes);
         let path = PathId { network: NetworkId(network), index: 0 };
         let sender = Incarnation { node: NodeId(u16::from(from.0) + 1), start: from.1 };

@@ -18,7 +18,7 @@ use crate::trace::Trace;
 use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_node::{Effect, Input};
 use phalanx_oracle::{Census, Event, GlobalTime, Oracle, Violation, What};
-use phalanx_types::{ClusterId, GroupName, NodeId, Operation, OperationId, Span, Tick, Timings};
+use phalanx_types::{ClusterId, GroupName, NodeId, Operation, OperationId, Span, Tick, Timings, ViewId};
 use std::collections::BTreeSet;
 
 /// More than this in one seed is a loop without end.
@@ -178,6 +178,8 @@ pub struct World<F: Factory> {
     pub(crate) excused: BTreeSet<GroupName>,
     pub(crate) seen: Vec<What>,
     effects: Vec<Effect>,
+    /// Frames that each host has sent and received.
+    pub(crate) frames: Vec<u64>,
     oracle: Oracle,
     /// What is counted.
     pub census: Census,
@@ -246,6 +248,7 @@ impl<F: Factory> World<F> {
             excused: BTreeSet::new(),
             seen: Vec::new(),
             effects: Vec::new(),
+            frames: vec![0; setting.nodes],
             oracle,
             census: Census::default(),
             points: Points::default(),
@@ -288,6 +291,36 @@ impl<F: Factory> World<F> {
             Some(violation) => Err(violation),
             None => self.oracle.finish(end),
         }
+    }
+
+    /// Runs to this time, or to the first violation.
+    pub fn run_until(&mut self, until: Span) -> Result<(), Violation> {
+        while let Some((at, happening)) = self.queue.pop_before(until.0) {
+            self.now = at;
+            self.happen(happening);
+            if let Some(violation) = self.violation.take() {
+                return Err(violation);
+            }
+        }
+        self.now = until.0;
+        Ok(())
+    }
+
+    /// How many frames a host, counted from 0, has sent and received.
+    pub fn traffic(&self, host: usize) -> u64 {
+        self.frames[host]
+    }
+
+    /// The view that every daemon has installed, if it is the same everywhere.
+    pub fn common_view(&self) -> Option<ViewId> {
+        let mut views = self.hosts.iter().filter_map(|host| host.daemon.as_ref()).map(|daemon| daemon.view);
+        let first = views.next()?;
+        views.all(|view| view == first).then_some(first)
+    }
+
+    /// A host, counted from 0, crashes for good.
+    pub fn crash(&mut self, host: usize) {
+        self.crash_host(host, Span::from_secs(24 * 60 * 60));
     }
 
     /// How long it has run.

@@ -53,8 +53,13 @@ fn list(arguments: &[OsString]) -> ExitCode {
 
 /// Lays the networks, makes the cluster, and starts deadmen and daemons.
 pub fn three_nodes() -> (Vec<Child>, Vec<Child>) {
+    three_nodes_under("mesh")
+}
+
+/// The same, watching each other in this way.
+pub fn three_nodes_under(monitoring: &str) -> (Vec<Child>, Vec<Child>) {
     lay_networks();
-    settle();
+    settle_under(monitoring);
     let guards = NODES.iter().map(|node| guard(node)).collect();
     let daemons = NODES.iter().map(|node| start(node)).collect();
     all_in_one_view();
@@ -123,10 +128,11 @@ pub fn lay_networks() {
 }
 
 /// Three hosts become the nodes of one cluster: one makes it, the others join by its invitation.
-pub fn settle() {
+fn settle_under(monitoring: &str) {
     let file = format!("{SCRATCH}/demo.toml");
     let invitation = format!("{SCRATCH}/demo.invitation");
-    fs::write(&file, FILE).unwrap();
+    let named = format!("name = \"demo\", monitoring = \"{monitoring}\"");
+    fs::write(&file, FILE.replace("name = \"demo\"", &named)).unwrap();
     for node in NODES {
         fs::create_dir_all(format!("{SCRATCH}/{node}/run")).unwrap();
         let boot = fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap();

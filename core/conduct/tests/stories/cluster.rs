@@ -5,7 +5,7 @@ use phalanx_model::{
     Monitors, Network, Node, OperationLimits, Quorum, Resource, ResourceKind, RestartPolicy, ServiceAddress,
     Startup, Subnet,
 };
-use phalanx_types::{NetworkId, NodeId, ProofClass, Span, TimingProfile};
+use phalanx_types::{Monitoring, NetworkId, NodeId, ProofClass, Span, TimingProfile};
 use std::collections::BTreeMap;
 
 pub const NODES: [&str; 3] = ["ada", "bob", "cyd"];
@@ -29,6 +29,7 @@ pub fn of(lines: &[&str]) -> Cluster {
     let cluster = Cluster {
         name: "demo".parse().unwrap(),
         timing: TimingProfile::Auto,
+        monitoring: Monitoring::Mesh,
         quorum: Quorum::Majority,
         nodes: NODES.iter().enumerate().map(node).collect(),
         networks: BTreeMap::from([(NetworkId(0), lan)]),

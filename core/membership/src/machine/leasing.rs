@@ -66,13 +66,16 @@ impl Membership {
         }
     }
 
-    fn speech(&self, above: &mut dyn Above) -> Speech {
+    pub(super) fn speech(&self, above: &mut dyn Above) -> Speech {
         let flags = BeatFlags { ready: self.ready, blank: above.is_blank(), urgent: self.urgent };
         let (view, received) = (self.order().view.id, self.order().received());
         Speech { flags, view, received, counter_max: self.counter_seen }
     }
 
     pub(super) fn speak(&mut self, now: Tick, above: &mut dyn Above) {
+        if self.topology.has_rings() {
+            return self.speak_on_rings(now, above);
+        }
         if !self.beat_now && now < self.topology.wake_at() {
             return;
         }

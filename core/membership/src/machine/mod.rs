@@ -6,6 +6,7 @@
 
 mod forming;
 mod leasing;
+mod ringing;
 mod traffic;
 
 use crate::fifo::Fifo;
@@ -17,7 +18,7 @@ use crate::promise::Promises;
 use crate::proof::Expiry;
 use crate::standing::Standing;
 use phalanx_events::{MembershipNote, Point};
-use phalanx_topology::{Hearing, Speech, Topology};
+use phalanx_topology::{Hearing, Speech, Strategy, Topology};
 use phalanx_types::limits::{DOWN_SILENCE, FORMED_COUNTER_STEP};
 use phalanx_types::{
     BootId, Bug, Charter, Electorate, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, ProofClass,
@@ -39,6 +40,8 @@ pub struct Setup {
     pub quorum: usize,
     /// The ways to each other configured node.
     pub paths: BTreeMap<NodeId, Vec<PathId>>,
+    /// How the nodes watch each other.
+    pub strategy: Strategy,
     /// The longest lease that an earlier life may have granted; zero if there was none.
     pub lease_max: Span,
     /// View counters up to this one may have been used by earlier lives.
@@ -235,7 +238,8 @@ impl Membership {
         let others: Vec<NodeId> = setup.paths.keys().copied().collect();
         let nodes: NodeSet = others.iter().copied().chain([setup.me.node]).collect();
         let (all, charter) = (Electorate { nodes, quorum: setup.quorum }, above.charter());
-        let mut topology = Topology::new(now, setup.me, setup.boot, setup.timings, setup.paths.clone());
+        let (paths, strategy) = (setup.paths.clone(), setup.strategy.clone());
+        let mut topology = Topology::new(now, setup.me, setup.boot, setup.timings, paths, strategy);
         topology.plant(setup.plot);
         let lease_max = setup.lease_max.max(setup.timings.lease());
         assert!(setup.counter_reserved > setup.counter_used, "a life needs a view of its own to begin with");
@@ -308,6 +312,12 @@ impl Membership {
                 Ok(Frame::Beat(beat)) => self.on_beat(now, *path, *from, &beat, above),
                 Ok(Frame::Segment(segment)) => self.on_segment(now, *from, &segment, above),
                 Ok(Frame::Ack(ack)) => self.on_ack(*from, ack.view, ack.received),
+                Ok(
+                    frame @ (Frame::Ring(_)
+                    | Frame::LeaseRequest(_)
+                    | Frame::LeaseRound(_)
+                    | Frame::Receipt(_)),
+                ) => self.on_ring(now, *path, *from, &frame),
                 Err(_) => self.drop_frame(*from, "not a frame"),
             }
         }
@@ -322,6 +332,12 @@ impl Membership {
         for Arrival { path, from, bytes } in arrivals {
             match Frame::decode(bytes) {
                 Ok(Frame::Beat(beat)) => self.on_beat(now, *path, *from, &beat, above),
+                Ok(
+                    frame @ (Frame::Ring(_)
+                    | Frame::LeaseRequest(_)
+                    | Frame::LeaseRound(_)
+                    | Frame::Receipt(_)),
+                ) => self.on_ring(now, *path, *from, &frame),
                 Ok(Frame::Segment(_) | Frame::Ack(_)) | Err(_) => self.drop_frame(*from, "not a beat"),
             }
         }
@@ -496,6 +512,11 @@ impl Membership {
 fn forms_view(frame: &Frame<'_>) -> bool {
     match frame {
         Frame::Segment(segment) => segment.stream == Stream::Control && !segment.bytes.is_empty(),
-        Frame::Beat(_) | Frame::Ack(_) => false,
+        Frame::Beat(_)
+        | Frame::Ack(_)
+        | Frame::Ring(_)
+        | Frame::LeaseRequest(_)
+        | Frame::LeaseRound(_)
+        | Frame::Receipt(_) => false,
     }
 }

@@ -57,6 +57,7 @@ fn end(notice: &Notice) -> Option<End<'_>> {
         | Notice::Refused(_)
         | Notice::Changed { .. }
         | Notice::Deactivate(_)
+        | Notice::Responsiveness { .. }
         | Notice::Dissolved => return None,
     };
     Some(End { protocol, proposal, approved, members: standing.members.iter().copied().collect() })

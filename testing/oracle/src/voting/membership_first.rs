@@ -46,6 +46,7 @@ impl MembershipFirst {
             | Notice::Refused(_)
             | Notice::Changed { .. }
             | Notice::Deactivate(_)
+            | Notice::Responsiveness { .. }
             | Notice::Dissolved => Ok(()),
         }
     }
@@ -62,6 +63,7 @@ impl MembershipFirst {
             | Notice::Refused(_)
             | Notice::Changed { .. }
             | Notice::Deactivate(_)
+            | Notice::Responsiveness { .. }
             | Notice::Dissolved => {}
         }
     }

@@ -56,6 +56,7 @@ impl NoEffect {
             | Notice::Refused(_)
             | Notice::Changed { .. }
             | Notice::Deactivate(_)
+            | Notice::Responsiveness { .. }
             | Notice::Dissolved => Ok(()),
         }
     }

@@ -69,7 +69,7 @@ impl Story {
     pub fn proposed(self, node: u16, protocol: u64, state: &str) -> Story {
         let (limit, summary) = (Span::from_secs(1), Summary::default());
         let proposal = proposal(Some(state));
-        self.provider_hears(node, Notice::Phase { protocol, phase: 1, limit, summary, proposal })
+        self.provider_hears(node, Notice::Phase { protocol, from: None, phase: 1, limit, summary, proposal })
     }
 
     /// The provider votes for it, and for another value.
@@ -85,7 +85,7 @@ impl Story {
         let members = members.iter().map(provider).collect();
         let (standing, summary) = (Standing { members, state: value("some value") }, Summary::default());
         let proposal = Proposal { change, state: None, message: None };
-        self.provider_hears(node, Notice::Approved { protocol, summary, proposal, standing })
+        self.provider_hears(node, Notice::Approved { protocol, from: None, summary, proposal, standing })
     }
 
     fn failed(&self, node: u16) -> Change {

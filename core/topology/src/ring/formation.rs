@@ -1,0 +1,509 @@
+//! How one ring's group forms, and how it loses a member: the state machine of one adapter.
+//!
+//! Each begins alone and leads itself. A leader proclaims its group to the lower addresses outside it; the leader of one of
+//! those answers with a join; the higher one asks all members to be to prepare, and commits with those that were ready. A
+//! member watches its lower neighbour and its leader. Whom it misses for the detection time it reports: to the leader,
+//! which leaves out whoever it does not hear either; or, if the leader is missed, to the crown prince, who takes over if he
+//! misses the leader too.
+//!
+//! A group decides nothing by itself: who may act is membership's to agree on. So what is said here is said once a beat
+//! until it shows, and whoever hears of a later group follows it.
+
+use super::group::{Group, place};
+use phalanx_types::{Incarnation, NodeId, NodeSet, Span, Tick, Timings};
+use phalanx_wire::{RingFrame, RingId, RingWord};
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+
+/// So many beats a leader waits for members to be ready; who is not by then is left out.
+const READY_BEATS: u32 = 4;
+/// So many beats a member that is ready waits for the group to be committed.
+const COMMIT_BEATS: u32 = 6;
+/// So many beats a newcomer must have been in the group before it counts for connectivity.
+const STABLE_BEATS: u64 = 2;
+/// Groups that this node remembers to have been in.
+const FORMER_MAX: usize = 4;
+
+/// What time it is, when this node last stood still, and the timings in force.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub now: Tick,
+    pub resumed: Tick,
+    pub timings: Timings,
+}
+
+/// One adapter's part in one ring.
+#[derive(Clone, Debug)]
+pub(crate) struct Formation {
+    me: Incarnation,
+    /// All nodes with an adapter on this path, in the order of their addresses.
+    order: Vec<NodeId>,
+    /// The group that this adapter is in: committed, be it of one.
+    group: Group,
+    phase: Phase,
+    /// Counts the groups that this life has led.
+    instance: u64,
+    /// The lower groups that want to come in, by their leaders.
+    joins: BTreeMap<NodeId, Vec<Incarnation>>,
+    /// When each member last showed that it is in this group.
+    shown: BTreeMap<NodeId, Tick>,
+    /// Since when each member has been in it.
+    admitted: BTreeMap<Incarnation, Tick>,
+    /// Groups that this one came from by leaving somebody out or letting somebody in.
+    former: VecDeque<RingId>,
+    /// At the leader: the members that are known to have this group.
+    told: NodeSet,
+    grief: Option<Grief>,
+    /// Members that are known to be in another group by now.
+    gone: NodeSet,
+    /// Another group was committed since this was asked last.
+    new: bool,
+    out: Vec<(NodeId, RingFrame)>,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    /// Nothing is under way.
+    Settled,
+    /// At a leader: the members of the next group were asked to prepare.
+    Preparing { next: Group, ready: NodeSet, beats: u32 },
+    /// This member is ready for the next group.
+    Prepared { next: Group, beats: u32 },
+}
+
+/// Members that are missed, and how long nothing has come of it.
+#[derive(Clone, Debug)]
+struct Grief {
+    since: Tick,
+    victims: NodeSet,
+    beats: u32,
+}
+
+impl Moment {
+    /// What is missed by half of the detection time is believed to be gone if somebody else says so.
+    fn doubt(&self) -> Span {
+        self.timings.detect() / 2
+    }
+}
+
+impl Formation {
+    pub fn new(now: Tick, me: Incarnation, order: Vec<NodeId>) -> Formation {
+        Formation {
+            me,
+            order,
+            group: Group::alone(me, 1),
+            phase: Phase::Settled,
+            instance: 1,
+            joins: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            admitted: [(me, now)].into(),
+            former: VecDeque::new(),
+            told: NodeSet::EMPTY,
+            grief: None,
+            gone: NodeSet::EMPTY,
+            new: false,
+            out: Vec::new(),
+        }
+    }
+
+    /// The group that is committed here.
+    pub fn group(&self) -> &Group {
+        &self.group
+    }
+
+    /// Whether this node leads it.
+    pub fn leads(&self) -> bool {
+        self.group.leader() == self.me
+    }
+
+    /// This node.
+    pub fn me(&self) -> Incarnation {
+        self.me
+    }
+
+    /// Whether another group was committed since this was asked last.
+    pub fn take_new(&mut self) -> bool {
+        mem::take(&mut self.new)
+    }
+
+    /// What is to be said, to whom.
+    pub fn poll(&mut self) -> Vec<(NodeId, RingFrame)> {
+        mem::take(&mut self.out)
+    }
+
+    /// The members that have been there long enough to be relied on and are not missed.
+    pub fn present(&self, moment: Moment) -> NodeSet {
+        let settle = moment.timings.beat() * STABLE_BEATS;
+        let stable = |life: &&Incarnation| {
+            self.admitted.get(life).is_some_and(|since| moment.now.since(*since) >= settle)
+        };
+        let missed = self.missed(moment);
+        self.group.members().iter().filter(stable).map(|life| life.node).collect::<NodeSet>().minus(missed)
+    }
+
+    /// When [`Formation::judge`] or [`Formation::present`] next say something else if nothing arrives.
+    pub fn changes_at(&self, moment: Moment) -> Tick {
+        let settle = moment.timings.beat() * STABLE_BEATS;
+        let missed = |life: Incarnation| moment.now + (moment.timings.detect() - self.silence(life, moment));
+        let missing = self.watched().into_iter().map(missed).filter(|at| *at > moment.now);
+        let settling = self.admitted.values().map(|since| *since + settle).filter(|at| *at > moment.now);
+        missing.chain(settling).min().unwrap_or(Tick::NEVER)
+    }
+
+    /// A frame of `from` names the group `id`: that shows that it is in it. True if that is the group here.
+    pub fn see(&mut self, now: Tick, from: Incarnation, id: RingId) -> bool {
+        let current = id == self.group.id();
+        let ahead = self.next().is_some_and(|next| next.id() == id);
+        let behind = self.former.contains(&id);
+        if self.group.has(from) && (current || ahead || behind) {
+            self.shown.insert(from.node, now);
+            self.told = if current { self.told.with(from.node) } else { self.told };
+        } else if behind && !self.group.has(from) && self.next().is_none() {
+            self.say(from.node, RingWord::Dissolve, id, self.group.members().to_vec());
+        }
+        current && self.group.has(from)
+    }
+
+    /// Somebody above takes this node for a member of a group that it is not in.
+    pub fn is_missed_by(&mut self, leader: Incarnation, id: RingId) {
+        if id.leader == leader && self.is_above(leader.node) && self.leads() && self.next().is_none() {
+            self.join(leader.node);
+        }
+    }
+
+    /// Takes in a frame about groups.
+    pub fn hear(&mut self, moment: Moment, from: Incarnation, frame: &RingFrame) {
+        let RingFrame { word, group: id, lives } = frame;
+        match word {
+            RingWord::Proclaim => self.on_proclaim(moment, from, *id, lives),
+            RingWord::Join => self.on_join(from, lives.clone()),
+            RingWord::Prepare => self.on_prepare(moment, from, *id, lives.clone()),
+            RingWord::Ready => self.on_ready(moment.now, from, *id),
+            RingWord::Commit => self.on_commit(moment.now, from, *id, lives.clone()),
+            RingWord::DeathInFamily => self.on_death(moment, from, *id, lives),
+            RingWord::Dissolve if *id == self.group.id() => self.part_from(moment, lives),
+            RingWord::Dissolve => {}
+            RingWord::Heartbeat => {
+                self.see(moment.now, from, *id);
+            }
+        }
+    }
+
+    /// Looks whether somebody is missed.
+    pub fn judge(&mut self, moment: Moment) {
+        if !matches!(self.phase, Phase::Settled) || self.group.is_alone() {
+            return;
+        }
+        let missed = self.missed(moment);
+        match () {
+            () if missed.is_empty() => self.grief = None,
+            () if self.leads() => self.leave_out(moment.now, missed),
+            () if self.grief.as_ref().is_none_or(|grief| grief.victims != missed) => {
+                self.grief = Some(Grief { since: moment.now, victims: missed, beats: 0 });
+                self.mourn(moment.now);
+            }
+            () => {}
+        }
+    }
+
+    /// It is time for a beat.
+    pub fn beat(&mut self, moment: Moment) {
+        self.press_on(moment);
+        self.judge(moment);
+        if let (Phase::Settled, Some(grief)) = (&self.phase, &mut self.grief) {
+            grief.beats += 1;
+            self.mourn(moment.now);
+        }
+        if self.leads() {
+            self.let_in(moment.now);
+            self.proclaim();
+            self.repeat_commit();
+        }
+        if let Some(watcher) = self.group.watcher_of(self.me) {
+            self.say(watcher.node, RingWord::Heartbeat, self.group.id(), Vec::new());
+        }
+    }
+
+    fn next(&self) -> Option<&Group> {
+        match &self.phase {
+            Phase::Settled => None,
+            Phase::Preparing { next, .. } | Phase::Prepared { next, .. } => Some(next),
+        }
+    }
+
+    fn say(&mut self, to: NodeId, word: RingWord, group: RingId, lives: Vec<Incarnation>) {
+        self.out.push((to, RingFrame { word, group, lives }));
+    }
+
+    fn is_above(&self, node: NodeId) -> bool {
+        place(&self.order, node) > place(&self.order, self.me.node)
+    }
+
+    /// Those whose silence this node notices by itself: its neighbour and its leader; of a leader, all.
+    fn watched(&self) -> Vec<Incarnation> {
+        let others = self.group.members().iter().copied().filter(|life| *life != self.me);
+        match self.leads() {
+            true => others.collect(),
+            false => {
+                let neighbour = self.group.watched_by(self.me);
+                others.filter(|life| *life == self.group.leader() || Some(*life) == neighbour).collect()
+            }
+        }
+    }
+
+    /// Of those, who has been silent for the detection time.
+    fn missed(&self, moment: Moment) -> NodeSet {
+        let silent = |life: &Incarnation| self.silence(*life, moment) >= moment.timings.detect();
+        self.watched().into_iter().filter(silent).map(|life| life.node).collect::<NodeSet>().or(self.gone)
+    }
+
+    /// `lives` are in a group without this node. Those that are left go on as one.
+    fn part_from(&mut self, moment: Moment, lives: &[Incarnation]) {
+        let gone = lives.iter().filter(|life| **life != self.me && self.group.has(**life));
+        self.gone = self.gone.or(gone.map(|life| life.node).collect());
+        self.judge(moment);
+    }
+
+    /// Whether somebody else's word is enough to believe that it is gone.
+    fn is_doubted(&self, life: Incarnation, moment: Moment) -> bool {
+        self.gone.has(life.node) || self.silence(life, moment) >= moment.doubt()
+    }
+
+    fn silence(&self, life: Incarnation, moment: Moment) -> Span {
+        let shown = self.shown.get(&life.node).copied().unwrap_or(Tick::ZERO);
+        let admitted = self.admitted.get(&life).copied().unwrap_or(Tick::ZERO);
+        moment.now.since(shown.max(admitted).max(moment.resumed))
+    }
+
+    /// A group that is being formed is pressed on with, or given up.
+    fn press_on(&mut self, moment: Moment) {
+        let missed = self.missed(moment);
+        match &mut self.phase {
+            Phase::Settled => {}
+            Phase::Preparing { next, ready, beats } => {
+                *beats += 1;
+                let (id, lives) = (next.id(), next.members().to_vec());
+                let waiting = next.nodes().minus(*ready);
+                if *beats > READY_BEATS || waiting.is_within(missed) {
+                    return self.commit(moment.now);
+                }
+                waiting.iter().for_each(|node| self.say(node, RingWord::Prepare, id, lives.clone()));
+            }
+            Phase::Prepared { beats, .. } => {
+                *beats += 1;
+                if *beats > COMMIT_BEATS {
+                    self.phase = Phase::Settled;
+                }
+            }
+        }
+    }
+
+    /// At a leader: takes in the lower groups that asked.
+    fn let_in(&mut self, now: Tick) {
+        if self.joins.is_empty() || !matches!(self.phase, Phase::Settled) {
+            return;
+        }
+        let joining = mem::take(&mut self.joins).into_values().flatten();
+        let mut members: BTreeMap<usize, Incarnation> = BTreeMap::new();
+        for life in self.group.members().iter().copied().chain(joining) {
+            // Another life of a member has to wait until that one is missed.
+            if let Some(place) = place(&self.order, life.node) {
+                members.entry(place).or_insert(life);
+            }
+        }
+        self.prepare(now, members.into_values().collect());
+    }
+
+    fn proclaim(&mut self) {
+        let lower = self.order.iter().copied().take_while(|node| *node != self.me.node);
+        let absent: Vec<NodeId> = lower.filter(|node| !self.group.nodes().has(*node)).collect();
+        let (id, lives) = (self.group.id(), self.group.members().to_vec());
+        absent.into_iter().for_each(|node| self.say(node, RingWord::Proclaim, id, lives.clone()));
+    }
+
+    fn repeat_commit(&mut self) {
+        let untold = self.group.nodes().minus(self.told).without(self.me.node);
+        let (id, lives) = (self.group.id(), self.group.members().to_vec());
+        untold.iter().for_each(|node| self.say(node, RingWord::Commit, id, lives.clone()));
+    }
+
+    fn join(&mut self, to: NodeId) {
+        self.say(to, RingWord::Join, self.group.id(), self.group.members().to_vec());
+    }
+
+    fn on_proclaim(&mut self, moment: Moment, from: Incarnation, id: RingId, lives: &[Incarnation]) {
+        let own = self.group.id();
+        let left_out =
+            from.node == own.leader.node && (id.leader.start, id.instance) > (own.leader.start, own.instance);
+        if id.leader != from
+            || !self.is_above(from.node)
+            || self.next().is_some_and(|next| next.leader() == from)
+        {
+            return;
+        }
+        if left_out {
+            // A leader proclaims to those outside its group only.
+            self.part_from(moment, lives);
+        }
+        if self.leads() {
+            self.join(from.node);
+        }
+    }
+
+    fn on_join(&mut self, from: Incarnation, lives: Vec<Incarnation>) {
+        let known = self.next().is_some_and(|next| next.has(from));
+        let sane = lives.contains(&from) && !self.is_above(from.node) && from.node != self.me.node;
+        if self.leads() && sane && !known {
+            self.joins.insert(from.node, lives);
+        }
+    }
+
+    /// As leader, asks all members to be to prepare.
+    fn prepare(&mut self, now: Tick, members: Vec<Incarnation>) {
+        self.instance += 1;
+        let id = RingId { leader: self.me, instance: self.instance };
+        let Some(next) = Group::of(id, members, &self.order) else { return };
+        let others = next.nodes().without(self.me.node);
+        others.iter().for_each(|node| self.say(node, RingWord::Prepare, id, next.members().to_vec()));
+        let ready = NodeSet::EMPTY.with(self.me.node);
+        self.phase = Phase::Preparing { next, ready, beats: 0 };
+        self.try_commit(now);
+    }
+
+    /// A member follows its leader, or goes with it; if it misses that it follows whoever takes over.
+    fn on_prepare(&mut self, moment: Moment, from: Incarnation, id: RingId, lives: Vec<Incarnation>) {
+        let Some(next) = Group::of(id, lives, &self.order) else { return };
+        let own = self.group.id();
+        let stale = from == own.leader && id.instance <= own.instance;
+        let rank = |life: Incarnation| place(&self.order, life.node);
+        let outranked = self.next().is_some_and(|other| rank(other.leader()) > rank(from));
+        let deserted = match own.leader {
+            leader if leader == from => false,
+            leader if leader == self.me => !self.group.nodes().is_within(next.nodes()),
+            leader => !next.has(leader) && !self.is_doubted(leader, moment),
+        };
+        let usurper = rank(from) < rank(own.leader) && next.has(own.leader);
+        if id.leader != from || !next.has(self.me) || stale || outranked || deserted || usurper {
+            return;
+        }
+        self.phase = Phase::Prepared { next, beats: 0 };
+        self.say(from.node, RingWord::Ready, id, Vec::new());
+    }
+
+    fn on_ready(&mut self, now: Tick, from: Incarnation, id: RingId) {
+        if let Phase::Preparing { next, ready, .. } = &mut self.phase
+            && next.id() == id
+            && next.has(from)
+        {
+            *ready = ready.with(from.node);
+            self.try_commit(now);
+        }
+    }
+
+    fn try_commit(&mut self, now: Tick) {
+        if matches!(&self.phase, Phase::Preparing { next, ready, .. } if next.nodes().is_within(*ready)) {
+            self.commit(now);
+        }
+    }
+
+    /// The group of those that are ready is committed.
+    fn commit(&mut self, now: Tick) {
+        let Phase::Preparing { next, ready, .. } = mem::replace(&mut self.phase, Phase::Settled) else {
+            return;
+        };
+        let members = next.without(next.nodes().minus(ready));
+        let Some(group) = Group::of(next.id(), members, &self.order) else { return };
+        for node in group.nodes().without(self.me.node).iter() {
+            self.say(node, RingWord::Commit, group.id(), group.members().to_vec());
+        }
+        self.install(now, group);
+    }
+
+    fn on_commit(&mut self, now: Tick, from: Incarnation, id: RingId, lives: Vec<Incarnation>) {
+        let Some(group) = Group::of(id, lives, &self.order) else { return };
+        let own = self.group.id();
+        if id.leader != from || !group.has(self.me) || id == own {
+            return;
+        }
+        let awaited = self.next().is_some_and(|next| next.id() == id);
+        let later =
+            from.node == own.leader.node && (id.leader.start, id.instance) > (own.leader.start, own.instance);
+        if awaited || later {
+            self.install(now, group);
+        }
+    }
+
+    fn install(&mut self, now: Tick, group: Group) {
+        let watched = self.watched();
+        let old = mem::replace(&mut self.group, group);
+        self.former.push_back(old.id());
+        if self.former.len() > FORMER_MAX {
+            self.former.pop_front();
+        }
+        if self.group.is_alone() {
+            self.former.clear();
+        }
+        let admitted = mem::take(&mut self.admitted);
+        let since = |life: &Incarnation| (*life, admitted.get(life).copied().unwrap_or(now));
+        self.admitted = self.group.members().iter().map(since).collect();
+        // Who was not watched before is watched from now on.
+        let shown = mem::take(&mut self.shown);
+        let last = |life: &Incarnation| shown.get(&life.node).copied().filter(|_| watched.contains(life));
+        self.shown = self.group.members().iter().map(|life| (life.node, last(life).unwrap_or(now))).collect();
+        self.joins.clear();
+        (self.phase, self.grief, self.told) = (Phase::Settled, None, NodeSet::EMPTY);
+        self.gone = NodeSet::EMPTY;
+        self.new = true;
+    }
+
+    fn leave_out(&mut self, now: Tick, gone: NodeSet) {
+        self.prepare(now, self.group.without(gone));
+    }
+
+    /// Reports who is missed, to the leader or to who should succeed it.
+    fn mourn(&mut self, now: Tick) {
+        let Some(Grief { since, victims, beats }) = self.grief.clone() else { return };
+        if !victims.has(self.group.leader().node) {
+            return self.report(self.group.leader().node, victims);
+        }
+        let above: Vec<Incarnation> =
+            self.group.above(self.me).filter(|life| !victims.has(life.node)).collect();
+        if beats == 1 {
+            // A roll call: who lives answers.
+            above.iter().for_each(|life| self.report(life.node, victims));
+            return;
+        }
+        let answers = |life: &Incarnation| beats == 0 || self.shown.get(&life.node) > Some(&since);
+        let successor = above.iter().find(|life| answers(life)).copied();
+        let dumb = above.iter().take_while(|life| !answers(life)).map(|life| life.node).collect();
+        match successor {
+            Some(life) => self.report(life.node, victims.or(dumb)),
+            None => self.leave_out(now, victims.or(dumb)),
+        }
+    }
+
+    fn report(&mut self, to: NodeId, victims: NodeSet) {
+        let lives = self.group.members().iter().copied().filter(|life| victims.has(life.node)).collect();
+        self.say(to, RingWord::DeathInFamily, self.group.id(), lives);
+    }
+
+    fn on_death(&mut self, moment: Moment, from: Incarnation, id: RingId, lives: &[Incarnation]) {
+        if !self.see(moment.now, from, id) {
+            return;
+        }
+        let doubted = |life: &&Incarnation| self.group.has(**life) && self.is_doubted(**life, moment);
+        let victims: NodeSet = lives.iter().filter(doubted).map(|life| life.node).collect();
+        if !self.leads() {
+            self.say(from.node, RingWord::Heartbeat, self.group.id(), Vec::new());
+        }
+        let idle = matches!(self.phase, Phase::Settled);
+        let succeeds = || {
+            let leader_gone = victims.has(self.group.leader().node);
+            leader_gone && self.group.above(self.me).all(|life| victims.has(life.node))
+        };
+        if idle && !victims.is_empty() && (self.leads() || succeeds()) {
+            let victims = if self.leads() { victims.or(self.missed(moment)) } else { victims };
+            self.leave_out(moment.now, victims);
+        }
+    }
+}

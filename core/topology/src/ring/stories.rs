@@ -1,0 +1,287 @@
+//! Rings on a small perfect network with a hand on its cables: how groups form, lose members and come together again.
+
+use super::formation::{Formation, Moment};
+use super::group::tests::life;
+use phalanx_types::{Incarnation, NodeId, NodeSet, Span, Tick, TimingProfile, Timings};
+use phalanx_wire::{RingFrame, RingWord};
+use std::collections::{BTreeMap, BTreeSet};
+
+const HOP: Span = Span::from_micros(200);
+
+/// Adapters on one network.
+struct Lab {
+    now: Tick,
+    timings: Timings,
+    adapters: BTreeMap<NodeId, Formation>,
+    beats: BTreeMap<NodeId, Tick>,
+    frames: BTreeMap<(Tick, u64), (Incarnation, NodeId, RingFrame)>,
+    sent: u64,
+    /// Heartbeats that wait for their receiver's next beat, as what is routine does.
+    unread: BTreeMap<NodeId, Vec<(Incarnation, RingFrame)>>,
+    cut: BTreeSet<(u16, u16)>,
+    /// How many frames of each word were sent.
+    words: BTreeMap<RingWord, u64>,
+}
+
+impl Lab {
+    fn new(nodes: u16) -> Lab {
+        let start = Tick(1_000_000_000);
+        let order: Vec<NodeId> = (1..=nodes).map(NodeId).collect();
+        let adapter = |node: &NodeId| (*node, Formation::new(start, life(node.0), order.clone()));
+        Lab {
+            now: start,
+            timings: Timings::of(TimingProfile::Auto),
+            adapters: order.iter().map(adapter).collect(),
+            beats: order
+                .iter()
+                .map(|node| (*node, start + Span::from_millis(u64::from(node.0) * 7)))
+                .collect(),
+            frames: BTreeMap::new(),
+            sent: 0,
+            unread: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            words: BTreeMap::new(),
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { now: self.now, resumed: Tick::ZERO, timings: self.timings }
+    }
+
+    /// Everything that happens in `span`. Here each beat brings a heartbeat to the leader too, and one back, as requests
+    /// and rounds do.
+    fn run(&mut self, span: Span) {
+        let end = self.now + span;
+        loop {
+            let frame = self.frames.keys().next().copied();
+            let (beat, node) =
+                self.beats.iter().map(|(node, at)| (*at, *node)).min().expect("there are adapters");
+            let at = frame.map_or(beat, |(at, _)| at.min(beat));
+            if at > end {
+                break;
+            }
+            self.now = at;
+            if frame.is_some_and(|(arrives, _)| arrives <= beat) {
+                let (from, to, frame) = self.frames.remove(&frame.expect("just seen")).expect("just seen");
+                self.arrive(from, to, &frame);
+            } else {
+                self.beats.insert(node, beat + self.timings.beat());
+                self.beat(node);
+            }
+            self.judge();
+        }
+        self.now = end;
+    }
+
+    fn arrive(&mut self, from: Incarnation, to: NodeId, frame: &RingFrame) {
+        let moment = self.moment();
+        if self.cut.contains(&(from.node.0, to.0)) {
+            return;
+        }
+        if frame.word == RingWord::Heartbeat {
+            return self.unread.entry(to).or_default().push((from, frame.clone()));
+        }
+        if let Some(adapter) = self.adapters.get_mut(&to) {
+            adapter.hear(moment, from, frame);
+            self.post(to);
+        }
+    }
+
+    fn beat(&mut self, node: NodeId) {
+        let moment = self.moment();
+        let Some(adapter) = self.adapters.get_mut(&node) else { return };
+        for (from, frame) in self.unread.remove(&node).unwrap_or_default() {
+            adapter.hear(moment, from, &frame);
+        }
+        adapter.beat(moment);
+        let (group, leads) = (adapter.group().clone(), adapter.leads());
+        let round = || RingFrame { word: RingWord::Heartbeat, group: group.id(), lives: Vec::new() };
+        let others: Vec<NodeId> = match leads {
+            true => group.nodes().without(node).iter().collect(),
+            false => vec![group.leader().node],
+        };
+        others.into_iter().for_each(|to| self.send(life(node.0), to, round()));
+        self.post(node);
+    }
+
+    fn judge(&mut self) {
+        let moment = self.moment();
+        for node in self.adapters.keys().copied().collect::<Vec<_>>() {
+            self.adapters.get_mut(&node).expect("it is there").judge(moment);
+            self.post(node);
+        }
+    }
+
+    fn post(&mut self, node: NodeId) {
+        for (to, frame) in self.adapters.get_mut(&node).expect("it is there").poll() {
+            *self.words.entry(frame.word).or_default() += 1;
+            self.send(life(node.0), to, frame);
+        }
+    }
+
+    fn send(&mut self, from: Incarnation, to: NodeId, frame: RingFrame) {
+        self.sent += 1;
+        self.frames.insert((self.now + HOP, self.sent), (from, to, frame));
+    }
+
+    fn isolate(&mut self, nodes: &[u16]) {
+        let all: Vec<u16> = self.adapters.keys().map(|node| node.0).collect();
+        for one in nodes {
+            for other in all.iter().filter(|other| !nodes.contains(other)) {
+                self.cut.extend([(*one, *other), (*other, *one)]);
+            }
+        }
+    }
+
+    fn group(&self, node: u16) -> Vec<u16> {
+        self.adapters[&NodeId(node)].group().members().iter().map(|life| life.node.0).collect()
+    }
+
+    fn check(&self, groups: &[&[u16]]) {
+        for group in groups {
+            group
+                .iter()
+                .for_each(|node| assert_eq!(self.group(*node), *group, "at {node}, {:?}", self.words));
+        }
+    }
+}
+
+fn ms(ms: u64) -> Span {
+    Span::from_millis(ms)
+}
+
+#[test]
+fn adapters_come_into_one_group_and_count_once_it_is_stable() {
+    let mut lab = Lab::new(5);
+    lab.run(ms(150));
+    lab.check(&[&[1, 2, 3, 4, 5]]);
+    let all: NodeSet = (1..=5).map(NodeId).collect();
+    lab.run(ms(100));
+    for adapter in lab.adapters.values() {
+        assert_eq!(adapter.present(lab.moment()), all);
+    }
+    let formed = lab.words.clone();
+    lab.run(ms(2_000));
+    let quiet = |word| lab.words.get(&word) == formed.get(&word);
+    assert!(
+        quiet(RingWord::Prepare) && quiet(RingWord::Join) && quiet(RingWord::DeathInFamily),
+        "{:?}",
+        lab.words
+    );
+}
+
+#[test]
+fn a_member_that_dies_is_left_out_after_the_detection_time() {
+    for victim in 1..=5 {
+        let mut lab = Lab::new(5);
+        lab.run(ms(1_000));
+        lab.adapters.remove(&NodeId(victim));
+        lab.run(ms(340));
+        let rest: Vec<u16> = (1..=5).filter(|node| *node != victim).collect();
+        rest.iter().for_each(|node| assert_eq!(lab.group(*node), [1, 2, 3, 4, 5], "{victim} too soon"));
+        lab.run(ms(90));
+        lab.check(&[&rest]);
+        assert!(!lab.words.contains_key(&RingWord::Dissolve), "of {victim}: {:?}", lab.words);
+    }
+}
+
+#[test]
+fn both_halves_of_a_divided_network_go_on_and_come_together_again() {
+    for parts in
+        [[&[1, 2, 3, 4][..], &[5]], [&[1, 2], &[3, 4, 5]], [&[1, 3, 5], &[2, 4]], [&[2, 3, 4, 5], &[1]]]
+    {
+        let mut lab = Lab::new(5);
+        lab.run(ms(1_000));
+        lab.isolate(parts[1]);
+        lab.run(ms(700));
+        lab.check(&parts);
+        lab.run(ms(3_000));
+        lab.check(&parts);
+        lab.cut.clear();
+        lab.run(ms(200));
+        lab.check(&[&[1, 2, 3, 4, 5]]);
+    }
+}
+
+#[test]
+fn leader_and_crown_prince_at_once_are_succeeded_by_the_third() {
+    let mut lab = Lab::new(5);
+    lab.run(ms(1_000));
+    lab.isolate(&[4]);
+    lab.isolate(&[5]);
+    lab.run(ms(900));
+    lab.check(&[&[1, 2, 3], &[4], &[5]]);
+}
+
+#[test]
+fn a_way_that_carries_nothing_in_one_direction_settles_and_stays() {
+    for one in 1..=5 {
+        for other in (1..=5).filter(|other| *other != one) {
+            let mut lab = Lab::new(5);
+            lab.run(ms(1_000));
+            lab.cut.insert((one, other));
+            lab.run(ms(1_000));
+            let groups = |lab: &Lab| (1..=5).map(|node| lab.group(node)).collect::<Vec<_>>();
+            let settled = groups(&lab);
+            assert!(
+                settled.iter().filter(|group| group.len() >= 4).count() >= 4,
+                "{one} to {other}: {settled:?}"
+            );
+            lab.run(ms(3_000));
+            assert_eq!(groups(&lab), settled, "{one} to {other}");
+            lab.cut.clear();
+            lab.run(ms(1_000));
+            lab.check(&[&[1, 2, 3, 4, 5]]);
+        }
+    }
+}
+
+#[test]
+fn a_member_that_hears_its_leader_does_not_follow_the_crown_prince() {
+    let mut lab = Lab::new(5);
+    lab.run(ms(1_000));
+    lab.cut.extend([(4, 5), (5, 4)]);
+    for _ in 0..300 {
+        lab.run(ms(5));
+        assert_eq!(lab.adapters[&NodeId(1)].group().leader(), life(5));
+    }
+    lab.check(&[&[1, 2, 3, 5], &[4]]);
+}
+
+#[test]
+fn who_is_left_out_together_stays_together() {
+    let mut lab = Lab::new(5);
+    lab.run(ms(1_000));
+    // Node 4 hears both sides, and goes with its leader.
+    for (one, other) in [(2, 1), (2, 3), (5, 1), (5, 3)] {
+        lab.cut.extend([(one, other), (other, one)]);
+    }
+    for _ in 0..200 {
+        lab.run(ms(5));
+        assert!(
+            lab.group(1).contains(&3) && lab.group(3).contains(&1),
+            "{:?} {:?}",
+            lab.group(1),
+            lab.group(3)
+        );
+    }
+    lab.check(&[&[1, 3], &[2, 4, 5]]);
+}
+
+#[test]
+fn the_side_that_lost_leader_and_crown_prince_stays_together() {
+    for side in [[1, 3], [1, 2], [2, 3]] {
+        let mut lab = Lab::new(5);
+        lab.run(ms(1_000));
+        lab.isolate(&side);
+        for _ in 0..200 {
+            lab.run(ms(5));
+            assert!(
+                lab.group(side[0]).contains(&side[1]) && lab.group(side[1]).contains(&side[0]),
+                "{side:?} {:?}",
+                lab.words
+            );
+        }
+        lab.check(&[&side]);
+    }
+}

@@ -1,0 +1,114 @@
+//! The picture along rings: what they bring into it, and what this node says on them.
+
+use super::{Life, Monitor, Occasion, Peer, Rumour, Speech, Topology};
+use crate::ring::{self, Earned, Given, Posting};
+use phalanx_types::{Incarnation, NetworkId, NodeId, NodeSet, PathId, Tick};
+use phalanx_wire::{Beat, Frame};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is said along the rings in one step.
+#[derive(Debug, Default)]
+pub struct Spoken {
+    /// The frames.
+    pub postings: Vec<Posting>,
+    /// To whom they give leases, and when what they answer was received: so much is promised.
+    pub given: Vec<Given>,
+    /// Whether what is new was said in them.
+    pub told: bool,
+}
+
+impl Topology {
+    /// Takes in a frame of a ring. With beats to all there are none, and it means nothing.
+    pub fn hear_ring(&mut self, now: Tick, path: PathId, from: Incarnation, frame: &Frame<'_>) {
+        let moment = ring::moment(now, self.resumed, self.timings);
+        let Monitor::Ring(rings) = &mut self.monitor else { return };
+        let Some(peer) = self.peers.get(&from.node) else { return };
+        let life = peer.life.as_ref().filter(|life| life.incarnation == from);
+        let shown = rings.hear(moment, path, from, frame, life.map_or(0, |life| life.number));
+        for life in shown {
+            if let Some(peer) = self.peers.get_mut(&life.node) {
+                peer.vouch(now, life, (life == from).then_some(path));
+            }
+        }
+        if rings.is_stale(moment) {
+            self.check_at = now;
+        }
+    }
+
+    /// What the rings have earned since this was asked last: who granted the request sent when.
+    pub fn earned(&mut self) -> Vec<Earned> {
+        match &mut self.monitor {
+            Monitor::Mesh => Vec::new(),
+            Monitor::Ring(rings) => rings.earned(),
+        }
+    }
+
+    /// Whether leases and silence go by rings.
+    pub fn has_rings(&self) -> bool {
+        matches!(self.monitor, Monitor::Ring(_))
+    }
+
+    /// What is to be said along the rings now. `grantee` says who may be granted a lease; `news` that this node has something
+    /// new to tell, to be told at once if it is `urgent`.
+    pub fn speak(
+        &mut self,
+        now: Tick,
+        occasion: Occasion,
+        speech: Speech,
+        grantee: &dyn Fn(Incarnation) -> bool,
+    ) -> Spoken {
+        let moment = ring::moment(now, self.resumed, self.timings);
+        let (number, hearsay) = (self.beat_number + 1, self.hearsay());
+        let occasion = if hearsay == self.relayed { occasion } else { Occasion::Urgent };
+        self.relayed = hearsay;
+        let Monitor::Ring(rings) = &mut self.monitor else { return Spoken::default() };
+        let (mut to, told) = rings.tell(moment, occasion, number);
+        let beaten = rings.beat(moment, grantee);
+        to.extend(beaten.news);
+        if rings.is_stale(moment) {
+            self.check_at = now;
+        }
+        let mut postings = rings.poll();
+        postings.extend(self.news_beats(now, to, speech));
+        Spoken { postings, given: beaten.given, told }
+    }
+
+    fn news_beats(&mut self, now: Tick, to: BTreeSet<(NodeId, PathId)>, speech: Speech) -> Vec<Posting> {
+        if to.is_empty() {
+            return Vec::new();
+        }
+        let mut bytes = self.next_beat(now, speech, |_| Tick::ZERO).encode();
+        let mut posting = |(to, path): (NodeId, PathId)| {
+            Beat::set_hears_here(&mut bytes, self.connected_on(path.network));
+            Posting { to, path, routine: false, bytes: bytes.clone() }
+        };
+        to.into_iter().map(&mut posting).collect()
+    }
+
+    fn connected_on(&self, network: NetworkId) -> NodeSet {
+        let connected = |peer: &Peer| peer.paths.iter().any(|path| path.id.network == network && path.up);
+        self.peers.iter().filter(|(_, peer)| connected(peer)).map(|(node, _)| *node).collect()
+    }
+
+    /// Whether a rumour of `node` is still believed. Beats to all repeat it; along rings it stands as long as anybody who is
+    /// heard says to hear that node.
+    pub(super) fn is_fresh(&self, now: Tick, node: NodeId, rumour: &Rumour) -> bool {
+        match &self.monitor {
+            Monitor::Mesh => now.since(rumour.at) < self.timings.detect(),
+            Monitor::Ring(_) => self.heard_lives().any(|life| life.hears.has(node)),
+        }
+    }
+
+    fn heard_lives(&self) -> impl Iterator<Item = &Life> {
+        let heard = self.peers.iter().filter(|(node, _)| self.hears.has(**node));
+        heard.filter_map(|(_, peer)| peer.life.as_ref())
+    }
+
+    /// What those hear whom somebody else may not hear: he knows it from this node only.
+    fn hearsay(&self) -> BTreeMap<NodeId, NodeSet> {
+        let unheard =
+            |node: NodeId| self.heard_lives().any(|life| !life.hears.with(life.incarnation.node).has(node));
+        let lives = self.heard_lives().filter(|life| unheard(life.incarnation.node));
+        lives.map(|life| (life.incarnation.node, life.hears)).collect()
+    }
+}
