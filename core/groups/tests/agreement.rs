@@ -47,6 +47,9 @@ struct Node {
 struct Site {
     order: Vec<(u16, Word)>,
     nodes: BTreeMap<u16, Node>,
+    /// While a view ends nothing is sent; what nodes would say goes into the next one.
+    is_changing: bool,
+    unsent: Vec<(u16, VoteWord)>,
 }
 
 impl Site {
@@ -55,7 +58,8 @@ impl Site {
             let coming = (1..=NODES).map(|other| (other, VecDeque::new())).collect();
             Node { coming, ..Node::default() }
         };
-        Site { order: Vec::new(), nodes: (1..=NODES).map(|id| (id, node(id))).collect() }
+        let nodes = (1..=NODES).map(|id| (id, node(id))).collect();
+        Site { order: Vec::new(), nodes, is_changing: false, unsent: Vec::new() }
     }
 
     fn say(&mut self, id: u16, group: &Name, act: Act) {
@@ -98,6 +102,13 @@ impl Site {
     /// A node votes for a provider of its own: it has its own vote at once, the others get it some time.
     fn cast(&mut self, id: u16, phase: PhaseId, instance: i16, cast: Cast) {
         let vote = VoteWord { phase, instance, cast };
+        if self.is_changing {
+            return self.unsent.push((id, vote));
+        }
+        self.send(id, vote);
+    }
+
+    fn send(&mut self, id: u16, vote: VoteWord) {
         for (other, node) in &mut self.nodes {
             if *other != id {
                 node.coming.get_mut(&id).expect("all are listed").push_back(vote.clone());
@@ -173,6 +184,7 @@ impl Site {
     /// A node is lost. The others go on with all words and all votes that any of them has.
     fn crash(&mut self, gone: u16) {
         self.nodes.remove(&gone);
+        self.is_changing = true;
         let last = self.nodes.values().map(|node| node.heard).max().expect("others are there");
         self.order.truncate(last);
         let ids: Vec<u16> = self.nodes.keys().copied().collect();
@@ -191,27 +203,23 @@ impl Site {
                 votes.iter().skip(known).for_each(|vote| self.take_vote(*id, *from, vote.clone()));
             }
         }
-        self.begin_view(&ids);
+        self.begin_view();
         let lives: BTreeSet<Incarnation> = ids.iter().map(|id| life(*id)).collect();
         for id in &ids {
             let told = self.nodes.get_mut(id).expect("it is there").domain.keep(&lives);
             self.tell(*id, told);
         }
+        self.is_changing = false;
+        for (id, vote) in std::mem::take(&mut self.unsent) {
+            self.send(id, vote);
+        }
     }
 
-    /// What was said while the view ended goes into the next one.
-    fn begin_view(&mut self, ids: &[u16]) {
-        let own = |id: &u16| self.nodes[id].kept.get(id).cloned().unwrap_or_default();
-        let said: BTreeMap<u16, Vec<VoteWord>> = ids.iter().map(|id| (*id, own(id))).collect();
+    /// Whatever was under way has come.
+    fn begin_view(&mut self) {
         for node in self.nodes.values_mut() {
             node.placed.clear();
             node.coming.values_mut().for_each(VecDeque::clear);
-        }
-        for (id, node) in &mut self.nodes {
-            for (from, said) in said.iter().filter(|(from, _)| *from != id) {
-                let known = node.kept.get(from).map_or(0, Vec::len);
-                node.coming.insert(*from, said[known..].to_vec().into());
-            }
         }
     }
 
