@@ -1,7 +1,8 @@
 //! Writes the seeds that only the product can make; those that people can read lie in `corpus/` as they are.
 
 use phalanx_groups::domain::{
-    Act, Attributes, Batch, Change, DefaultVote, LocalName, Merge, Name, Phases, Proposal, StateValue, Word,
+    Act, Attributes, Batch, Cast, Change, DefaultVote, LocalName, Merge, Name, PhaseId, Phases, Proposal,
+    StateValue, VoteWord, Word,
 };
 use phalanx_ledger::Ledger;
 use phalanx_membership::testing;
@@ -77,12 +78,15 @@ fn words() -> Vec<Vec<u8>> {
     let value = StateValue::new(vec![1, 2, 3]).expect("it fits");
     let proposal = Proposal { change: Change::State, state: Some(value), message: None };
     let propose = Act::Propose { instance: 1, proposal, phases: limit };
-    [join, propose].map(|act| said(&Word { group: group.clone(), act })).to_vec()
+    let phase = PhaseId { group: group.clone(), protocol: 4, phase: 1 };
+    let said = VoteWord { phase, instance: 1, cast: Cast::Silent }.write();
+    let words = [join, propose].map(|act| ordered(&Word { group: group.clone(), act, seen: 3 }));
+    words.into_iter().chain([said]).collect()
 }
 
 /// As it stands in an ordered message.
-fn said(word: &Word) -> Vec<u8> {
-    [&[0x82, 4, 0x81][..], &word.write()].concat()
+fn ordered(word: &Word) -> Vec<u8> {
+    [&[0x82, 1, 0x81][..], &word.write()].concat()
 }
 
 /// As the journal writes it.

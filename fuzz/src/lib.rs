@@ -58,12 +58,13 @@ pub fn frame(data: &[u8]) {
     }
 }
 
-/// A word of Group Services, or somebody's copy of the domain, and what a node that hears it does.
+/// A word or a vote of Group Services, or somebody's copy of the domain, and what a node that hears it does.
 pub fn groups(data: &[u8]) {
-    let _ = domain::Word::read(data);
+    let _ = (domain::Word::read(data), domain::VoteWord::read(data));
     let me = Incarnation { node: NodeId(1), start: 1 };
     let mut engine = Engine::new(me, Timings::of(TimingProfile::Auto));
     engine.hear(Tick::ZERO, Upcall::Delivered { sender: me, body: data.to_vec(), sequence: 1 });
+    engine.hear(Tick::ZERO, Upcall::Fifo { sender: me, body: data.to_vec() });
     engine.hear(Tick::ZERO, Upcall::State { from: NodeId(2), body: data.to_vec() });
     while engine.services().poll().is_some() {}
 }
