@@ -78,3 +78,16 @@ fn the_pages_for_administrators_are_up_to_date() {
     check(&docs.join("cluster-file.md"), &phalanx_model::reference());
     check(&docs.join("messages-cluster-file.md"), &phalanx_model::messages());
 }
+
+#[test]
+fn rings_are_taken_only_where_they_are_tried() {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/demo.toml");
+    let text = fs::read_to_string(demo).unwrap();
+    let ring = text.replacen("name = \"", "monitoring = \"ring\", name = \"", 1);
+    assert_ne!(ring, text);
+    let told = parse("demo.toml", &ring)
+        .map(|_| ())
+        .map_err(|faults| faults.into_iter().map(|fault| fault.id).collect());
+    let expected = if cfg!(feature = "rings") { Ok(()) } else { Err(vec![FaultId::LaterWord]) };
+    assert_eq!(told, expected);
+}

@@ -109,6 +109,8 @@ pub struct Topology {
     monitor: Monitor,
     /// What the last beats along rings said of those whom not all hear.
     relayed: BTreeMap<NodeId, NodeSet>,
+    /// Something was heard since that may differ.
+    hearsay_due: bool,
     plot: Plot,
 }
 
@@ -151,6 +153,7 @@ impl Topology {
                 Strategy::Ring(order) => Monitor::Ring(Rings::new(now, me, order)),
             },
             relayed: BTreeMap::new(),
+            hearsay_due: false,
             plot: Plot::NONE,
         }
     }
@@ -190,6 +193,7 @@ impl Topology {
         let moment = (now, self.resumed);
         let had_rival = peer.has_rival();
         let verdict = peer.hear(moment, path, from, beat, beat.hears_here.has(me), &self.timings);
+        self.hearsay_due = true;
         let newcomer = !had_rival && peer.has_rival();
         if let (Monitor::Ring(rings), Verdict::Newest | Verdict::NewLife | Verdict::Older, Some(life)) =
             (&mut self.monitor, verdict, &peer.life)
@@ -224,6 +228,7 @@ impl Topology {
         if let Monitor::Ring(rings) = &mut self.monitor {
             rings.judge(moment);
         }
+        self.hearsay_due = true;
         self.shunned.retain(|_, until| *until > now);
         self.hears = self.judge_hearing(now);
         self.judge_peers(now, notes);

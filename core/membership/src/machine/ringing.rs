@@ -33,7 +33,8 @@ impl Membership {
             () if self.said != said => Occasion::News,
             () => Occasion::Routine,
         };
-        let grantees: BTreeSet<Incarnation> = self.grantees().filter(|_| self.ready).collect();
+        let may = self.ready && self.topology.grants_on_rings(now);
+        let grantees: BTreeSet<Incarnation> = self.grantees().filter(|_| may).collect();
         let Spoken { postings, given, told } =
             self.topology.speak(now, occasion, speech, &|life| grantees.contains(&life));
         for (node, received) in given {

@@ -332,16 +332,21 @@ impl Formation {
     }
 
     fn on_proclaim(&mut self, moment: Moment, from: Incarnation, id: RingId, lives: &[Incarnation]) {
-        let own = self.group.id();
-        let left_out =
-            from.node == own.leader.node && (id.leader.start, id.instance) > (own.leader.start, own.instance);
-        if id.leader != from
-            || !self.is_above(from.node)
-            || self.next().is_some_and(|next| next.leader() == from)
-        {
+        if id.leader != from || !self.is_above(from.node) {
             return;
         }
-        if left_out {
+        if let Phase::Prepared { next, .. } = &self.phase
+            && next.leader() == from
+        {
+            if id.instance < next.id().instance {
+                return;
+            }
+            // The group that this node was ready for was committed without it.
+            self.phase = Phase::Settled;
+        }
+        let own = self.group.id();
+        let later = (id.leader.start, id.instance) > (own.leader.start, own.instance);
+        if from.node == own.leader.node && later {
             // A leader proclaims to those outside its group only.
             self.part_from(moment, lives);
         }

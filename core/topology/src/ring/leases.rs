@@ -85,7 +85,12 @@ impl Leases {
         std::mem::take(&mut self.earned)
     }
 
-    /// A round of a member of `group` arrived.
+    /// Whether a round waits for its answer.
+    pub fn owes(&self) -> bool {
+        !self.owed.is_empty()
+    }
+
+    /// A round of a member of the group arrived.
     pub fn hear_round(&mut self, now: Tick, from: Incarnation, round: &LeaseRound) {
         self.served = now;
         self.rounds.insert(from.node, now);

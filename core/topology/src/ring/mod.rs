@@ -214,6 +214,11 @@ impl Rings {
         (to, true)
     }
 
+    /// Whether [`Rings::beat`] may grant anything now.
+    pub fn grants(&self, now: Tick) -> bool {
+        now >= self.beat_at || self.rings.values().any(|ring| ring.leases.owes())
+    }
+
     /// Answers the rounds that came; and if it is time, beats along all rings.
     pub fn beat(&mut self, moment: Moment, grantee: &dyn Fn(Incarnation) -> bool) -> Beaten {
         let mut beaten = Beaten::default();

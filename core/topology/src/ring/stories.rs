@@ -25,6 +25,11 @@ struct Lab {
 
 impl Lab {
     fn new(nodes: u16) -> Lab {
+        Lab::beating(nodes, |node| node)
+    }
+
+    /// `place` says whose beat is how early.
+    fn beating(nodes: u16, place: impl Fn(u16) -> u16) -> Lab {
         let start = Tick(1_000_000_000);
         let order: Vec<NodeId> = (1..=nodes).map(NodeId).collect();
         let adapter = |node: &NodeId| (*node, Formation::new(start, life(node.0), order.clone()));
@@ -34,7 +39,7 @@ impl Lab {
             adapters: order.iter().map(adapter).collect(),
             beats: order
                 .iter()
-                .map(|node| (*node, start + Span::from_millis(u64::from(node.0) * 7)))
+                .map(|node| (*node, start + Span::from_millis(u64::from(place(node.0)) * 7)))
                 .collect(),
             frames: BTreeMap::new(),
             sent: 0,
@@ -283,5 +288,24 @@ fn the_side_that_lost_leader_and_crown_prince_stays_together() {
             );
         }
         lab.check(&[&side]);
+    }
+}
+
+#[test]
+fn those_whom_a_deaf_leader_leaves_stay_together() {
+    for (nodes, backwards, early) in
+        [3, 5].into_iter().flat_map(|nodes| (0..16).map(move |early| (nodes, early % 2 == 0, early * 3)))
+    {
+        let mut lab = Lab::beating(nodes, |node| if backwards { nodes - node } else { node });
+        lab.run(ms(1_000 + early));
+        lab.cut.extend((1..nodes).map(|node| (node, nodes)));
+        for _ in 0..300 {
+            lab.run(ms(5));
+            (1..nodes).for_each(|node| {
+                assert!(lab.group(node).len() + 1 >= usize::from(nodes), "{node}: {:?}", lab.group(node));
+            });
+        }
+        let rest: Vec<u16> = (1..nodes).collect();
+        lab.check(&[&rest, &[nodes]]);
     }
 }

@@ -48,6 +48,14 @@ impl Topology {
         matches!(self.monitor, Monitor::Ring(_))
     }
 
+    /// Whether what is said along the rings now may grant leases.
+    pub fn grants_on_rings(&self, now: Tick) -> bool {
+        match &self.monitor {
+            Monitor::Mesh => false,
+            Monitor::Ring(rings) => rings.grants(now),
+        }
+    }
+
     /// What is to be said along the rings now. `grantee` says who may be granted a lease; `news` that this node has something
     /// new to tell, to be told at once if it is `urgent`.
     pub fn speak(
@@ -58,9 +66,8 @@ impl Topology {
         grantee: &dyn Fn(Incarnation) -> bool,
     ) -> Spoken {
         let moment = ring::moment(now, self.resumed, self.timings);
-        let (number, hearsay) = (self.beat_number + 1, self.hearsay());
-        let occasion = if hearsay == self.relayed { occasion } else { Occasion::Urgent };
-        self.relayed = hearsay;
+        let number = self.beat_number + 1;
+        let occasion = if self.take_hearsay() { Occasion::Urgent } else { occasion };
         let Monitor::Ring(rings) = &mut self.monitor else { return Spoken::default() };
         let (mut to, told) = rings.tell(moment, occasion, number);
         let beaten = rings.beat(moment, grantee);
@@ -102,6 +109,17 @@ impl Topology {
     fn heard_lives(&self) -> impl Iterator<Item = &Life> {
         let heard = self.peers.iter().filter(|(node, _)| self.hears.has(**node));
         heard.filter_map(|(_, peer)| peer.life.as_ref())
+    }
+
+    /// Whether there is something new of those whom not all hear.
+    fn take_hearsay(&mut self) -> bool {
+        if !std::mem::take(&mut self.hearsay_due) {
+            return false;
+        }
+        let hearsay = self.hearsay();
+        let news = hearsay != self.relayed;
+        self.relayed = hearsay;
+        news
     }
 
     /// What those hear whom somebody else may not hear: he knows it from this node only.
