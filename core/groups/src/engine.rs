@@ -272,7 +272,7 @@ impl Engine {
 
     fn on_word(&mut self, now: Tick, sender: Incarnation, word: Word) -> Vec<Notice> {
         match word {
-            Word::Broadcast(body) => self.own.message(sender.node, body),
+            Word::Broadcast(body) => self.own.message(now, sender.node, body),
             Word::Group(word) if self.own.is(&word.group) => self.own.hear(now, sender, word),
             Word::Group(word) => {
                 self.services.hear(now, sender, word);

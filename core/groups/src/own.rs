@@ -15,12 +15,21 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// The instance number that every member has in it.
 const INSTANCE: i16 = 0;
 
+/// Something that came in order.
+#[derive(Clone, Debug)]
+enum Ordered {
+    Word(Incarnation, Word),
+    Message(NodeId, Vec<u8>),
+}
+
 /// The group in one view, as one member has it.
 #[derive(Clone, Debug)]
 pub(crate) struct Own {
     me: Incarnation,
     name: Name,
     domain: Domain,
+    /// What came in order behind a word that waits for votes: none of it is heard before that.
+    behind: VecDeque<Ordered>,
     /// Own proposals whose place in the order is still to come.
     sent: VecDeque<(ProposalId, Vec<u8>)>,
     /// What is voted on.
@@ -44,6 +53,7 @@ impl Own {
             me,
             domain: Domain::made(name.clone(), members),
             name,
+            behind: VecDeque::new(),
             sent: VecDeque::new(),
             running: None,
             question: None,
@@ -53,10 +63,15 @@ impl Own {
         }
     }
 
-    /// The view is over: so is what was voted on, and what waited for it is heard.
+    /// The view is over: so is what was voted on. The messages that waited are heard; what else waited is nothing.
     pub fn end(&mut self) -> Vec<Notice> {
         let cut = self.over(Outcome::Rejected(Cause::ViewChanged));
-        cut.into_iter().chain(std::mem::take(&mut self.later)).collect()
+        let later = std::mem::take(&mut self.later);
+        let behind = std::mem::take(&mut self.behind).into_iter().filter_map(|it| match it {
+            Ordered::Message(from, body) => Some(Notice::Message { from, body }),
+            Ordered::Word(..) => None,
+        });
+        cut.into_iter().chain(later).chain(behind).collect()
     }
 
     /// Whether a word or a vote is of this group.
@@ -111,27 +126,43 @@ impl Own {
     }
 
     /// A message came in order.
-    pub fn message(&mut self, from: NodeId, body: Vec<u8>) -> Vec<Notice> {
-        let notice = Notice::Message { from, body };
-        match self.running {
-            Some(_) => {
-                self.later.push(notice);
-                Vec::new()
-            }
-            None => vec![notice],
-        }
+    pub fn message(&mut self, now: Tick, from: NodeId, body: Vec<u8>) -> Vec<Notice> {
+        self.behind.push_back(Ordered::Message(from, body));
+        self.go_on(now)
     }
 
     /// A word came in order.
     pub fn hear(&mut self, now: Tick, sender: Incarnation, word: Word) -> Vec<Notice> {
-        let told = self.domain.hear(sender, word);
-        self.translate(now, told)
+        self.behind.push_back(Ordered::Word(sender, word));
+        self.go_on(now)
     }
 
     /// A vote came.
     pub fn hear_vote(&mut self, now: Tick, sender: Incarnation, vote: VoteWord) -> Vec<Notice> {
         let told = self.domain.vote(sender, vote);
-        self.translate(now, told)
+        let mut notices = self.translate(now, told);
+        notices.extend(self.go_on(now));
+        notices
+    }
+
+    /// Takes in what came in order, up to a word that has to wait for votes.
+    fn go_on(&mut self, now: Tick) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        while !self.domain.is_waiting()
+            && let Some(next) = self.behind.pop_front()
+        {
+            match next {
+                Ordered::Word(sender, word) => {
+                    let told = self.domain.hear(sender, word);
+                    notices.extend(self.translate(now, told));
+                }
+                Ordered::Message(from, body) => {
+                    let notice = Notice::Message { from, body };
+                    if self.running.is_some() { self.later.push(notice) } else { notices.push(notice) }
+                }
+            }
+        }
+        notices
     }
 
     fn translate(&mut self, now: Tick, told: Vec<Tell>) -> Vec<Notice> {
@@ -202,5 +233,112 @@ impl Own {
     fn over_and_later(&mut self, outcome: Outcome) -> Vec<Notice> {
         let over = self.over(outcome);
         over.into_iter().chain(std::mem::take(&mut self.later)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Span = Span::from_secs(1);
+
+    fn life(node: u16) -> Incarnation {
+        Incarnation { node: NodeId(node), start: 1 }
+    }
+
+    fn proposal(node: u16, number: u64) -> ProposalId {
+        ProposalId { life: life(node), number }
+    }
+
+    fn own(node: u16) -> Own {
+        Own::of_view(life(node), [1, 2].map(life).into_iter())
+    }
+
+    fn propose(own: &mut Own, number: u64) -> Word {
+        let id = ProposalId { life: own.me, number };
+        own.proposed(id, vec![]);
+        own.proposing(id, LIMIT, vec![])
+    }
+
+    fn vote(own: &mut Own, proposal: ProposalId) -> VoteWord {
+        own.vote(proposal, Vote::Approve, "");
+        let vote = own.next_vote().cloned().expect("it is asked");
+        own.voted();
+        vote
+    }
+
+    fn words(notices: &[Notice]) -> Vec<String> {
+        let word = |notice: &Notice| match notice {
+            Notice::Phase { proposal, .. } => format!("phase of {}", proposal.number),
+            Notice::Outcome { proposal, outcome: Outcome::Approved, .. } => {
+                format!("{} approved", proposal.number)
+            }
+            Notice::Outcome { proposal, outcome: Outcome::Rejected(why), .. } => {
+                format!("{} rejected: {why:?}", proposal.number)
+            }
+            Notice::Message { body, .. } => format!("message {}", body[0]),
+            Notice::Membership(_) | Notice::State { .. } => "something else".into(),
+        };
+        notices.iter().map(word).collect()
+    }
+
+    /// One has all votes before the next words come, the other lacks one until all words are there (seed 181).
+    #[test]
+    fn all_hear_the_same_whenever_the_votes_come() {
+        let (mut one, mut other) = (own(1), own(2));
+        let (now, first) = (Tick(1), propose(&mut one, 1));
+        let mut heard = [one.hear(now, life(1), first.clone()), other.hear(now, life(1), first)];
+        let votes = [vote(&mut one, proposal(1, 1)), vote(&mut other, proposal(1, 1))];
+        for (sender, cast) in [(1, &votes[0]), (2, &votes[1])] {
+            heard[0].extend(one.hear_vote(now, life(sender), cast.clone()));
+        }
+        let next = propose(&mut one, 2);
+        heard[0].extend(one.hear(now, life(1), next.clone()));
+        heard[0].extend(one.message(now, NodeId(2), vec![7]));
+        heard[1].extend(other.hear(now, life(1), next));
+        heard[1].extend(other.message(now, NodeId(2), vec![7]));
+        for (sender, cast) in [(2, &votes[1]), (1, &votes[0])] {
+            heard[1].extend(other.hear_vote(now, life(sender), cast.clone()));
+        }
+        for (own, heard) in [&mut one, &mut other].into_iter().zip(&mut heard) {
+            heard.extend(own.end());
+            assert_eq!(
+                words(heard),
+                ["phase of 1", "1 approved", "phase of 2", "2 rejected: ViewChanged", "message 7"]
+            );
+        }
+    }
+
+    #[test]
+    fn who_is_silent_or_against_is_named() {
+        let (now, mut own) = (Tick(1), own(1));
+        let first = propose(&mut own, 1);
+        own.hear(now, life(1), first);
+        let mine = vote(&mut own, proposal(1, 1));
+        own.hear_vote(now, life(1), mine.clone());
+        let silent = VoteWord { cast: Cast::Silent, ..mine.clone() };
+        let over = own.hear_vote(now, life(2), silent);
+        assert_eq!(words(&over), ["1 rejected: Silent({NodeId(2)})"]);
+
+        let second = propose(&mut own, 2);
+        own.hear(now, life(1), second);
+        let mine = vote(&mut own, proposal(1, 2));
+        own.hear_vote(now, life(1), mine.clone());
+        let said = Said { message: Message::new(b"no room".to_vec()).ok(), ..Said::default() };
+        let against = VoteWord { cast: Cast::Vote { vote: Vote::Reject, said }, ..mine };
+        let over = own.hear_vote(now, life(2), against);
+        assert_eq!(words(&over), ["2 rejected: Voted({NodeId(2): \"no room\"})"]);
+    }
+
+    #[test]
+    fn a_member_that_does_not_vote_in_time_says_so_itself() {
+        let (now, mut own) = (Tick(1), own(1));
+        let first = propose(&mut own, 1);
+        own.hear(now, life(1), first);
+        own.expire(now);
+        assert_eq!(own.next_vote(), None);
+        own.expire(own.wake_at());
+        assert_eq!(own.next_vote().map(|vote| &vote.cast), Some(&Cast::Silent));
+        assert_eq!(own.wake_at(), Tick::NEVER);
     }
 }

@@ -85,6 +85,11 @@ impl Domain {
         told
     }
 
+    /// Whether a word waits for votes here, and whatever comes has to wait behind it.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// The phase of a group that is under way.
     pub fn phase(&self, group: &Name) -> Option<PhaseId> {
         let (protocol, phase, _) = self.groups.get(group)?.phase()?;
