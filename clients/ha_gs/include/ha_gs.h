@@ -83,7 +83,7 @@ typedef enum {
 } ha_gs_vote_value_t;
 
 typedef unsigned int ha_gs_batch_ctrl_t;
-#define HA_GS_NO_BATCH 0x0
+#define HA_GS_NO_BATCHING 0x0
 #define HA_GS_BATCH_JOINS 0x1
 #define HA_GS_BATCH_LEAVES 0x2
 #define HA_GS_BATCH_BOTH 0x3

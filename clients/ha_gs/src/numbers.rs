@@ -50,7 +50,7 @@ numbers! {
     HA_GS_VOTE_APPROVE = 1;
     HA_GS_VOTE_CONTINUE = 2;
     HA_GS_VOTE_REJECT = 3;
-    HA_GS_NO_BATCH = 0;
+    HA_GS_NO_BATCHING = 0;
     HA_GS_BATCH_JOINS = 1;
     HA_GS_BATCH_LEAVES = 2;
     HA_GS_BATCH_BOTH = 3;

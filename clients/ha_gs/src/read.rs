@@ -119,7 +119,7 @@ pub unsafe fn attributes(place: *const raw::Attributes) -> Result<(Name, Attribu
 
 fn batch(control: u32) -> Result<Batch, Wrong> {
     match control & !HA_GS_DEACTIVATE_ON_FAILURE {
-        HA_GS_NO_BATCH => Ok(Batch::None),
+        HA_GS_NO_BATCHING => Ok(Batch::None),
         HA_GS_BATCH_JOINS => Ok(Batch::Joins),
         HA_GS_BATCH_LEAVES => Ok(Batch::Leaves),
         HA_GS_BATCH_BOTH => Ok(Batch::Both),

@@ -83,7 +83,7 @@ impl Shown {
         let (gs_source_reflection_num_phases, gs_source_reflection_time_limit) =
             raw_phases(attributes.reflection);
         let batch = match attributes.batch {
-            Batch::None => HA_GS_NO_BATCH,
+            Batch::None => HA_GS_NO_BATCHING,
             Batch::Joins => HA_GS_BATCH_JOINS,
             Batch::Leaves => HA_GS_BATCH_LEAVES,
             Batch::Both => HA_GS_BATCH_BOTH,

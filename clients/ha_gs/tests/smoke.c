@@ -100,7 +100,7 @@ static ha_gs_group_attributes_t attributes(void) {
     it.gs_version = 1;
     it.gs_sizeof_group_attributes = sizeof it;
     it.gs_client_version = 1;
-    it.gs_batch_control = HA_GS_NO_BATCH;
+    it.gs_batch_control = HA_GS_NO_BATCHING;
     it.gs_num_phases = HA_GS_N_PHASE;
     it.gs_source_reflection_num_phases = HA_GS_1_PHASE;
     it.gs_group_default_vote = HA_GS_VOTE_REJECT;

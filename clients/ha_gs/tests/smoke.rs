@@ -6,13 +6,15 @@
 #[path = "../../../apps/phalanxd/tests/hosts/mod.rs"]
 mod hosts;
 
+mod c;
+
+use c::{compile, install_library};
 use hosts::{program, three_nodes};
 use phalanx_sandbox::{SCRATCH, eventually};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-const HERE: &str = env!("CARGO_MANIFEST_DIR");
 const HEARD: &str = "\
 phase 1 of type 1 for first
 approved type 1 for first: 1 providers
@@ -43,7 +45,8 @@ fn main() -> ExitCode {
 }
 
 fn story() {
-    let smoke = compile();
+    install_library();
+    let smoke = compile("smoke.c");
     let (mut guards, mut daemons) = three_nodes();
     let output = run(&smoke).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
@@ -80,24 +83,4 @@ fn run(smoke: &PathBuf) -> Command {
     let mut command = Command::new(smoke);
     command.env("PHALANX_RUN_DIR", format!("{SCRATCH}/ada/run")).env("LD_LIBRARY_PATH", SCRATCH);
     command
-}
-
-/// As a program outside would be: by the header, with the library by its own name.
-fn compile() -> PathBuf {
-    let built = std::env::current_exe().unwrap();
-    let built = built.parent().unwrap().join("libha_gs.so");
-    fs::copy(&built, format!("{SCRATCH}/libha_gs.so.1")).unwrap();
-    std::os::unix::fs::symlink("libha_gs.so.1", format!("{SCRATCH}/libha_gs.so")).unwrap();
-    let smoke = PathBuf::from(format!("{SCRATCH}/smoke"));
-    let mut command = Command::new("cc");
-    command.args(["-Wall", "-Wextra", "-Werror", "-Wno-write-strings", "-I", &format!("{HERE}/include")]);
-    command.arg(format!("{HERE}/tests/smoke.c")).args(["-L", SCRATCH, "-lha_gs", "-o"]).arg(&smoke);
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let needed = Command::new("readelf").args(["-d"]).arg(&smoke).output().unwrap();
-    assert!(
-        String::from_utf8_lossy(&needed.stdout).contains("[libha_gs.so.1]"),
-        "it asks for the library's own name"
-    );
-    smoke
 }

@@ -11,7 +11,7 @@ use crate::services::{DomainStamp, Services};
 use crate::word::{Transfer, Word};
 use minicbor::{Decode, Encode};
 use phalanx_events::Service;
-use phalanx_membership::{Installed, Membership, SendError, Standing, Upcall};
+use phalanx_membership::{Delivered, Installed, Membership, SendError, Standing, Upcall};
 use phalanx_types::{Bug, Digest, Incarnation, NodeId, NodeSet, Plot, Span, Tick, Timings, ViewId};
 use std::collections::BTreeMap;
 
@@ -225,7 +225,7 @@ impl Engine {
     /// In step in a primary view, the state is that of the view.
     fn renew_stamp(&mut self) {
         if self.primary && matches!(self.step, Step::In) {
-            self.stamp = StateStamp { primary: self.view, applied: 0 };
+            self.stamp = StateStamp::in_step(self.view);
         }
     }
 
@@ -301,10 +301,10 @@ fn brought(passports: &BTreeMap<NodeId, Vec<u8>>) -> BTreeMap<NodeId, Brought> {
 }
 
 /// How recent a member's state is now that its old view has ended: if it was in step there, it has applied all of it.
-fn effective(stamp: StateStamp, previous: ViewId, delivered: &BTreeMap<ViewId, u64>) -> StateStamp {
-    match stamp.primary == previous && previous != ViewId::NONE {
-        true => StateStamp { applied: delivered.get(&previous).copied().unwrap_or(stamp.applied), ..stamp },
-        false => stamp,
+fn effective(stamp: StateStamp, previous: ViewId, delivered: &BTreeMap<ViewId, Delivered>) -> StateStamp {
+    match delivered.get(&previous).filter(|_| stamp.primary == previous && previous != ViewId::NONE) {
+        Some(there) => StateStamp { applied: there.ordered, votes: (there.fifo, there.mark), ..stamp },
+        None => stamp,
     }
 }
 

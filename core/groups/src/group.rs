@@ -84,11 +84,21 @@ pub struct StateStamp {
     /// Ordered messages applied in that view.
     #[n(1)]
     pub applied: u64,
+    /// Votes applied in it, and whose: parts of a view that left it with other votes may have heard of other outcomes.
+    #[n(2)]
+    pub votes: (u64, Digest),
+}
+
+impl StateStamp {
+    /// In step with a view that has just begun.
+    pub fn in_step(primary: ViewId) -> StateStamp {
+        StateStamp { primary, applied: 0, votes: (0, Digest([0; 32])) }
+    }
 }
 
 impl Default for StateStamp {
     fn default() -> StateStamp {
-        StateStamp { primary: ViewId::NONE, applied: 0 }
+        StateStamp::in_step(ViewId::NONE)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a coordinator makes of the flushes: the new view, and how each old view ends. A pure function.
 
-use crate::fifo::FifoMessage;
+use crate::fifo::{FifoMessage, Heard};
 use crate::message::{Ending, Flush, Install, Ordered, Passport};
 use phalanx_types::{Charter, Electorate, Member, NodeId, NodeSet, Span, View, ViewId};
 use std::collections::BTreeMap;
@@ -63,7 +63,12 @@ fn ending(flushes: &[&Flush]) -> Ending {
     let fifo = flushes.iter().flat_map(|flush| &flush.fifo);
     let fifo: BTreeMap<_, FifoMessage> =
         fifo.map(|message| ((message.sender.node, message.number), message.clone())).collect();
-    Ending { last, missing: missing.into_values().collect(), fifo: fifo.into_values().collect() }
+    let mut heard = Heard::new();
+    for (sender, number) in flushes.iter().flat_map(|flush| &flush.heard) {
+        let known = heard.entry(*sender).or_insert(0);
+        *known = (*number).max(*known);
+    }
+    Ending { last, missing: missing.into_values().collect(), fifo: fifo.into_values().collect(), heard }
 }
 
 #[cfg(test)]
@@ -96,6 +101,7 @@ mod tests {
             passport: vec![],
             charter: Charter::FIRST,
             fifo: vec![],
+            heard: Heard::new(),
         };
         (NodeId(node), flush)
     }

@@ -65,6 +65,11 @@ impl Fifo {
         self.own_kept < FIFO_MESSAGES_MAX && self.own_bytes < WINDOW_BYTES_MAX
     }
 
+    /// How far each sender was heard here.
+    pub fn heard(&self) -> Heard {
+        self.heard.get(&self.me).cloned().unwrap_or_default()
+    }
+
     /// The number of the last message of `sender` that was heard here.
     pub fn heard_here(&self, sender: NodeId) -> u64 {
         self.heard.get(&self.me).and_then(|heard| heard.get(&sender)).copied().unwrap_or(0)
@@ -108,7 +113,7 @@ impl Fifo {
             return None;
         }
         self.untold = 0;
-        self.heard.get(&self.me).cloned()
+        Some(self.heard())
     }
 
     /// What a flush carries: every message that some member may lack.

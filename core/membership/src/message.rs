@@ -70,6 +70,9 @@ pub(crate) struct Flush {
     /// Messages without an order that not every member of the old view is known to have.
     #[n(10)]
     pub fifo: Vec<FifoMessage>,
+    /// How far it has heard each sender's messages without an order.
+    #[n(11)]
+    pub heard: Heard,
 }
 
 /// A new view and the end of the old ones.
@@ -110,6 +113,9 @@ pub(crate) struct Ending {
     /// The messages without an order that at least one of them may lack.
     #[n(2)]
     pub fifo: Vec<FifoMessage>,
+    /// How far they have heard each sender's messages without an order after it.
+    #[n(3)]
+    pub heard: Heard,
 }
 
 /// Messages within a view.

@@ -41,6 +41,7 @@ pub fn messages() -> Vec<Vec<u8>> {
         passport: vec![9; 9],
         charter: Charter::FIRST,
         fifo: vec![fifo.clone()],
+        heard: [(NodeId(1), 2)].into(),
     };
     let control = [Control::Prepare { id, members: vec![life] }, Control::Flush { id, flush }];
     let traffic = [

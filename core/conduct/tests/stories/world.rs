@@ -624,7 +624,7 @@ impl World {
             let was_primary = host.view.as_ref().is_some_and(|view| view.primary);
             (host.view, host.formed_in) = (Some(view.clone()), charter.generation);
             let in_step = view.primary && stamp == best;
-            host.stamp = if in_step { StateStamp { primary: view.id, applied: 0 } } else { stamp };
+            host.stamp = if in_step { StateStamp::in_step(view.id) } else { stamp };
             match (was_primary, view.primary) {
                 (_, true) => host.lease_end = None,
                 (true, false) => host.lease_end = host.lease_end.or(Some(lease_end)),
@@ -638,7 +638,7 @@ impl World {
         for node in nodes.iter().filter(|node| membership.passports[node].stamp != best) {
             let (body, digest) = (body.clone(), Digest::of(&body));
             if view.primary {
-                self.host(*node).stamp = StateStamp { primary: view.id, applied: 0 };
+                self.host(*node).stamp = StateStamp::in_step(view.id);
             }
             self.step(*node, ManagerInput::Notice(Notice::State { from: donor, body, digest }));
         }

@@ -1,6 +1,6 @@
 //! Forming views: when one is due, who coordinates, what members agree to, and who is left out for making no progress.
 
-use super::{Above, Installed, Membership, Output, Phase, Round, Upcall};
+use super::{Above, Delivered, Installed, Membership, Output, Phase, Round, Upcall};
 use crate::ending;
 use crate::fifo::{Fifo, Receipt};
 use crate::message::{self, Control, Flush, Install};
@@ -191,6 +191,7 @@ impl Membership {
             passport: above.passport(),
             charter: self.charter.merged(above.charter()),
             fifo: self.fifo.unstable(),
+            heard: self.fifo.heard(),
         }
     }
 
@@ -310,7 +311,7 @@ impl Membership {
 
     fn install(&mut self, now: Tick, install: Install) {
         let Install { view, previous, mut endings, promises, passports, charter } = install;
-        let delivered = endings.iter().map(|(view, ending)| (*view, ending.last)).collect();
+        let delivered = endings.iter().map(|(view, ending)| (*view, Delivered::of(ending))).collect();
         let old = self.order().view.id;
         let Some(ending) = endings.remove(&old) else { return };
         if ending.last > self.order().received() {
@@ -352,7 +353,7 @@ impl Membership {
         &mut self,
         view: View,
         previous: BTreeMap<NodeId, ViewId>,
-        delivered: BTreeMap<ViewId, u64>,
+        delivered: BTreeMap<ViewId, Delivered>,
         passports: BTreeMap<NodeId, Vec<u8>>,
     ) {
         let me = self.setup.me.node;

@@ -12,7 +12,7 @@ mod traffic;
 use crate::fifo::Fifo;
 use crate::lease::Lease;
 use crate::links::Links;
-use crate::message::{Flush, Traffic};
+use crate::message::{self, Ending, Flush, Traffic};
 use crate::order::Order;
 use crate::promise::Promises;
 use crate::proof::Expiry;
@@ -21,8 +21,8 @@ use phalanx_events::{MembershipNote, Point};
 use phalanx_topology::{Hearing, Speech, Strategy, Topology};
 use phalanx_types::limits::{DOWN_SILENCE, FORMED_COUNTER_STEP};
 use phalanx_types::{
-    BootId, Bug, Charter, Electorate, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, ProofClass,
-    Span, Tick, Timings, View, ViewId,
+    BootId, Bug, Charter, Digest, Electorate, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot,
+    ProofClass, Span, Tick, Timings, View, ViewId,
 };
 use phalanx_wire::{Arrival, Frame, Stream};
 use std::collections::{BTreeMap, VecDeque};
@@ -132,6 +132,25 @@ pub enum Upcall {
     Installed(Box<Installed>),
 }
 
+/// What was delivered in a view to members that left it together. Two parts of a view that have the same have delivered the
+/// same messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// The last number of the order.
+    pub ordered: u64,
+    /// How much without an order: more is more, and in doubt the mark tells apart.
+    pub fifo: u64,
+    /// Digest of how far each sender was heard.
+    pub mark: Digest,
+}
+
+impl Delivered {
+    fn of(ending: &Ending) -> Delivered {
+        let mark = Digest::of(&message::write(&ending.heard));
+        Delivered { ordered: ending.last, fifo: ending.heard.values().sum(), mark }
+    }
+}
+
 /// A view that was installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installed {
@@ -139,8 +158,8 @@ pub struct Installed {
     pub view: View,
     /// The view each member comes from.
     pub previous: BTreeMap<NodeId, ViewId>,
-    /// The last number delivered in each of those.
-    pub delivered: BTreeMap<ViewId, u64>,
+    /// What was delivered in each of those to the members that come from it.
+    pub delivered: BTreeMap<ViewId, Delivered>,
     /// The words that each member brought.
     pub passports: BTreeMap<NodeId, Vec<u8>>,
     /// For each configured node that is no member: when its last lease is over here.
