@@ -7,7 +7,7 @@ use phalanx_groups::domain::{
 use phalanx_ledger::Ledger;
 use phalanx_membership::testing;
 use phalanx_types::{BootId, NodeId, NodeSet, Span, Tick, ViewId};
-use phalanx_wire::{Ack, Beat, BeatEntry, BeatFlags, Segment, Stream};
+use phalanx_wire::{Ack, Beat, BeatEntry, BeatFlags, Receipt, Segment, Stream};
 use std::{fs, path::Path};
 
 fn main() {
@@ -52,13 +52,13 @@ fn frames() -> Vec<Vec<u8>> {
         stream: Stream::Vote,
         generation: 1,
         number: 5,
-        last: true,
         ack_generation: 1,
         ack: 4,
         ack_bits: 6,
         bytes: b"a piece of a message",
     };
-    vec![beat.encode(), segment.encode(), Ack { view, received: 12 }.encode()]
+    let receipt = Receipt { asks: true, number: 41 };
+    vec![beat.encode(), segment.encode(), Ack { view, received: 12 }.encode(), receipt.encode()]
 }
 
 fn words() -> Vec<Vec<u8>> {
@@ -86,7 +86,7 @@ fn words() -> Vec<Vec<u8>> {
 
 /// As it stands in an ordered message.
 fn ordered(word: &Word) -> Vec<u8> {
-    [&[0x82, 1, 0x81][..], &word.write()].concat()
+    [&[0x82, 1, 0x81][..], &minicbor::to_vec(word).expect("writing to memory does not fail")].concat()
 }
 
 /// As the journal writes it.

@@ -42,7 +42,9 @@ impl NoEffect {
                 })
             }
             Notice::Approved { protocol, proposal, .. } => {
-                let known = self.values.get(&(seat.group.clone(), *protocol));
+                // Who was not asked may be in another part, where the number means another protocol.
+                let was_asked = self.questions.of(seat).is_some_and(|asked| asked.protocol == *protocol);
+                let known = self.values.get(&(seat.group.clone(), *protocol)).filter(|_| was_asked);
                 let (Some(known), Some(value)) = (known, &proposal.state) else { return Ok(()) };
                 demand(known.contains(value), || {
                     format!(
@@ -99,6 +101,7 @@ pub(super) mod tests {
             .good("somebody wants another phase", asked().votes(2, 7, 1, Continue).phase(1, 7, 2))
             .good("a value is said with a vote", asked().says(1, 7, 1, "b").valued(2, 7, "b"))
             .good("a value without votes", Story::new().start(&[1]).valued(1, 7, "b"))
+            .good("without votes in another part", asked().proposed(1, 8, "a").valued(2, 8, "b"))
             .good("it was proposed", Story::new().start(&[1]).proposed(1, 7, "a").valued(1, 7, "a"))
             .bad("nobody wants it", asked().votes(2, 7, 1, Approve).phase(1, 7, 2), "nobody who was asked")
             .bad(
