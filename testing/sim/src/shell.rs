@@ -99,11 +99,12 @@ impl<F: Factory> World<F> {
             let arrives = fate.first.map(|at| Span(at - now).to_string());
             let way = arrives.unwrap_or_else(|| "LOST".into());
             format!(
-                "{:>13}  {:>6}  -> {} by network {network}, {} bytes: {way}",
+                "{:>13}  {:>6}  -> {} by network {network}, {} bytes: {way}{}",
                 GlobalTime(now).to_string(),
                 format!("{}.{}", from.0 + 1, from.1),
                 to.0 + 1,
-                bytes.len()
+                bytes.len(),
+                crate::words::ring_frame(&bytes)
             )
         });
         let (from, to, network) = ((from.0 as u8, from.1), (to.0 as u8, to.1), network as u8);

@@ -5,6 +5,7 @@ use crate::fault::Fault;
 use crate::net::{Link, QUIET, Trouble};
 use crate::resource::Ailment;
 use phalanx_types::Span;
+use phalanx_wire::{Frame, RingId};
 use std::fmt::{self, Display, Formatter};
 
 /// The numbers of the bits set, counted from `first`.
@@ -68,6 +69,14 @@ impl Display for Fault {
             Fault::FreezeWithClock => f.write_str("the whole host stands still, its clock too"),
         }
     }
+}
+
+/// What a frame says about a ring's group; nothing of any other.
+pub(crate) fn ring_frame(bytes: &[u8]) -> String {
+    let Ok(Frame::Ring(frame)) = Frame::decode(bytes) else { return String::new() };
+    let RingId { leader, instance } = frame.group;
+    let lives: Vec<String> = frame.lives.iter().map(ToString::to_string).collect();
+    format!(" ({:?} {leader}/{instance} {})", frame.word, lives.join(","))
 }
 
 #[cfg(test)]

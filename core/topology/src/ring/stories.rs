@@ -19,6 +19,8 @@ struct Lab {
     /// Heartbeats that wait for their receiver's next beat, as what is routine does.
     unread: BTreeMap<NodeId, Vec<(Incarnation, RingFrame)>>,
     cut: BTreeSet<(u16, u16)>,
+    /// While there is a number, it draws how late each frame is, and whether it comes twice.
+    noise: Option<u64>,
     /// How many frames of each word were sent.
     words: BTreeMap<RingWord, u64>,
 }
@@ -45,6 +47,7 @@ impl Lab {
             sent: 0,
             unread: BTreeMap::new(),
             cut: BTreeSet::new(),
+            noise: None,
             words: BTreeMap::new(),
         }
     }
@@ -125,8 +128,20 @@ impl Lab {
     }
 
     fn send(&mut self, from: Incarnation, to: NodeId, frame: RingFrame) {
-        self.sent += 1;
-        self.frames.insert((self.now + HOP, self.sent), (from, to, frame));
+        for late in self.lateness() {
+            self.sent += 1;
+            self.frames.insert((self.now + HOP + late, self.sent), (from, to, frame.clone()));
+        }
+    }
+
+    fn lateness(&mut self) -> Vec<Span> {
+        let Some(noise) = &mut self.noise else { return vec![Span::ZERO] };
+        let mut draw = |below: u64| {
+            *noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (*noise >> 33) % below
+        };
+        let copies = if draw(4) == 0 { 2 } else { 1 };
+        (0..copies).map(|_| ms(41 + draw(24))).collect()
     }
 
     fn isolate(&mut self, nodes: &[u16]) {
@@ -307,5 +322,23 @@ fn those_whom_a_deaf_leader_leaves_stay_together() {
         }
         let rest: Vec<u16> = (1..nodes).collect();
         lab.check(&[&rest, &[nodes]]);
+    }
+}
+
+#[test]
+fn after_any_noise_all_come_into_one_group_and_stay() {
+    for seed in 0..15 {
+        let mut lab = Lab::new(4);
+        lab.timings = Timings::under(phalanx_types::Monitoring::Ring, TimingProfile::Fast);
+        lab.run(ms(500));
+        lab.noise = Some(seed);
+        lab.run(ms(1_500));
+        lab.noise = None;
+        lab.run(ms(700));
+        lab.check(&[&[1, 2, 3, 4]]);
+        let formed = lab.words.clone();
+        lab.run(ms(1_000));
+        lab.check(&[&[1, 2, 3, 4]]);
+        assert_eq!(lab.words.get(&RingWord::Prepare), formed.get(&RingWord::Prepare), "seed {seed}");
     }
 }
