@@ -19,6 +19,8 @@ use std::mem;
 const READY_BEATS: u32 = 4;
 /// So many beats a member that is ready waits for the group to be committed.
 const COMMIT_BEATS: u32 = 6;
+/// Who is to succeed a leader answers what it is told within so many beats, or is passed over.
+const ANSWER_BEATS: u64 = 2;
 /// So many beats a newcomer must have been in the group before it counts for connectivity.
 const STABLE_BEATS: u64 = 2;
 /// Groups that this node remembers to have been in.
@@ -74,7 +76,6 @@ enum Phase {
 /// Members that are missed, and how long nothing has come of it.
 #[derive(Clone, Debug)]
 struct Grief {
-    since: Tick,
     victims: NodeSet,
     beats: u32,
 }
@@ -199,8 +200,8 @@ impl Formation {
             () if missed.is_empty() => self.grief = None,
             () if self.leads() => self.leave_out(moment.now, missed),
             () if self.grief.as_ref().is_none_or(|grief| grief.victims != missed) => {
-                self.grief = Some(Grief { since: moment.now, victims: missed, beats: 0 });
-                self.mourn(moment.now);
+                self.grief = Some(Grief { victims: missed, beats: 0 });
+                self.mourn(moment);
             }
             () => {}
         }
@@ -212,7 +213,7 @@ impl Formation {
         self.judge(moment);
         if let (Phase::Settled, Some(grief)) = (&self.phase, &mut self.grief) {
             grief.beats += 1;
-            self.mourn(moment.now);
+            self.mourn(moment);
         }
         if self.leads() {
             self.let_in(moment.now);
@@ -466,8 +467,8 @@ impl Formation {
     }
 
     /// Reports who is missed, to the leader or to who should succeed it.
-    fn mourn(&mut self, now: Tick) {
-        let Some(Grief { since, victims, beats }) = self.grief.clone() else { return };
+    fn mourn(&mut self, moment: Moment) {
+        let Some(Grief { victims, beats }) = self.grief.clone() else { return };
         if !victims.has(self.group.leader().node) {
             return self.report(self.group.leader().node, victims);
         }
@@ -478,12 +479,14 @@ impl Formation {
             above.iter().for_each(|life| self.report(life.node, victims));
             return;
         }
-        let answers = |life: &Incarnation| beats == 0 || self.shown.get(&life.node) > Some(&since);
+        // Each report is answered; who has not done so of late is not there any more.
+        let recent = moment.timings.beat() * ANSWER_BEATS;
+        let answers = |life: &Incarnation| beats == 0 || self.silence(*life, moment) <= recent;
         let successor = above.iter().find(|life| answers(life)).copied();
         let dumb = above.iter().take_while(|life| !answers(life)).map(|life| life.node).collect();
         match successor {
             Some(life) => self.report(life.node, victims.or(dumb)),
-            None => self.leave_out(now, victims.or(dumb)),
+            None => self.leave_out(moment.now, victims.or(dumb)),
         }
     }
 

@@ -342,3 +342,16 @@ fn after_any_noise_all_come_into_one_group_and_stay() {
         assert_eq!(lab.words.get(&RingWord::Prepare), formed.get(&RingWord::Prepare), "seed {seed}");
     }
 }
+
+#[test]
+fn a_crown_prince_that_answered_and_then_left_is_passed_over() {
+    let mut lab = Lab::new(5);
+    lab.run(ms(1_000));
+    lab.cut.extend((1..4).map(|node| (5, node)));
+    lab.run(ms(600));
+    let order = (1..=5).map(NodeId).collect();
+    lab.adapters.remove(&NodeId(5));
+    lab.adapters.insert(NodeId(4), Formation::new(lab.now, life(4), order));
+    lab.run(ms(900));
+    lab.check(&[&[1, 2, 3, 4]]);
+}
