@@ -10,7 +10,7 @@ use phalanx_events::ShutdownCause;
 use phalanx_groups::domain::adapter_membership;
 use phalanx_groups::outlook::DomainOutlook;
 use phalanx_groups::services::{ClientAct, ClientId};
-use phalanx_groups::{Engine, Group, ProposalId, Provider, Refusal, Vote};
+use phalanx_groups::{Engine, Group, Notice, ProposalId, Provider, Refusal, Vote};
 use phalanx_ledger::Ledger;
 use phalanx_membership::{Above, Hearing, Installed, Membership, Output, Setup, Standing, Strategy, Upcall};
 use phalanx_model::{Cluster, Fault};
@@ -81,7 +81,7 @@ impl Above for Words<'_> {
     }
 }
 
-/// The group before there is one.
+/// The group before there is one, and between two views.
 struct NoGroup {
     me: Incarnation,
     standing: Standing,
@@ -389,9 +389,13 @@ impl Node {
 
     fn begin_view(&mut self, now: Tick, installed: Installed, out: &mut Vec<Effect>) {
         let Stage::Beating(beating) = &mut self.stage else { return };
-        let begun = beating.engine.begin(now, installed);
+        let mut begun = beating.engine.begin(now, installed);
+        let membership = begun.notices.pop();
         for notice in begun.notices {
-            self.manage(now, ManagerInput::Notice(notice), out);
+            self.close_view(now, notice, out);
+        }
+        if let Some(membership) = membership {
+            self.manage(now, ManagerInput::Notice(membership), out);
         }
         self.keep_adapter_groups();
         for node in begun.needy {
@@ -403,6 +407,17 @@ impl Node {
         for node in needy {
             self.below(|membership, _| membership.send_state(node, domain.clone()));
         }
+    }
+
+    /// What a view's end has to say, before the manager hears of the next view: it begins nothing in that one meanwhile, for
+    /// what it knows is of the old one.
+    fn close_view(&mut self, now: Tick, notice: Notice, out: &mut Vec<Effect>) {
+        let Stage::Beating(beating) = &mut self.stage else { return };
+        let mut closed = NoGroup { me: self.birth.me, standing: beating.membership.standing() };
+        let mut effects = Vec::new();
+        self.manager.step(now, ManagerInput::Notice(notice), &mut closed, &mut effects);
+        self.manager_due = self.manager.wake_at();
+        effects.into_iter().for_each(|effect| self.carry_out(effect, out));
     }
 
     fn manage(&mut self, now: Tick, input: ManagerInput, out: &mut Vec<Effect>) {
