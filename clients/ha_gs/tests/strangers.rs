@@ -12,6 +12,7 @@ mod c;
 use c::{compile, install_library};
 use hosts::{NODES, program, three_nodes};
 use phalanx_sandbox::SCRATCH;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 
@@ -26,12 +27,13 @@ fn story() {
     install_library();
     let (counter, watcher) = (compile("strangers/counter.c"), compile("strangers/watcher.c"));
     let (mut guards, mut daemons) = three_nodes();
-    let watching = start(&watcher, NODES[1], &[COUNT]);
-    let counting: Vec<Child> = NODES
-        .iter()
-        .zip(["1", "2", "3"])
-        .map(|(node, instance)| start(&counter, node, &[instance, COUNT]))
-        .collect();
+    let count = |at: usize| start(&counter, NODES[at], &[&(at + 1).to_string(), COUNT]);
+    // They begin to count when the third has come, and are soon done: the watcher is to be there before.
+    let mut counting = vec![count(0), count(1)];
+    let mut watching = start(&watcher, NODES[1], &[COUNT]);
+    let mut watched = BufReader::new(watching.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(watched.next().is_some(), "it sees the group");
+    counting.push(count(2));
     let states: Vec<String> = (1..=5).map(|number| format!("state {number}")).collect();
     for counter in counting {
         let said = end(counter);
@@ -39,9 +41,10 @@ fn story() {
         assert_eq!(heard, states, "{said}");
         assert!(said.contains("joined members=3"), "{said}");
     }
-    let said = end(watching);
-    assert!(said.lines().any(|line| line == "state 5"), "{said}");
-    assert!(said.lines().any(|line| line == "members=3"), "{said}");
+    let watched: Vec<String> = watched.collect();
+    end(watching);
+    assert!(watched.iter().any(|line| line == "state 5"), "{watched:?}");
+    assert!(watched.iter().any(|line| line == "members=3"), "{watched:?}");
     let everybody = guards.iter_mut().chain(&mut daemons);
     everybody.for_each(|child| child.kill().and_then(|()| child.wait().map(drop)).unwrap());
 }
