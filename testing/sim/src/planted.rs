@@ -18,7 +18,10 @@ const fn row(bug: &'static str, layer: &'static str, property: &'static str) -> 
     Planted { bug, layer, property }
 }
 
-/// Every bug.
+/// Bugs that no seed can reach today: since votes go directly nobody sends a message that is delivered only when all have it.
+pub const UNREACHED: &[&str] = &["safe-like-agreed", "early-acknowledgement"];
+
+/// Every other bug.
 pub const PLANTED: &[Planted] = &[
     row("silence-forgiven", "topology", "L3 completeness"),
     row("shunned-for-good", "topology", "L1 precision"),
@@ -26,8 +29,6 @@ pub const PLANTED: &[Planted] = &[
     row("old-proposal-accepted", "membership", "M2 local monotonicity"),
     row("reused-counters", "membership", "M2 local monotonicity"),
     row("takeover-on-suspicion", "membership", "ONE-OWNER"),
-    row("safe-like-agreed", "messages", "G9 safe delivery"),
-    row("early-acknowledgement", "messages", "G9 safe delivery"),
     row("hole-in-ending", "messages", "G4 virtual synchrony"),
     row("state-not-transferred", "messages", "R4 determinism"),
     row("returned-lost", "messages", "G10 self-delivery"),
@@ -54,7 +55,8 @@ mod tests {
     #[test]
     fn every_bug_has_its_row_and_no_layer_has_too_many() {
         let known: Vec<_> = Bug::ALL.iter().map(|(name, _)| *name).collect();
-        assert!(PLANTED.len() >= 20 && PLANTED.len() == known.len());
+        assert!(PLANTED.len() >= 19 && PLANTED.len() + UNREACHED.len() == known.len());
+        assert!(UNREACHED.iter().all(|bug| known.contains(bug)));
         assert!(PLANTED.iter().all(|row| known.contains(&row.bug)));
         let mut layers: BTreeMap<&str, usize> = BTreeMap::new();
         PLANTED.iter().for_each(|row| *layers.entry(row.layer).or_default() += 1);
