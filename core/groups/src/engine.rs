@@ -13,7 +13,7 @@ use minicbor::{Decode, Encode};
 use phalanx_events::Service;
 use phalanx_membership::{Delivered, Installed, Membership, SendError, Standing, Upcall};
 use phalanx_types::{Bug, Digest, Incarnation, NodeId, NodeSet, Plot, Span, Tick, Timings, ViewId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The group on this node.
 #[derive(Clone, Debug)]
@@ -153,8 +153,8 @@ impl Engine {
         }
     }
 
-    /// Gives the votes and says the words that wait, until `membership` takes no more; true if it took something. What is said has limits
-    /// that make it fit into a message.
+    /// Gives the votes and says the words that wait, until `membership` takes no more; true if it took something. What is
+    /// said has limits that make it fit into a message.
     pub fn speak(&mut self, membership: &mut Membership) -> bool {
         let mut spoke = false;
         while let Some(vote) = self.own.next_vote()
@@ -184,12 +184,12 @@ impl Engine {
         let mut notices = self.hold_back(ended);
         self.view = installed.view.id;
         self.primary = installed.view.primary;
-        let lives = installed.view.members.values().map(|member| member.incarnation);
-        self.own = Own::of_view(self.me, lives);
+        let hosts: BTreeSet<Incarnation> =
+            installed.view.members.values().map(|member| member.incarnation).collect();
+        self.own = Own::of_view(self.me, hosts.iter().copied());
         let brought = brought(&installed.passports);
         let domains = brought.iter().map(|(node, brought)| (*node, brought.domain)).collect();
         let (needing, copy) = self.services.begin(now, &installed.view, &installed.previous, &domains);
-        let hosts = installed.view.members.values().map(|member| member.incarnation).collect();
         self.services.keep_ready(host_membership(), &hosts);
         let domain = (needing, Transfer::Domain(copy).write());
         let (membership, stamps) = self.notified(installed, brought);

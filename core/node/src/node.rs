@@ -416,8 +416,7 @@ impl Node {
         let mut closed = NoGroup { me: self.birth.me, standing: beating.membership.standing() };
         let mut effects = Vec::new();
         self.manager.step(now, ManagerInput::Notice(notice), &mut closed, &mut effects);
-        self.manager_due = self.manager.wake_at();
-        effects.into_iter().for_each(|effect| self.carry_out(effect, out));
+        self.managed(effects, out);
     }
 
     fn manage(&mut self, now: Tick, input: ManagerInput, out: &mut Vec<Effect>) {
@@ -433,6 +432,10 @@ impl Node {
             }
             Stage::Over => {}
         }
+        self.managed(effects, out);
+    }
+
+    fn managed(&mut self, effects: Vec<ManagerEffect>, out: &mut Vec<Effect>) {
         self.manager_due = self.manager.wake_at();
         effects.into_iter().for_each(|effect| self.carry_out(effect, out));
     }

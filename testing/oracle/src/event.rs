@@ -277,6 +277,20 @@ pub struct Carried {
     pub service: Option<Service>,
 }
 
+impl From<Sending> for Carried {
+    fn from(it: Sending) -> Carried {
+        let message = (Kind::Ordered, it.message);
+        Carried { message, view: it.view, digest: it.digest, service: Some(it.service) }
+    }
+}
+
+impl From<Delivery> for Carried {
+    fn from(it: Delivery) -> Carried {
+        let message = (Kind::Ordered, it.message);
+        Carried { message, view: it.view, digest: it.digest, service: Some(it.service) }
+    }
+}
+
 impl Event {
     /// The membership note, if this is one.
     pub fn membership(&self) -> Option<&MembershipNote> {
@@ -310,30 +324,18 @@ impl Event {
 
     /// The sending of a message of either kind, if this is one.
     pub fn sent(&self) -> Option<Carried> {
-        let ordered = |it: Sending| Carried {
-            message: (Kind::Ordered, it.message),
-            view: it.view,
-            digest: it.digest,
-            service: Some(it.service),
-        };
         if let MembershipNote::FifoSent { message, view, digest } = *self.membership()? {
             return Some(Carried { message: (Kind::Fifo, message), view, digest, service: None });
         }
-        self.sending().map(ordered)
+        self.sending().map(Carried::from)
     }
 
     /// The delivery of a message of either kind, if this is one.
     pub fn delivered(&self) -> Option<Carried> {
-        let ordered = |it: Delivery| Carried {
-            message: (Kind::Ordered, it.message),
-            view: it.view,
-            digest: it.digest,
-            service: Some(it.service),
-        };
         if let MembershipNote::FifoDelivered { message, view, digest, .. } = *self.membership()? {
             return Some(Carried { message: (Kind::Fifo, message), view, digest, service: None });
         }
-        self.delivery().map(ordered)
+        self.delivery().map(Carried::from)
     }
 
     /// The message handed back to its sender, if this is that.
