@@ -5,7 +5,7 @@ use crate::dispatch;
 use crate::numbers::*;
 use crate::raw;
 use crate::read::{self, Wrong};
-use phalanx_client::{Executable, Machine, Responsiveness, Seat, Settings, Span, Wish};
+use phalanx_client::{Executable, Machine, Responsiveness, Seat, Service, Settings, Span, Wish};
 use rustix::net::RecvFlags;
 use std::collections::VecDeque;
 use std::env;
@@ -261,7 +261,7 @@ pub unsafe extern "C" fn ha_gs_send_message(token: c_int, info: *const raw::Prop
         // SAFETY: null, or a message, says the caller.
         let message = unsafe { read::message(request.gs_message) }?.ok_or(HA_GS_BAD_PARAMETER)?;
         let asked = Asked::Message { phases, message: message.clone() };
-        with(|client| client.propose(token, asked, Wish::Message, Some(message)))
+        with(|client| client.propose(token, asked, Wish::Message(Service::Agreed), Some(message)))
     })
 }
 

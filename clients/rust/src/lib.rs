@@ -44,7 +44,7 @@ pub use settings::Settings;
 pub use phalanx_groups::Vote;
 pub use phalanx_groups::domain::{
     Attributes, Batch, Deactivation, DefaultVote, Flag, Gone, LocalName, Merge, Message, Name, Phases,
-    ProviderId, Refused, Said, StateValue, Summary, Unfit,
+    ProviderId, Refused, Said, Service, StateValue, Summary, Unfit,
 };
 pub use phalanx_session::{
     Adapter, Broken, Change, Departed, Executable, Hello, Interface, News, Proposal, Providers,

@@ -170,7 +170,7 @@ impl Engine {
             spoke = true;
         }
         while let Some(word) = self.services.next_word()
-            && membership.send(Service::Agreed, Word::Group(word.clone()).write()).is_ok()
+            && membership.send(word.service(), Word::Group(word.clone()).write()).is_ok()
         {
             self.services.said();
             spoke = true;
@@ -238,7 +238,12 @@ impl Engine {
         let passports: BTreeMap<NodeId, Passport> =
             brought.into_iter().map(|(node, brought)| (node, brought.manager)).collect();
         let stamp = |node: &NodeId, passport: &Passport| {
-            effective(passport.stamp, previous.get(node).copied().unwrap_or(ViewId::NONE), &delivered)
+            let counted =
+                effective(passport.stamp, previous.get(node).copied().unwrap_or(ViewId::NONE), &delivered);
+            match self.plot.has(Bug::StampWithoutVotes) {
+                true => StateStamp { votes: passport.stamp.votes, ..counted },
+                false => counted,
+            }
         };
         let stamps: BTreeMap<NodeId, StateStamp> =
             passports.iter().map(|(node, passport)| (*node, stamp(node, passport))).collect();

@@ -3,7 +3,8 @@
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{
     Act, Attributes, Audience, Batch, Cast, Change, DefaultVote, Domain, Flag, Gone, LocalName, Message,
-    Name, Notice, PhaseId, Phases, Proposal, ProviderId, Refused, Said, StateValue, Tell, VoteWord, Word,
+    Name, Notice, PhaseId, Phases, Proposal, ProviderId, Refused, Said, Service, StateValue, Tell, VoteWord,
+    Word,
 };
 use phalanx_types::{Incarnation, NodeId, Span};
 use std::collections::BTreeSet;
@@ -420,7 +421,7 @@ fn a_message_is_told_with_the_phase_that_it_comes_before() {
     let (a, b) = (provider(1, 1), provider(2, 1));
     let mut bench = group_of(&[a, b]);
     let message = |text: &str| Some(Message::new(text.into()).expect("a message"));
-    let first = Proposal { message: message("hello"), ..proposal(Change::Message) };
+    let first = Proposal { message: message("hello"), ..proposal(Change::Message(Service::Agreed)) };
     bench.propose("web", a, first, VOTED);
     bench.vote("web", b, Vote::Continue, Said { message: message("hello to you"), ..Said::default() });
     bench.approve("web", &[a]);

@@ -5,7 +5,7 @@ use crate::list::Providers;
 use minicbor::{Decode, Encode};
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{
-    Attributes, Change, Deactivation, LocalName, Message, Name, Phases, Proposal, ProviderId, Said,
+    Attributes, Change, Deactivation, LocalName, Message, Name, Phases, Proposal, ProviderId, Said, Service,
     StateValue,
 };
 use phalanx_groups::services::ClientAct;
@@ -150,9 +150,10 @@ pub enum Wish {
     /// Other attributes.
     #[n(3)]
     Attributes(#[n(0)] Attributes),
-    /// Nothing but that its message is told.
+    /// Nothing but that its message is told: where it stands in the order (agreed), or only when every node of the view has it
+    /// (safe).
     #[n(4)]
-    Message,
+    Message(#[n(0)] Service),
 }
 
 /// What a subscriber wants to hear.
@@ -215,7 +216,7 @@ impl Wish {
             }
             Wish::State(state) => (Change::State, Some(state)),
             Wish::Attributes(attributes) => (Change::Attributes(attributes), None),
-            Wish::Message => (Change::Message, None),
+            Wish::Message(service) => (Change::Message(service), None),
         };
         Proposal { change, state, message }
     }

@@ -366,7 +366,7 @@ impl From<domain::Change> for Change {
             domain::Change::State => Change::State,
             domain::Change::Attributes(attributes) => Change::Attributes(attributes),
             // No client is in the manager's own group.
-            domain::Change::Message | domain::Change::Own { .. } => Change::Message,
+            domain::Change::Message(_) | domain::Change::Own { .. } => Change::Message,
             domain::Change::Reflection { source, value } => Change::Reflection { source, value },
         }
     }

@@ -48,6 +48,10 @@ pub enum Bug {
     ProofNotAwaited,
     /// A member that is still letting a group go counts as having let it go.
     ReleasingIsReleased,
+    /// Votes and other messages without an order that a survivor lacks at the end of a view are not brought to it.
+    VotesNotFlushed,
+    /// How recent a manager's state is counts the messages that it has taken in, not the votes.
+    StampWithoutVotes,
 }
 
 /// Which bug is planted, if any.
@@ -59,7 +63,7 @@ pub struct Plot {
 
 impl Bug {
     /// Every bug, with its name.
-    pub const ALL: [(&'static str, Bug); 21] = [
+    pub const ALL: [(&'static str, Bug); 23] = [
         ("lease-from-receipt", Bug::LeaseFromReceipt),
         ("grant-after-restart", Bug::GrantAfterRestart),
         ("takeover-on-suspicion", Bug::TakeoverOnSuspicion),
@@ -81,6 +85,8 @@ impl Bug {
         ("old-version-kept", Bug::OldVersionKept),
         ("proof-not-awaited", Bug::ProofNotAwaited),
         ("releasing-is-released", Bug::ReleasingIsReleased),
+        ("votes-not-flushed", Bug::VotesNotFlushed),
+        ("stamp-without-votes", Bug::StampWithoutVotes),
     ];
 }
 

@@ -4,7 +4,7 @@
 
 use phalanx_exec::Cgroup;
 use phalanx_groups::domain::{
-    Attributes, Deactivation, Flag, LocalName, Message, Name, Notice, Phases, ProviderId, Standing,
+    Attributes, Deactivation, Flag, LocalName, Message, Name, Notice, Phases, ProviderId, Service, Standing,
     StateValue,
 };
 use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
@@ -274,8 +274,13 @@ fn of_who_says_much_no_more_is_read_until_it_was_taken_in() {
     let site = Site::new("much");
     let mut client = site.client(&hello());
     let message = Some(Message::new(vec![7; 64 << 10]).unwrap());
-    let request =
-        Request::Propose { group: group(), instance: 1, wish: Wish::Message, message, phases: Phases::One };
+    let request = Request::Propose {
+        group: group(),
+        instance: 1,
+        wish: Wish::Message(Service::Agreed),
+        message,
+        phases: Phases::One,
+    };
     let frame = frame(&request.write()).unwrap();
     let talks = thread::spawn(move || {
         (0..MESSAGES).for_each(|_| client.stream.write_all(&frame).unwrap());

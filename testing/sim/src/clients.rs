@@ -8,7 +8,7 @@ use crate::world::{Happening, World};
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{
     Attributes, Batch, Change, DefaultVote, LocalName, Message, Name, Notice, Phases, Proposal, ProviderId,
-    Said, StateValue,
+    Said, Service, StateValue,
 };
 use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_node::Input;
@@ -145,7 +145,8 @@ fn proposal(random: &mut Random, instance: i16, nodes: u64) -> Proposal {
             let providers = BTreeSet::from([ProviderId { life, instance }]);
             Proposal { change: Change::Expel { providers, deactivate: None }, state: None, message: None }
         }
-        1..4 => Proposal { change: Change::Message, state: None, message },
+        1..3 => Proposal { change: Change::Message(Service::Agreed), state: None, message },
+        3 => Proposal { change: Change::Message(Service::Safe), state: None, message },
         _ => Proposal { change: Change::State, state, message: None },
     }
 }

@@ -126,7 +126,7 @@ pub enum Mode {
     Form,
     /// The faults of [`Mode::Swarm`]; and every node has clients of Group Services that do what comes to their minds.
     Groups,
-    /// Every other seed as in `Stress`, the rest as in `Swarm`.
+    /// Every other seed as in `Swarm`, the rest in turn as in `Stress` and in `Groups`.
     Mixed,
 }
 
@@ -135,7 +135,8 @@ impl Mode {
     pub fn of(self, seed: u64) -> Mode {
         match self {
             Mode::Mixed if seed.is_multiple_of(2) => Mode::Swarm,
-            Mode::Mixed => Mode::Stress,
+            Mode::Mixed if seed % 4 == 1 => Mode::Stress,
+            Mode::Mixed => Mode::Groups,
             Mode::Swarm | Mode::Stress | Mode::Freeze | Mode::Form | Mode::Groups => self,
         }
     }

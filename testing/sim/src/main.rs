@@ -22,7 +22,7 @@ usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--monito
   --seeds N    how many seeds (100)             --from S    the first of them (0)
   --mode       swarm: all that proofs of class `process` cover (the default)
                stress: the same, and operators on two nodes apply changes with each fault
-               mixed: every other seed as in stress
+               mixed: every other seed as in swarm, the rest in turn as in stress and in groups
                freeze: whole hosts stand still too; two owners are counted, not judged
                form: most hosts are lost for long, and an honest operator forms the cluster without them
                groups: every node has clients of Group Services, too

@@ -14,6 +14,7 @@ mod word;
 pub use attributes::{Attributes, Batch, DefaultVote, Merge, Phases};
 pub use name::{Flag, LocalName, Message, Name, ProviderId, StateValue, Unfit};
 pub use notice::{Audience, Notice, Refused, Standing, Tell};
+pub use phalanx_events::Service;
 pub use protocol::{Change, Deactivation, Gone, Proposal, Said, Summary};
 pub use ready::{adapter_membership, host_membership};
 pub use word::{Act, Cast, PhaseId, VoteWord, Word};

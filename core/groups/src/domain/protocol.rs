@@ -8,6 +8,7 @@ use super::word::Cast;
 use crate::ballot::{Ballot, Verdict};
 use crate::group::ProposalId;
 use minicbor::{Decode, Encode};
+use phalanx_events::Service;
 use phalanx_types::Span;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,9 +51,9 @@ pub enum Change {
     /// The attributes become these.
     #[n(6)]
     Attributes(#[n(0)] Attributes),
-    /// Nothing but that the proposed message is told.
+    /// Nothing but that the proposed message is told: where it stands in the order, or only when every node of the view has it.
     #[n(7)]
-    Message,
+    Message(#[n(0)] Service),
     /// The cluster manager proposes this to itself, in a group of its own.
     #[n(9)]
     Own {
@@ -194,7 +195,7 @@ impl Change {
             Change::CastOut(_) => "cast-out",
             Change::State => "state",
             Change::Attributes(_) => "attributes",
-            Change::Message => "message",
+            Change::Message(_) => "message",
             Change::Own { .. } => "own",
             Change::Reflection { .. } => "reflection",
         }
@@ -210,7 +211,7 @@ impl Change {
             | Change::CastOut(_) => true,
             Change::State
             | Change::Attributes(_)
-            | Change::Message
+            | Change::Message(_)
             | Change::Own { .. }
             | Change::Reflection { .. } => false,
         }
@@ -230,7 +231,7 @@ impl Change {
             Change::Join(_)
             | Change::State
             | Change::Attributes(_)
-            | Change::Message
+            | Change::Message(_)
             | Change::Own { .. }
             | Change::Reflection { .. } => BTreeSet::new(),
         }
@@ -246,7 +247,7 @@ impl Change {
             | Change::CastOut(_)
             | Change::State
             | Change::Attributes(_)
-            | Change::Message
+            | Change::Message(_)
             | Change::Own { .. }
             | Change::Reflection { .. } => BTreeSet::new(),
         }

@@ -4,9 +4,10 @@
 
 use super::attributes::{Attributes, Phases};
 use super::name::{LocalName, Name};
-use super::protocol::{Gone, Proposal, Said};
+use super::protocol::{Change, Gone, Proposal, Said};
 use crate::group::Vote;
 use minicbor::{Decode, Encode};
+use phalanx_events::Service;
 use serde::Serialize;
 
 /// One ordered message.
@@ -36,6 +37,20 @@ pub struct VoteWord {
     /// What is counted for it.
     #[n(2)]
     pub cast: Cast,
+}
+
+impl Word {
+    /// What is promised when it is delivered. Whatever stands behind a safe word waits with it.
+    pub(crate) fn service(&self) -> Service {
+        match &self.act {
+            Act::Propose { proposal: Proposal { change: Change::Message(service), .. }, .. } => *service,
+            Act::Propose { .. }
+            | Act::Join { .. }
+            | Act::Lost { .. }
+            | Act::Ended
+            | Act::Responsive { .. } => Service::Agreed,
+        }
+    }
 }
 
 impl VoteWord {

@@ -5,7 +5,7 @@
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{
     Attributes, Batch, Deactivation, DefaultVote, Flag, Gone, LocalName, Merge, Message, Name, Phases,
-    ProviderId, Refused, Said, StateValue, Summary,
+    ProviderId, Refused, Said, Service, StateValue, Summary,
 };
 use phalanx_session::{
     Adapter, Change, Departed, Executable, Greeting, Hello, Interface, News, Notice, Proposal, Providers,
@@ -117,7 +117,8 @@ fn wishes() -> BoxedStrategy<Wish> {
             .prop_map(|(providers, deactivate)| Wish::Expel { providers, deactivate }),
         states().prop_map(Wish::State),
         attributes().prop_map(Wish::Attributes),
-        Just(Wish::Message),
+        Just(Wish::Message(Service::Agreed)),
+        Just(Wish::Message(Service::Safe)),
     ]
     .boxed()
 }
@@ -342,7 +343,7 @@ pub fn examples() -> Vec<(String, Vec<u8>)> {
         Request::Propose {
             group: group.clone(),
             instance,
-            wish: Wish::Message,
+            wish: Wish::Message(Service::Safe),
             message: Some(message.clone()),
             phases: Phases::One,
         },

@@ -2,6 +2,7 @@
 //! closed process groups cost on the same hosts in the same run.
 
 use super::peer::Corosync;
+use super::talk::How;
 use super::{cluster, setting, tell};
 use crate::site::{NAMES, Site};
 use crate::tool::{Outcome, Trouble, While, this_program};
@@ -26,7 +27,7 @@ struct Measure {
     window: usize,
     /// Whether all three send, or one.
     all: bool,
-    voted: bool,
+    how: How,
     what: What,
     /// The least ratio to the peer, or the most where less is better. None where nothing is asked for.
     goal: Option<f64>,
@@ -40,26 +41,28 @@ enum What {
     P99,
 }
 
-const MEASURES: [Measure; 10] = [
+const MEASURES: [Measure; 12] = [
     Measure::rate("messages_64b_all", 64, WINDOW, true, Some(2.0)),
     Measure::rate("messages_1k_all", 1_024, WINDOW, true, Some(2.0)),
     Measure::rate("messages_64k_all", 65_536, WINDOW_LONG, true, Some(2.0)),
     Measure::rate("messages_64b_one", 64, WINDOW, false, None),
     Measure::rate("messages_1k_one", 1_024, WINDOW, false, None),
     Measure::rate("messages_64k_one", 65_536, WINDOW_LONG, false, None),
-    Measure::latency("agreed_us_median", What::Median, false, 0.7),
-    Measure::latency("agreed_us_p99", What::P99, false, 0.7),
-    Measure::latency("voted_us_median", What::Median, true, 1.2),
-    Measure::latency("voted_us_p99", What::P99, true, 1.2),
+    Measure::latency("agreed_us_median", What::Median, How::Agreed, Some(0.7)),
+    Measure::latency("agreed_us_p99", What::P99, How::Agreed, Some(0.7)),
+    Measure::latency("safe_us_median", What::Median, How::Safe, Some(1.2)),
+    Measure::latency("safe_us_p99", What::P99, How::Safe, Some(1.2)),
+    Measure::latency("voted_us_median", What::Median, How::Voted, None),
+    Measure::latency("voted_us_p99", What::P99, How::Voted, None),
 ];
 
 impl Measure {
     const fn rate(figure: &'static str, size: usize, window: usize, all: bool, goal: Option<f64>) -> Measure {
-        Measure { figure, size, window, all, voted: false, what: What::Rate, goal }
+        Measure { figure, size, window, all, how: How::Agreed, what: What::Rate, goal }
     }
 
-    const fn latency(figure: &'static str, what: What, voted: bool, goal: f64) -> Measure {
-        Measure { figure, size: 64, window: 1, all: false, voted, what, goal: Some(goal) }
+    const fn latency(figure: &'static str, what: What, how: How, goal: Option<f64>) -> Measure {
+        Measure { figure, size: 64, window: 1, all: false, how, what, goal }
     }
 
     /// The window of one host.
@@ -125,10 +128,12 @@ pub fn run(work: &Path) -> Outcome<()> {
 fn talk(site: &Site, measure: &Measure, round: usize, seconds: u64) -> Outcome<[Value; 3]> {
     let program = this_program()?.to_string_lossy().into_owned();
     let (group, size, seconds) = (format!("bench-{round}"), measure.size.to_string(), seconds.to_string());
-    let voted = if measure.voted { "voted" } else { "plain" };
     on_all(site, |number| {
         let window = measure.window_of(number).to_string();
-        (program.clone(), ["talk", &group, &size, &seconds, &window, voted].map(str::to_owned).to_vec())
+        (
+            program.clone(),
+            ["talk", &group, &size, &seconds, &window, measure.how.word()].map(str::to_owned).to_vec(),
+        )
     })
 }
 

@@ -2,8 +2,8 @@
 
 use crate::tool::{Outcome, Trouble, While};
 use phalanx_client::{
-    Attributes, Change, Client, Event, Message, Name, Outcome as End, Phases, Said, Seat, Settings, Span,
-    Vote, Wish,
+    Attributes, Change, Client, Event, Message, Name, Outcome as End, Phases, Said, Seat, Service, Settings,
+    Span, Vote, Wish,
 };
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -24,21 +24,57 @@ pub struct Talk {
     duration: Duration,
     /// Own messages under way at a time; none if it only listens.
     window: usize,
-    voted: bool,
+    how: How,
+}
+
+/// How its messages are told to all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// Where they stand in the order.
+    Agreed,
+    /// When every node has them.
+    Safe,
+    /// When all have voted on them.
+    Voted,
+}
+
+impl How {
+    const ALL: [How; 3] = [How::Agreed, How::Safe, How::Voted];
+
+    /// As it is said to a talker.
+    pub fn word(self) -> &'static str {
+        match self {
+            How::Agreed => "agreed",
+            How::Safe => "safe",
+            How::Voted => "voted",
+        }
+    }
+
+    fn is_voted(self) -> bool {
+        self == How::Voted
+    }
+
+    fn service(self) -> Service {
+        match self {
+            How::Safe => Service::Safe,
+            How::Agreed | How::Voted => Service::Agreed,
+        }
+    }
 }
 
 impl Talk {
-    /// `GROUP SIZE SECONDS WINDOW VOTED`.
+    /// `GROUP SIZE SECONDS WINDOW HOW`.
     pub fn parse(words: &[&str]) -> Outcome<Talk> {
-        let [group, size, seconds, window, voted] = words else {
-            return Err(Trouble("talk GROUP SIZE SECONDS WINDOW plain|voted".into()));
+        let [group, size, seconds, window, how] = words else {
+            return Err(Trouble("talk GROUP SIZE SECONDS WINDOW agreed|safe|voted".into()));
         };
         Ok(Talk {
             group: (*group).to_owned(),
             size: size.parse().during("SIZE")?,
             duration: Duration::from_secs(seconds.parse().during("SECONDS")?),
             window: window.parse().during("WINDOW")?,
-            voted: *voted == "voted",
+            how: (How::ALL.into_iter().find(|known| known.word() == *how))
+                .ok_or_else(|| Trouble(format!("HOW: not {how:?}")))?,
         })
     }
 
@@ -96,8 +132,8 @@ impl Talk {
         let mark = client.place().life.node.0.to_le_bytes();
         body[..mark.len()].copy_from_slice(&mark);
         let message = Message::new(body).during("SIZE")?;
-        let phases = if self.voted { VOTED } else { Phases::One };
-        client.propose(seat, Wish::Message, Some(message), phases).during("sending")
+        let phases = if self.how.is_voted() { VOTED } else { Phases::One };
+        client.propose(seat, Wish::Message(self.how.service()), Some(message), phases).during("sending")
     }
 
     /// Whether a message was delivered, and whether it is an own one.
@@ -107,7 +143,7 @@ impl Talk {
                 client.vote(&phase, Vote::Approve, Said::default()).during("voting")?;
                 Ok(None)
             }
-            Event::Approved(End { proposal, .. }) if self.voted => {
+            Event::Approved(End { proposal, .. }) if self.how.is_voted() => {
                 Ok(matches!(proposal.change, Change::Message).then_some(self.window > 0))
             }
             Event::Approved(End { proposal, .. }) => {
