@@ -1,24 +1,26 @@
-//! What becomes of the charter: taken over from a view, and given back to a majority of all once that is there.
+//! What becomes of the charter: taken over from a view, and passed on to those who should decide.
 //!
-//! A cluster formed by few is closed in three steps, each only while nothing changes. A majority of all is in the view for
-//! as long as promises last: each member closes, on disk. All have said so for as long as leases last: nobody can act any
-//! more by a lease that the few alone granted. From there on a majority of all decides.
+//! A cluster formed by few is given back once a majority of all is there; with quorum `dynamic` the members of a steady
+//! view are who decides next. Either goes in three parts, each only while nothing changes. The view is steady for as long as
+//! promises last: each member has it on disk that the charter passes. All have said so for as long as leases last: nobody
+//! can act any more by a lease that those of before alone granted. From there on the others decide.
 
 use crate::manager::{Manager, Turn};
 use crate::message::{Envelope, Word, encode};
 use phalanx_events::ManagerNote;
+use phalanx_model::Quorum;
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
-use phalanx_types::{Charter, CharterStage, Electorate, NodeId, NodeSet, Tick, ViewId};
+use phalanx_types::{Bug, Charter, CharterStage, Electorate, Majority, NodeId, NodeSet, Tick, ViewId};
 
-/// How far the closing of the charter is in this view.
+/// How far the charter is on its way in this view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Closing {
+pub(crate) struct Passage {
     /// Since when nothing stood in the way of the next step; that is waited for.
     since: Option<Tick>,
-    /// The members that have it on disk that it is closing.
-    closed: NodeSet,
-    /// The view in which this node said so.
-    said: Option<ViewId>,
+    /// The members that have it on disk as it is here.
+    stored: NodeSet,
+    /// Whether this node said so.
+    said: bool,
 }
 
 impl Manager {
@@ -35,7 +37,7 @@ impl Manager {
 
     /// A view was formed under a charter: takes it over, and lets go of everything if it began without this node.
     pub(crate) fn charter_meets_view(&mut self, turn: &mut Turn<'_>, charter: Charter) {
-        self.closing = Closing::default();
+        self.passage = Passage::default();
         let ours = self.config.ledger.charter();
         let charter = ours.merged(charter);
         let formed_it = charter.few().is_some_and(|few| few.has(self.me.node));
@@ -49,42 +51,63 @@ impl Manager {
     }
 
     fn change_charter(&mut self, turn: &mut Turn<'_>, charter: Charter) {
-        if charter != self.config.ledger.charter() {
+        let ours = self.config.ledger.charter();
+        if charter.rank() != ours.rank() {
+            self.passage = Passage::default();
+        }
+        if charter != ours {
             self.config.set_charter(turn, charter);
             turn.note(ManagerNote::CharterChanged { charter });
         }
     }
 
-    /// A member has it on disk that the charter is closing.
-    pub(crate) fn take_closing(&mut self, from: NodeId, generation: u64) {
-        if generation == self.config.ledger.charter().generation {
-            self.closing.closed = self.closing.closed.with(from);
+    /// A member has this on disk. A later step than our own holds here, too.
+    pub(crate) fn take_charter(&mut self, turn: &mut Turn<'_>, from: NodeId, charter: Charter) {
+        self.change_charter(turn, self.config.ledger.charter().merged(charter));
+        if charter.rank() == self.config.ledger.charter().rank() {
+            self.passage.stored = self.passage.stored.with(from);
         }
     }
 
-    /// Does what is next with a charter of few.
+    /// Does what is next with a charter that should change.
     pub(crate) fn follow_charter(&mut self, turn: &mut Turn<'_>) {
         let charter = self.config.charter();
         let stored = charter == self.config.ledger.charter();
         let settled = stored && self.in_step().is_some() && self.config_agreed() && !self.sealed.get();
+        let Some(view) = self.view_id().filter(|_| settled) else { return self.passage.since = None };
         match charter.stage {
-            CharterStage::Few(few) if settled && self.majority_is_there() => {
-                self.when_steady(turn, charter.at(CharterStage::Closing(few)));
-            }
-            CharterStage::Closing(_) if settled => {
-                self.say_closing(turn, charter.generation);
-                match self.all_have_closed() {
-                    true => self.when_steady(turn, charter.at(CharterStage::All)),
-                    false => self.closing.since = None,
+            CharterStage::Settled(now) => match self.next_majority(now) {
+                Some(next) => self.when_steady(turn, charter.passing(view, next)),
+                None => self.passage.since = None,
+            },
+            CharterStage::Passing { .. } => {
+                self.say_charter(turn, charter);
+                match self.all_have_stored() && charter.is_met(self.counting(), self.electorate()) {
+                    true => self.when_steady(turn, charter.settled(view)),
+                    false => self.passage.since = None,
                 }
             }
-            CharterStage::Few(_) | CharterStage::Closing(_) | CharterStage::All => self.closing.since = None,
         }
+    }
+
+    /// Who should decide next, if not those who do. With quorum `dynamic`: the members, where more of them can then be lost
+    /// than now, and all once all are there. Five become three, and three stay three when one of them is lost: two would
+    /// both be needed, and now either can make do with the third.
+    fn next_majority(&self, now: Majority) -> Option<Majority> {
+        let (all, counting) = (self.electorate(), self.counting());
+        let next = match self.cluster().quorum {
+            Quorum::Majority => Majority::OfAll,
+            Quorum::Dynamic => Majority::of(counting, all.nodes),
+        };
+        let there = CharterStage::Passing { from: now, to: next };
+        let charter = Charter { stage: there, ..self.config.ledger.charter() };
+        let gains = next == Majority::OfAll || next.spare(counting, all) > now.spare(counting, all);
+        (next != now && gains && charter.is_met(counting, all)).then_some(next)
     }
 
     /// When the next step is due, if nothing changes.
     pub(crate) fn charter_at(&self) -> Tick {
-        self.closing.since.map_or(Tick::NEVER, |since| since + self.steady())
+        self.passage.since.map_or(Tick::NEVER, |since| since + self.steady())
     }
 
     /// Longer than any lease granted before it can run, and any promise made before it can last.
@@ -93,31 +116,33 @@ impl Manager {
     }
 
     fn when_steady(&mut self, turn: &mut Turn<'_>, next: Charter) {
-        let since = *self.closing.since.get_or_insert(turn.now);
+        let since = *self.passage.since.get_or_insert(turn.now);
         if turn.now >= since + self.steady() {
-            self.closing.since = None;
+            self.passage.since = None;
             self.change_charter(turn, next);
         }
     }
 
-    fn majority_is_there(&self) -> bool {
-        let Some(membership) = self.in_step() else { return false };
-        let counting = membership.view.members.iter().filter(|(_, member)| member.counts);
-        self.electorate().has_quorum(counting.map(|(node, _)| *node).collect())
+    fn view_id(&self) -> Option<ViewId> {
+        self.in_step().map(|membership| membership.view.id)
     }
 
-    fn all_have_closed(&self) -> bool {
+    /// The members that count.
+    fn counting(&self) -> NodeSet {
+        let members = self.in_step().into_iter().flat_map(|membership| &membership.view.members);
+        members.filter(|(_, member)| member.counts).map(|(node, _)| *node).collect()
+    }
+
+    fn all_have_stored(&self) -> bool {
         let members = self.in_step().map(|membership| membership.view.members.keys().copied().collect());
-        members.is_some_and(|members: NodeSet| members.is_within(self.closing.closed))
+        let alone = self.plot.has(Bug::CharterSettledAlone);
+        members.is_some_and(|members: NodeSet| alone || members.is_within(self.passage.stored))
     }
 
-    fn say_closing(&mut self, turn: &mut Turn<'_>, generation: u64) {
-        let Some(view) = self.in_step().map(|membership| membership.view.id) else { return };
-        if self.closing.said == Some(view) {
-            return;
-        }
-        match turn.group.broadcast(encode(&Envelope { view, word: Word::Closing(generation) })) {
-            Ok(()) => self.closing.said = Some(view),
+    fn say_charter(&mut self, turn: &mut Turn<'_>, charter: Charter) {
+        let Some(view) = self.view_id().filter(|_| !self.passage.said) else { return };
+        match turn.group.broadcast(encode(&Envelope { view, word: Word::Charter(charter) })) {
+            Ok(()) => self.passage.said = true,
             Err(_) => self.retry_at = turn.now + PLAN_RETRY_PAUSE,
         }
     }

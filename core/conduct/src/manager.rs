@@ -4,7 +4,7 @@
 //! node is decided by the difference between that state, the agents' own truth and the lease.
 
 use crate::apply::Changes;
-use crate::charter::Closing;
+use crate::charter::Passage;
 use crate::config::Config;
 use crate::form::Forming;
 use crate::guard::Guard;
@@ -56,7 +56,7 @@ pub struct Manager {
     pub(crate) changes: Changes,
     pub(crate) shutdown: Shutdown,
     pub(crate) guard: Guard,
-    pub(crate) closing: Closing,
+    pub(crate) passage: Passage,
     pub(crate) forming: Option<Forming>,
     pub(crate) networks: Networks,
     /// Why each group stands still, as last told.
@@ -214,7 +214,7 @@ impl Manager {
             changes: Changes::default(),
             shutdown: Shutdown::No,
             guard: Guard::default(),
-            closing: Closing::default(),
+            passage: Passage::default(),
             forming: None,
             networks: Networks::default(),
             told: BTreeMap::new(),

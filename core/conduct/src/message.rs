@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 use phalanx_ledger::{Stamp, Version};
 use phalanx_plan::transition::Claims;
 use phalanx_plan::{GroupsState, Holding, Order, Reaches, Restarts};
-use phalanx_types::{Digest, GroupName, ViewId};
+use phalanx_types::{Charter, Digest, GroupName, ViewId};
 use std::collections::BTreeSet;
 
 /// An ordered message.
@@ -52,9 +52,9 @@ pub(crate) enum Word {
     /// Members came with different versions of the configuration: the newest of them.
     #[n(3)]
     Config(#[n(0)] Version),
-    /// The sender has it on disk that the charter of this generation is closing.
+    /// The sender has this charter on disk, which passes.
     #[n(7)]
-    Closing(#[n(0)] u64),
+    Charter(#[n(0)] Charter),
     /// Applications of a group that the sender restarted in place.
     #[n(4)]
     Restarts {

@@ -172,7 +172,7 @@ impl Manager {
             }
             Word::Restarts { group, restarts } => self.state.count(life, &group, restarts),
             Word::Config(version) => self.take_config(turn, version),
-            Word::Closing(generation) => self.take_closing(from, generation),
+            Word::Charter(charter) => self.take_charter(turn, from, charter),
         }
     }
 

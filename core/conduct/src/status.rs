@@ -4,7 +4,7 @@ use crate::manager::{Manager, Phase};
 use phalanx_groups::Membership;
 use phalanx_model::Cluster;
 use phalanx_plan::{GroupRecord, Holding, Intent, Standstill, Verdict, render, verdict};
-use phalanx_types::{BootId, Digest, GroupName, NodeId, NodeSet, OwnershipEpoch, Span, Tick, View};
+use phalanx_types::{BootId, Digest, GroupName, Majority, NodeId, NodeSet, OwnershipEpoch, Span, Tick, View};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -117,14 +117,20 @@ impl Manager {
     /// The quorum in words, with who is missing if there is none.
     pub(crate) fn quorum(&self) -> String {
         let (cluster, Some(view)) = (self.cluster(), self.view()) else { return self.no_quorum() };
-        let formed = match self.names(self.few()).join(", ") {
-            few if few.is_empty() => String::new(),
+        let decides = match self.names(self.few()).join(", ") {
+            few if few.is_empty() => self.decides(),
             few => format!(", formed by {few} alone until a majority is back"),
         };
         match view.primary {
-            true => format!("quorum: {} of {}{formed}", counting(view), cluster.nodes.len()),
+            true => format!("quorum: {} of {}{decides}", counting(view), cluster.nodes.len()),
             false => self.no_quorum(),
         }
+    }
+
+    /// Who decides, where it is not simply a majority of all.
+    fn decides(&self) -> String {
+        let needed = self.config.ledger.charter().stage.needed().filter_map(Majority::only);
+        needed.map(|nodes| format!(", more than half of {} decides", self.names(nodes).join(", "))).collect()
     }
 
     /// The few that formed the cluster, while their word is needed.
@@ -145,13 +151,28 @@ impl Manager {
             |node: &NodeId| view.and_then(|view| view.members.get(node)).is_some_and(|one| one.counts);
         let missing = cluster.nodes.keys().filter(|node| !counts(node) && **node != self.me.node);
         let missing: NodeSet = missing.copied().collect();
-        // Without those that formed the cluster, nobody else's return helps.
-        let few = self.few().and(missing);
-        let (waited, who) =
-            if few.is_empty() { (missing, "") } else { (few, ", by whom an operator formed the cluster") };
+        // Without those that decide, nobody else's return helps.
+        let waited = self.undecided().and(missing);
+        let (waited, who) = match (waited.is_empty(), self.few().is_empty()) {
+            (true, _) => (missing, String::new()),
+            (false, false) => (waited, ", by whom an operator formed the cluster".to_owned()),
+            (false, true) => (waited, self.decides()),
+        };
         let there = view.map_or(0, counting).max(1);
         let waited = self.names(waited).join(", ");
         format!("no quorum: {there} of {}, waiting for {waited}{who}", cluster.nodes.len())
+    }
+
+    /// Of those that decide, where it is not simply a majority of all, those of whom too few are there.
+    fn undecided(&self) -> NodeSet {
+        let counts = |view: &View| {
+            let members = view.members.iter().filter(|(_, member)| member.counts);
+            members.map(|(node, _)| *node).collect()
+        };
+        let (there, all) = (self.view().map_or(NodeSet::EMPTY, counts), self.electorate());
+        let lacking =
+            self.config.ledger.charter().stage.needed().filter(|majority| !majority.is_in(there, all));
+        lacking.filter_map(Majority::only).fold(NodeSet::EMPTY, NodeSet::or)
     }
 
     fn view(&self) -> Option<&View> {

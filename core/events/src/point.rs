@@ -51,6 +51,8 @@ points! {
     AllBlankCount = "all-blank-count",
     /// Membership: a member that some view had left out is back, and is granted nothing for a while.
     GrantsWithheld = "grants-withheld",
+    /// Membership: a view acts that is no majority of all, since by quorum `dynamic` it need not be.
+    FewAct = "few-act",
     /// Deadman: a lease end is accepted after it has passed.
     AcceptedTooLate = "accepted-too-late",
     /// Deadman: it accepts no lease end any more.

@@ -97,7 +97,7 @@ impl Lease {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phalanx_types::{CharterStage, Span, TimingProfile};
+    use phalanx_types::{Majority, Span, TimingProfile, ViewId};
 
     fn lease(nodes: u16, charter: Charter) -> Lease {
         let all: NodeSet = (1..=nodes).map(NodeId).collect();
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(lease.ask(ms(1_000), &timings), None, "2 formed the cluster, and it says nothing");
         lease.grant(ms(1_000), NodeId(2), ms(900));
         assert_eq!(lease.ask(ms(1_000), &timings), Some(ms(900) + timings.lease()));
-        lease.set_charter(formed.at(CharterStage::Closing(few)));
+        lease.set_charter(formed.passing(ViewId::NONE, Majority::OfAll));
         lease.grant(ms(1_100), NodeId(2), ms(1_050));
         assert_eq!(lease.ask(ms(1_100), &timings), Some(ms(990) + timings.lease()), "a majority of all, too");
     }

@@ -3,8 +3,8 @@
 use phalanx_events::{MembershipNote, Service};
 use phalanx_membership::{Above, Installed, Membership, Output, ProofKind, Setup, Strategy, Upcall};
 use phalanx_types::{
-    BootId, Charter, CharterStage, Incarnation, Monitoring, NetworkId, NodeId, PathId, Plot, ProofClass,
-    Span, Tick, TimingProfile, Timings, ViewId,
+    BootId, Charter, Incarnation, Majority, Monitoring, NetworkId, NodeId, PathId, Plot, ProofClass, Span,
+    Tick, TimingProfile, Timings, ViewId,
 };
 use phalanx_wire::Arrival;
 use std::collections::{BTreeMap, BTreeSet};
@@ -362,7 +362,9 @@ fn a_closed_charter_is_a_majority_of_all_again() {
     let (mut lab, charter) = formed_alone();
     lab.start(2, 2);
     lab.run(ms(2_000));
-    [1, 2].into_iter().for_each(|node| lab.grant_charter(node, charter.at(CharterStage::All)));
+    [1, 2].into_iter().for_each(|node| {
+        lab.grant_charter(node, charter.passing(ViewId::NONE, Majority::OfAll).settled(ViewId::NONE))
+    });
     lab.start(3, 2);
     lab.run(ms(2_000));
     lab.isolate(1);

@@ -33,6 +33,8 @@ pub struct Cluster {
 pub enum Quorum {
     /// More than half of the configured nodes.
     Majority,
+    /// More than half of those that last had a quorum together for a while.
+    Dynamic,
 }
 
 /// A node and where it is reached.
@@ -277,10 +279,10 @@ impl Cluster {
         rings.into_iter().map(|(path, ring)| (path, ring.into_values().collect())).collect()
     }
 
-    /// How many nodes that count make a quorum.
+    /// How many nodes that count make a quorum where all nodes decide.
     pub fn quorum_size(&self) -> usize {
         match self.quorum {
-            Quorum::Majority => self.nodes.len() / 2 + 1,
+            Quorum::Majority | Quorum::Dynamic => self.nodes.len() / 2 + 1,
         }
     }
 }

@@ -80,7 +80,8 @@ words! {
     } later []
     Quorum {
         Majority = "majority": "More than half of the configured nodes may run resources together.",
-    } later ["dynamic", "none", "tie-breaker"]
+        Dynamic = "dynamic": "More than half of those that last had the quorum together and stayed so for a while: nodes that are lost one after the other are not needed any more, down to two.",
+    } later ["none", "tie-breaker"]
     Startup {
         HomeNode = "home-node": "Only on its home node, the first of `nodes` (PowerHA: OHN).",
         FirstAvailable = "first-available": "On the first of `nodes` that is there (PowerHA: OFAN).",

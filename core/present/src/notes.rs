@@ -2,7 +2,7 @@
 
 use crate::names::Names;
 use phalanx_events::{ManagerNote, MembershipNote, Note};
-use phalanx_types::{Charter, CharterStage, GroupName, Span, Verb, View};
+use phalanx_types::{Charter, CharterStage, GroupName, Majority, NodeSet, Span, Verb, View};
 use std::collections::BTreeSet;
 
 /// A path that goes down after a shorter silence than this is still heard; the peer does not hear us.
@@ -171,12 +171,20 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
 }
 
 fn charter_words(charter: &Charter, names: &Names) -> String {
-    let decides = match charter.stage {
-        CharterStage::Few(few) => format!("{} decides until a majority is back", names.list(few.iter())),
-        CharterStage::Closing(few) => {
-            format!("a majority is back and decides with {} for a moment", names.list(few.iter()))
+    let list = |nodes: NodeSet| names.list(nodes.iter());
+    let most = |majority: Majority| match majority.only() {
+        Some(nodes) => format!("a majority of {}", list(nodes)),
+        None => "a majority of all nodes".to_owned(),
+    };
+    let decides = match (charter.few(), charter.stage) {
+        (Some(few), CharterStage::Settled(_)) => format!("{} decides until a majority is back", list(few)),
+        (Some(few), CharterStage::Passing { .. }) => {
+            format!("a majority is back and decides with {} for a moment", list(few))
         }
-        CharterStage::All => "a majority of all nodes decides".into(),
+        (None, CharterStage::Settled(now)) => format!("{} decides", most(now)),
+        (None, CharterStage::Passing { from, to }) => {
+            format!("{} and {} decide together for a moment", most(from), most(to))
+        }
     };
     match charter.confirmed_down.is_empty() {
         true => decides,

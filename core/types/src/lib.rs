@@ -15,7 +15,7 @@ pub mod time;
 pub mod timing;
 pub mod view;
 
-pub use charter::{Charter, CharterStage, Electorate};
+pub use charter::{Charter, CharterStage, Electorate, Majority};
 pub use id::{
     BootId, ClusterId, Digest, Incarnation, NetworkId, NodeId, OperationId, OwnershipEpoch, PathId,
     RequestId, ViewId,

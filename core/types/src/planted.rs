@@ -50,6 +50,8 @@ pub enum Bug {
     ReleasingIsReleased,
     /// Votes and other messages without an order that a survivor lacks at the end of a view are not brought to it.
     VotesNotFlushed,
+    /// A member takes its own word for everybody's when a charter passes.
+    CharterSettledAlone,
     /// How recent a manager's state is counts the messages that it has taken in, not the votes.
     StampWithoutVotes,
 }
@@ -63,7 +65,7 @@ pub struct Plot {
 
 impl Bug {
     /// Every bug, with its name.
-    pub const ALL: [(&'static str, Bug); 23] = [
+    pub const ALL: [(&'static str, Bug); 24] = [
         ("lease-from-receipt", Bug::LeaseFromReceipt),
         ("grant-after-restart", Bug::GrantAfterRestart),
         ("takeover-on-suspicion", Bug::TakeoverOnSuspicion),
@@ -86,6 +88,7 @@ impl Bug {
         ("proof-not-awaited", Bug::ProofNotAwaited),
         ("releasing-is-released", Bug::ReleasingIsReleased),
         ("votes-not-flushed", Bug::VotesNotFlushed),
+        ("charter-settled-alone", Bug::CharterSettledAlone),
         ("stamp-without-votes", Bug::StampWithoutVotes),
     ];
 }

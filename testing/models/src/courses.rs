@@ -1,7 +1,7 @@
 //! Which models are searched, within which bounds, and which variants must fail.
 
+use crate::charter::{self, Charters};
 use crate::flush::{self, Flushing};
-use crate::primary::{self, Primaries};
 use crate::takeover::{self, Takeover};
 use crate::voting::group::Vote;
 use crate::voting::{self, Terms, Voting};
@@ -53,7 +53,7 @@ pub fn courses() -> Vec<Course> {
     voting_courses()
         .into_iter()
         .chain(flush_courses())
-        .chain(primary_courses())
+        .chain(charter_courses())
         .chain(takeover_courses())
         .collect()
 }
@@ -61,7 +61,7 @@ pub fn courses() -> Vec<Course> {
 /// Everything that must fail.
 pub fn refutations() -> Vec<Refutation> {
     let all = voting_refutations().into_iter().chain(flush_refutations());
-    all.chain(primary_refutations()).chain(takeover_refutations()).collect()
+    all.chain(charter_refutations()).chain(takeover_refutations()).collect()
 }
 
 const PLAIN: Voting = Voting::PLAIN;
@@ -226,44 +226,33 @@ fn flush_refutations() -> Vec<Refutation> {
     ]
 }
 
-fn primary_courses() -> Vec<Course> {
+fn charter_courses() -> Vec<Course> {
     use Size::{Large, Small};
     let course =
-        |name, size, model: Primaries| Course { name, size, run: Box::new(move || search(model.clone())) };
+        |name, size, model: Charters| Course { name, size, run: Box::new(move || search(model.clone())) };
     vec![
-        course("primary: three nodes, a tie-breaker", Small, primaries(3, 3, 1, 3)),
-        course(
-            "primary: three nodes, no tie-breaker",
-            Small,
-            Primaries { tie_breaker: false, ..primaries(3, 3, 1, 3) },
-        ),
-        course("primary: two nodes, leaving", Small, Primaries { leaves: true, ..primaries(2, 3, 1, 3) }),
-        course("primary: three nodes, leaving", Large, Primaries { leaves: true, ..primaries(3, 2, 1, 2) }),
-        course("primary: four nodes, a tie-breaker", Large, primaries(4, 3, 1, 3)),
-        course("primary: five nodes", Large, Primaries { tie_breaker: false, ..primaries(5, 2, 1, 3) }),
+        course("charter: four nodes, one by one", Small, Charters { at_once: false, ..charters(4, 2, 3, 0) }),
+        course("charter: four nodes, a crash", Small, charters(4, 2, 3, 1)),
+        course("charter: five nodes", Large, charters(5, 2, 4, 0)),
     ]
 }
 
-fn primaries(nodes: usize, changes: u8, crashes: u8, attempts: u8) -> Primaries {
-    let rule = primary::Rule::Whole;
-    Primaries { rule, nodes, changes, crashes, attempts, tie_breaker: true, leaves: false }
+fn charters(nodes: usize, changes: u8, views: u8, crashes: u8) -> Charters {
+    Charters { rule: charter::Rule::Whole, nodes, first_view: nodes, changes, views, crashes, at_once: true }
 }
 
-fn primary_refutations() -> Vec<Refutation> {
-    use primary::Rule;
-    let without = |name, rule, model: Primaries| {
-        let model = Primaries { rule, ..model };
+fn charter_refutations() -> Vec<Refutation> {
+    use charter::Rule;
+    let without = |name, rule, crashes| {
+        let model = Charters { rule, first_view: 3, ..charters(5, 1, 3, crashes) };
         Refutation { name, property: "ONE-PRIMARY", run: Box::new(move || search(model.clone())) }
     };
-    let three = || primaries(3, 3, 1, 3);
     vec![
-        without("primary: attempts do not count", Rule::Naive, Primaries { tie_breaker: false, ..three() }),
-        without("primary: attempts are not durable", Rule::NotDurable, three()),
-        without("primary: not confirmed", Rule::Unconfirmed, three()),
-        without("primary: half is enough", Rule::HalfIsEnough, three()),
-        without("primary: the tie-breaker forgets", Rule::TieForgets, three()),
-        without("primary: one of the winners is enough", Rule::OneHasTheWord, primaries(4, 3, 1, 3)),
-        without("primary: an attempt is forgotten too soon", Rule::ForgetsTooSoon, three()),
+        without("charter: said before it is on disk", Rule::SaidBeforeStored, 1),
+        without("charter: settled alone", Rule::SettledAlone, 0),
+        without("charter: nothing passes", Rule::AtOnce, 0),
+        without("charter: a step that broke off is forgotten", Rule::BrokenOffForgotten, 0),
+        without("charter: while it passes one majority is enough", Rule::OneMajority, 0),
     ]
 }
 

@@ -5,9 +5,9 @@
 //! nothing. What is modelled, with which bounds, is in docs/design/models.md.
 #![forbid(unsafe_code)]
 
+pub mod charter;
 mod courses;
 pub mod flush;
-pub mod primary;
 pub mod takeover;
 pub mod voting;
 

@@ -27,8 +27,8 @@ fn who_leaves_a_view_together_has_the_same_of_it() {
 }
 
 #[test]
-fn primaries_are_one_succession() {
-    check("primary");
+fn two_views_never_decide_while_who_decides_changes() {
+    check("charter");
 }
 
 #[test]

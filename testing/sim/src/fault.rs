@@ -126,7 +126,9 @@ pub enum Mode {
     Form,
     /// The faults of [`Mode::Swarm`]; and every node has clients of Group Services that do what comes to their minds.
     Groups,
-    /// Every other seed as in `Swarm`, the rest in turn as in `Stress` and in `Groups`.
+    /// The faults of [`Mode::Swarm`] in a cluster with quorum `dynamic`, and hosts are lost one after the other until two are left.
+    Dwindle,
+    /// Every other seed as in `Swarm`, the rest in turn as in `Stress`, `Groups` and `Dwindle`.
     Mixed,
 }
 
@@ -136,8 +138,9 @@ impl Mode {
         match self {
             Mode::Mixed if seed.is_multiple_of(2) => Mode::Swarm,
             Mode::Mixed if seed % 4 == 1 => Mode::Stress,
+            Mode::Mixed if seed % 8 == 3 => Mode::Dwindle,
             Mode::Mixed => Mode::Groups,
-            Mode::Swarm | Mode::Stress | Mode::Freeze | Mode::Form | Mode::Groups => self,
+            Mode::Swarm | Mode::Stress | Mode::Freeze | Mode::Form | Mode::Groups | Mode::Dwindle => self,
         }
     }
 }
@@ -229,6 +232,9 @@ impl<'a> Planner<'a> {
             let at = self.random.between(from, from + (to - from) / 2);
             self.strike(Class::Form, at, &mut strikes);
         }
+        if mode == Mode::Dwindle {
+            self.dwindle(from, to, &mut strikes);
+        }
         if mode == Mode::Stress {
             let change = |strike: &Strike| Strike { fault: Fault::Change, counts: false, ..*strike };
             let changes: Vec<_> = strikes.iter().flat_map(|strike| [change(strike); 2]).collect();
@@ -237,6 +243,17 @@ impl<'a> Planner<'a> {
         strikes.retain(|strike| strike.at <= to);
         strikes.sort_by_key(|strike| strike.at);
         strikes
+    }
+
+    /// All hosts but two crash for long, each when the others may just have come to decide without the one before.
+    fn dwindle(&mut self, from: u64, to: u64, strikes: &mut Vec<Strike>) {
+        let (pause, class) = (self.setting.timings().takeover_wait() * 5, Class::CrashHost);
+        let mut at = self.random.between(from, from + (to - from) / 4);
+        for _ in 2..self.setting.nodes {
+            let span = self.random.span(Span(to - from) / 2, Span(to - from));
+            strikes.push(Strike { at, class, fault: Fault::CrashHost, span, counts: true });
+            at += self.random.span(pause / 2, pause * 2).0;
+        }
     }
 
     fn classes(&mut self, mode: Mode) -> Vec<Class> {

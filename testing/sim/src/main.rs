@@ -1,5 +1,6 @@
 //! `phalanx-sim`: runs seeds and says what they add up to. Exit code 1 if a property was broken, 2 for bad arguments.
 
+use phalanx_model::Quorum;
 use phalanx_oracle::Violation;
 use phalanx_sim::core::Cores;
 use phalanx_sim::planted::{PLANTED, Planted};
@@ -15,14 +16,15 @@ use std::time::Instant;
 
 const USAGE: &str = "\
 usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--monitoring mesh|ring]
-                   [--nodes 2-7] [--networks 1-3]
+                   [--quorum majority|dynamic] [--nodes 2-7] [--networks 1-3]
                    [--mode MODE] [--safety] [--jobs J] [--json] [--trace FILE] [--planted] [--points]
                    [--flight FILE] [--plant BUG]
 
   --seeds N    how many seeds (100)             --from S    the first of them (0)
   --mode       swarm: all that proofs of class `process` cover (the default)
                stress: the same, and operators on two nodes apply changes with each fault
-               mixed: every other seed as in swarm, the rest in turn as in stress and in groups
+               dwindle: quorum is dynamic, and hosts are lost one after the other
+               mixed: every other seed as in swarm, the rest in turn as in stress, groups and dwindle
                freeze: whole hosts stand still too; two owners are counted, not judged
                form: most hosts are lost for long, and an honest operator forms the cluster without them
                groups: every node has clients of Group Services, too
@@ -64,9 +66,7 @@ fn within(name: &str, value: usize, range: std::ops::RangeInclusive<usize>) -> R
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
-    let lite =
-        Lite { nodes: None, networks: None, timing: TimingProfile::Auto, monitoring: Monitoring::Mesh };
-    let course = Course { lite, mode: Mode::Swarm, judge: Judge::All };
+    let course = Course { lite: Lite::DEFAULT, mode: Mode::Swarm, judge: Judge::All };
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let mut arguments = Arguments {
         seeds: 100,
@@ -93,6 +93,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             }
             "--timing" => lite.timing = timing(words.next().as_deref())?,
             "--monitoring" => lite.monitoring = monitoring(words.next().as_deref())?,
+            "--quorum" => lite.quorum = quorum(words.next().as_deref())?,
             "--mode" => arguments.course.mode = mode(words.next().as_deref())?,
             "--json" => arguments.json = true,
             "--safety" => arguments.course.judge = Judge::Safety,
@@ -125,6 +126,14 @@ fn monitoring(word: Option<&str>) -> Result<Monitoring, String> {
     }
 }
 
+fn quorum(word: Option<&str>) -> Result<Quorum, String> {
+    match word {
+        Some("majority") => Ok(Quorum::Majority),
+        Some("dynamic") => Ok(Quorum::Dynamic),
+        other => Err(format!("--quorum is majority or dynamic, not {other:?}")),
+    }
+}
+
 fn mode(word: Option<&str>) -> Result<Mode, String> {
     match word {
         Some("swarm") => Ok(Mode::Swarm),
@@ -132,8 +141,11 @@ fn mode(word: Option<&str>) -> Result<Mode, String> {
         Some("freeze") => Ok(Mode::Freeze),
         Some("form") => Ok(Mode::Form),
         Some("groups") => Ok(Mode::Groups),
+        Some("dwindle") => Ok(Mode::Dwindle),
         Some("mixed") => Ok(Mode::Mixed),
-        other => Err(format!("--mode is swarm, stress, freeze, form, groups or mixed, not {other:?}")),
+        other => {
+            Err(format!("--mode is swarm, stress, freeze, form, groups, dwindle or mixed, not {other:?}"))
+        }
     }
 }
 
@@ -211,7 +223,7 @@ fn campaign<F: Factory>(factory: &F, arguments: &Arguments) -> ExitCode {
 }
 
 fn options(arguments: &Arguments) -> String {
-    let Lite { nodes, networks, timing, monitoring } = arguments.course.lite;
+    let Lite { nodes, networks, timing, monitoring, quorum } = arguments.course.lite;
     let option = |name: &str, value: Option<usize>| {
         value.map(|value| format!(" --{name} {value}")).unwrap_or_default()
     };
@@ -221,6 +233,7 @@ fn options(arguments: &Arguments) -> String {
         Mode::Freeze => " --mode freeze",
         Mode::Form => " --mode form",
         Mode::Groups => " --mode groups",
+        Mode::Dwindle => " --mode dwindle",
         Mode::Mixed => " --mode mixed",
     };
     let judge = match arguments.course.judge {
@@ -231,8 +244,12 @@ fn options(arguments: &Arguments) -> String {
         Monitoring::Mesh => "",
         Monitoring::Ring => " --monitoring ring",
     };
+    let quorum = match quorum {
+        Quorum::Majority => "",
+        Quorum::Dynamic => " --quorum dynamic",
+    };
     format!(
-        "--timing {timing}{monitoring}{}{}{mode}{judge}",
+        "--timing {timing}{monitoring}{quorum}{}{}{mode}{judge}",
         option("nodes", nodes),
         option("networks", networks)
     )

@@ -40,6 +40,7 @@ pub const PLANTED: &[Planted] = &[
     row("lease-before-deadman", "leases", "F3 self-stop"),
     row("acknowledged-when-proposed", "ledger", "LEDGER"),
     row("old-version-kept", "ledger", "R4 determinism"),
+    row("charter-settled-alone", "ledger", "M7 primary continuity"),
     row("proof-not-awaited", "manager", "ONE-OWNER"),
     row("releasing-is-released", "manager", "ONE-OWNER"),
     row("stamp-without-votes", "manager", "R4 determinism"),

@@ -8,6 +8,7 @@ use crate::report::Report;
 use crate::setting::{Lite, Setting};
 use crate::trace::Trace;
 use crate::world::World;
+use phalanx_model::Quorum;
 use phalanx_oracle::{Census, GlobalTime, Violation};
 use phalanx_types::Span;
 use std::io::{self, Write};
@@ -46,6 +47,19 @@ pub struct Course {
     pub judge: Judge,
 }
 
+impl Course {
+    /// The cluster of this seed.
+    pub fn setting(&self, seed: u64) -> Setting {
+        let quorum = match self.mode.of(seed) {
+            Mode::Dwindle => Quorum::Dynamic,
+            Mode::Swarm | Mode::Stress | Mode::Freeze | Mode::Form | Mode::Groups | Mode::Mixed => {
+                self.lite.quorum
+            }
+        };
+        Setting { quorum, ..Setting::draw(seed, self.lite) }
+    }
+}
+
 /// What a run is judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judge {
@@ -75,7 +89,7 @@ pub fn record_seed<F: Factory>(
     command: String,
     out: Box<dyn Write + Send>,
 ) -> io::Result<Outcome> {
-    let recorder = Recorder::new(out, seed, command, &Setting::draw(seed, course.lite).text());
+    let recorder = Recorder::new(out, seed, command, &course.setting(seed).text());
     let (outcome, mut trace) = run_world(factory, seed, course, Trace::recorded(recorder));
     let violation = outcome.violation.as_ref().map(|(violation, _)| violation);
     trace.end(outcome.elapsed.0, violation)?;

@@ -2,6 +2,7 @@
 
 use crate::random::{Random, Stream};
 use crate::resource::Kind;
+use phalanx_model::Quorum;
 use phalanx_oracle::Terms;
 use phalanx_types::{GroupName, Monitoring, NodeId, ResourceName, TimingProfile, Timings};
 use std::fmt::Write;
@@ -24,6 +25,8 @@ pub struct Lite {
     pub timing: TimingProfile,
     /// How nodes watch each other.
     pub monitoring: Monitoring,
+    /// Who decides.
+    pub quorum: Quorum,
 }
 
 /// A resource group.
@@ -52,6 +55,8 @@ pub struct Setting {
     pub timing: TimingProfile,
     /// How nodes watch each other.
     pub monitoring: Monitoring,
+    /// Who decides.
+    pub quorum: Quorum,
     /// The resource groups.
     pub groups: Vec<Group>,
 }
@@ -65,6 +70,17 @@ fn group(name: &str, nodes: Vec<NodeId>, home_only: bool, falls_back: bool) -> G
         vec![named("ip", Kind::Address), named("data", Kind::Disk), named("app", Kind::Application)];
     let name = name.parse().expect("our own names are good");
     Group { name, nodes, home_only, falls_back, resources }
+}
+
+impl Lite {
+    /// Nothing is fixed but what stands in a cluster file that says nothing.
+    pub const DEFAULT: Lite = Lite {
+        nodes: None,
+        networks: None,
+        timing: TimingProfile::Auto,
+        monitoring: Monitoring::Mesh,
+        quorum: Quorum::Majority,
+    };
 }
 
 impl Setting {
@@ -81,14 +97,16 @@ impl Setting {
             let order = order.take(some).collect();
             groups.push(group(name, order, random.coin(), random.coin()));
         }
-        Setting { nodes, networks, timing: lite.timing, monitoring: lite.monitoring, groups }
+        let Lite { timing, monitoring, quorum, .. } = lite;
+        Setting { nodes, networks, timing, monitoring, quorum, groups }
     }
 
     /// `nodes` nodes on `networks` networks at `auto`, with one group that may run anywhere.
     pub fn plain(nodes: usize, networks: usize) -> Setting {
         let order = (1..=nodes as u16).map(NodeId).collect();
         let groups = vec![group(GROUP_NAMES[0], order, false, true)];
-        Setting { nodes, networks, timing: TimingProfile::Auto, monitoring: Monitoring::Mesh, groups }
+        let Lite { timing, monitoring, quorum, .. } = Lite::DEFAULT;
+        Setting { nodes, networks, timing, monitoring, quorum, groups }
     }
 
     /// Its timings.
@@ -119,10 +137,10 @@ impl Setting {
             Monitoring::Mesh => "",
             Monitoring::Ring => "monitoring = \"ring\", ",
         };
+        let (timing, quorum) = (self.timing, quorum_word(self.quorum));
         writeln!(
             out,
-            "schema = 1\ncluster = {{ name = \"sim\", timing = \"{}\", {monitoring}quorum = \"majority\" }}",
-            self.timing
+            "schema = 1\ncluster = {{ name = \"sim\", timing = \"{timing}\", {monitoring}quorum = \"{quorum}\" }}"
         )?;
         writeln!(out, "\n[node]")?;
         for node in self.node_ids() {
@@ -134,6 +152,14 @@ impl Setting {
         (0..self.networks)
             .try_for_each(|net| writeln!(out, "net{net} = {{ subnet = \"10.{net}.0.0/24\" }}"))?;
         self.groups.iter().enumerate().try_for_each(|(index, group)| write_group(out, index, group))
+    }
+}
+
+/// As the cluster file has it.
+pub fn quorum_word(quorum: Quorum) -> &'static str {
+    match quorum {
+        Quorum::Majority => "majority",
+        Quorum::Dynamic => "dynamic",
     }
 }
 
@@ -183,12 +209,7 @@ mod tests {
 
     #[test]
     fn seeds_draw_clusters_within_what_was_fixed() {
-        let lite = Lite {
-            nodes: Some(4),
-            networks: None,
-            timing: TimingProfile::Fast,
-            monitoring: Monitoring::Mesh,
-        };
+        let lite = Lite { nodes: Some(4), timing: TimingProfile::Fast, ..Lite::DEFAULT };
         for seed in 0..100 {
             let setting = Setting::draw(seed, lite);
             assert_eq!((setting.nodes, setting.timing), (4, TimingProfile::Fast));

@@ -7,6 +7,7 @@ use crate::net::{Link, Trouble};
 use crate::node::Factory;
 use crate::world::{Happening, World};
 use phalanx_conduct::{Reply, Request};
+use phalanx_model::Quorum;
 use phalanx_node::Input;
 use phalanx_oracle::{HoldEnd, What};
 use phalanx_types::{GroupName, NetworkId, NodeId, RequestId, Span};
@@ -272,8 +273,9 @@ impl<F: Factory> World<F> {
         self.healing = true;
         self.net.calm();
         self.tell_links(0);
-        // Whoever formed the cluster is needed until a majority decides again.
-        let needed = self.charters().any(|charter| charter.few().is_some());
+        // Where not simply a majority decides, those that do are needed; and quorum `dynamic` may be about to come to that.
+        let needed =
+            self.setting.quorum == Quorum::Dynamic || self.charters().any(|charter| charter.few().is_some());
         if self.rescue.take().is_none() && !needed {
             self.retire_some();
         }

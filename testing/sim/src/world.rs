@@ -194,14 +194,15 @@ pub struct World<F: Factory> {
 impl<F: Factory> World<F> {
     /// The world of this seed.
     pub fn new(factory: F, seed: u64, course: Course, trace: Trace) -> World<F> {
-        let Course { lite, mode, judge } = course;
-        let mode = mode.of(seed);
-        let setting = Setting::draw(seed, lite);
+        let Course { mode, judge, .. } = course;
+        let (mode, setting) = (mode.of(seed), course.setting(seed));
         let phases = Phases::of(&setting);
         let strikes = Planner::new(seed, &setting).draw(mode, phases.warm, phases.heal);
         let terms = setting.terms();
         let oracle = match mode {
-            Mode::Swarm | Mode::Stress | Mode::Form | Mode::Groups | Mode::Mixed => Oracle::safety(&terms),
+            Mode::Swarm | Mode::Stress | Mode::Form | Mode::Groups | Mode::Dwindle | Mode::Mixed => {
+                Oracle::safety(&terms)
+            }
             Mode::Freeze => Oracle::beyond_class(&terms),
         };
         let oracle = match judge {

@@ -5,12 +5,11 @@ use phalanx_sim::core::Cores;
 use phalanx_sim::run::{Course, Judge, record_seed, run_seed};
 use phalanx_sim::trace::Trace;
 use phalanx_sim::{Lite, Mode};
-use phalanx_types::{Monitoring, Plot, TimingProfile};
+use phalanx_types::Plot;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-const LITE: Lite =
-    Lite { nodes: Some(3), networks: Some(1), timing: TimingProfile::Auto, monitoring: Monitoring::Mesh };
+const LITE: Lite = Lite { nodes: Some(3), networks: Some(1), ..Lite::DEFAULT };
 const COURSE: Course = Course { lite: LITE, mode: Mode::Swarm, judge: Judge::All };
 
 /// A file that can be looked into.

@@ -8,10 +8,9 @@ use phalanx_sim::run::{Course, Judge, first_violation, run_many, run_seed};
 use phalanx_sim::toy::{Manner, Toys};
 use phalanx_sim::trace::Trace;
 use phalanx_sim::{Factory, Lite, Mode, Setting, World};
-use phalanx_types::{Monitoring, Span, TimingProfile};
+use phalanx_types::Span;
 
-const LITE: Lite =
-    Lite { nodes: Some(3), networks: Some(1), timing: TimingProfile::Auto, monitoring: Monitoring::Mesh };
+const LITE: Lite = Lite { nodes: Some(3), networks: Some(1), ..Lite::DEFAULT };
 const COURSE: Course = Course { lite: LITE, mode: Mode::Swarm, judge: Judge::All };
 
 /// Runs toys through these strikes, before just these properties.

@@ -4,7 +4,7 @@ use crate::cluster::name;
 use crate::world::World;
 use phalanx_conduct::ManagerEffect;
 use phalanx_events::ManagerNote;
-use phalanx_types::{CharterStage, NodeId, NodeSet, Tick, Verb};
+use phalanx_types::{CharterStage, Majority, NodeId, NodeSet, Tick, Verb};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -81,10 +81,15 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         }
         ManagerNote::CharterChanged { charter } => {
             let (down, generation) = (charter.confirmed_down, charter.generation);
-            let decides = match charter.stage {
-                CharterStage::Few(few) => format!("{} decides", names(few)),
-                CharterStage::Closing(few) => format!("{} decides with a majority", names(few)),
-                CharterStage::All => "a majority decides".into(),
+            let decides = match (charter.few(), charter.stage) {
+                (Some(few), CharterStage::Settled(_)) => format!("{} decides", names(few)),
+                (Some(few), CharterStage::Passing { .. }) => {
+                    format!("{} decides with a majority", names(few))
+                }
+                (None, CharterStage::Settled(now)) => format!("{} decides", most(now)),
+                (None, CharterStage::Passing { from, to }) => {
+                    format!("{} and {} decide", most(from), most(to))
+                }
             };
             let down = if down.is_empty() {
                 String::new()
@@ -123,6 +128,10 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         | ManagerNote::ShutdownBegun { .. }
         | ManagerNote::Reached { .. } => Vec::new(),
     }
+}
+
+fn most(majority: Majority) -> String {
+    majority.only().map_or("a majority".to_owned(), |nodes| format!("a majority of {}", names(nodes)))
 }
 
 fn names(nodes: NodeSet) -> String {

@@ -406,6 +406,9 @@ impl Membership {
                 *confirmed = true;
             }
             self.note(MembershipNote::ViewConfirmed { id });
+            if !self.all.has_quorum(have_it) && self.charter.few().is_none() {
+                self.reached(Point::FewAct);
+            }
         }
     }
 

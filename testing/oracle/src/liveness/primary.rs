@@ -1,15 +1,19 @@
-//! L4: if the healthy nodes are a majority, then in time each is in a primary view.
+//! L4: if the healthy nodes can decide, by what they have heard of who does, then in time each is in a primary view.
 
 use super::Deadline;
 use super::current::CurrentViews;
 use crate::checker::{Checker, Terms, demand};
-use crate::event::{Event, GlobalTime};
-use phalanx_types::NodeId;
+use crate::event::{Event, GlobalTime, What};
+use phalanx_events::{ManagerNote, Note};
+use phalanx_types::{Charter, Electorate, NodeId};
+use std::collections::BTreeMap;
 
 /// Who is in a primary view.
 pub(crate) struct Primary {
     deadline: Deadline,
-    majority: usize,
+    all: Electorate,
+    /// What each node has on disk of who decides, as far as it said so.
+    charters: BTreeMap<NodeId, Charter>,
     views: CurrentViews,
 }
 
@@ -17,17 +21,21 @@ impl Primary {
     /// Within the time that this cluster may take.
     pub fn new(terms: &Terms) -> Primary {
         let deadline = Deadline::after(terms.settle());
-        Primary { deadline, majority: terms.majority(), views: CurrentViews::default() }
+        let all = Electorate { nodes: terms.nodes.iter().copied().collect(), quorum: terms.majority() };
+        Primary { deadline, all, charters: BTreeMap::new(), views: CurrentViews::default() }
     }
 
     fn judge(&mut self, at: GlobalTime) -> Result<(), String> {
-        let Some(core) = self.deadline.due(at).filter(|core| core.len() >= self.majority) else {
+        let Some(core) = self.deadline.due(at) else { return Ok(()) };
+        let known = core.iter().filter_map(|node| self.charters.get(node));
+        let charter = known.copied().fold(Charter::FIRST, Charter::merged);
+        if !charter.is_met(core.iter().copied().collect(), self.all) {
             return Ok(());
-        };
+        }
         let in_primary = |node: &NodeId| self.views.of(*node).is_some_and(|view| view.primary);
         demand(core.iter().all(in_primary), || {
             let primary: Vec<_> = core.iter().filter(|node| in_primary(node)).collect();
-            format!("{core:?} are a majority, but in a primary view are only {primary:?}")
+            format!("{core:?} can decide, but in a primary view are only {primary:?}")
         })
     }
 }
@@ -41,6 +49,9 @@ impl Checker for Primary {
         self.deadline.see(event);
         self.judge(event.at)?;
         self.views.see(event);
+        if let What::Note(Note::Manager(ManagerNote::CharterChanged { charter })) = &event.what {
+            self.charters.insert(event.life.node, *charter);
+        }
         Ok(())
     }
 
@@ -77,7 +88,7 @@ pub(super) mod tests {
             .bad(
                 "a majority has no view",
                 Story::new().start(&[1, 2]).heal(&[1, 2]).later(LONG),
-                "are a majority",
+                "can decide",
             )
             .bad("a quarantine never ends", quarantined().heal(&[1, 2]).later(LONG), "only []")
             .bad(

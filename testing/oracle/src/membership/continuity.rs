@@ -103,7 +103,7 @@ pub(super) mod tests {
             .bad(
                 "the rest of a formed cluster decides without the few",
                 primary(formed(), 2, 3, &[2, 3]),
-                "formed by Some",
+                "Settled(Of",
             )
     }
 }

@@ -28,23 +28,22 @@ impl Deciders {
         begins
     }
 
-    /// Whether these are enough. While the charter closes, some do not know of it yet, and the few are enough for them.
+    /// Whether these are enough. While the charter passes, some do not know of it yet, and for them those it passes from are
+    /// enough.
     pub fn are_met_by(&self, nodes: NodeSet) -> bool {
-        let lenient = match self.charter.few() {
-            Some(few) => self.charter.at(CharterStage::Few(few)),
-            None => self.charter,
-        };
-        lenient.is_met(nodes, self.all)
+        let (CharterStage::Settled(majority) | CharterStage::Passing { from: majority, .. }) =
+            self.charter.stage;
+        Charter { stage: CharterStage::Settled(majority), ..self.charter }.is_met(nodes, self.all)
     }
 
-    /// Whether these are a majority of all: enough for who does not know that the cluster was formed of few.
+    /// Whether these are a majority of all: enough for who does not know that others decide.
     pub fn is_majority(&self, nodes: NodeSet) -> bool {
         Charter::FIRST.is_met(nodes, self.all)
     }
 
     /// How many are needed, for people.
     pub fn words(&self) -> String {
-        format!("{} needed (formed by {:?})", self.all.quorum, self.charter.few())
+        format!("{} needed ({:?})", self.all.quorum, self.charter.stage)
     }
 }
 
