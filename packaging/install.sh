@@ -59,6 +59,10 @@ install_all() {
     : > "$root$list.new"
     put 755 "$built/phalanx" "$prefix/bin/phalanx"
     put 755 "$built/phalanxd" "$prefix/sbin/phalanxd"
+    # The names of old, in a folder that is on nobody's PATH: a host may have the real ones.
+    for name in hagsgr hagsns hagsvote lssrc; do
+        link ../../../bin/phalanx "$prefix/lib/phalanx/compat/$name"
+    done
     put 755 "$built/phalanx-deadman" "$prefix/sbin/phalanx-deadman"
     put 755 "$built/phalanx-shop" "$prefix/lib/phalanx/demo/shop"
     # Programs are linked with the one name and ask for the other: that stands for what they were compiled for.

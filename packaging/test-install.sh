@@ -32,9 +32,20 @@ check_prefix() {
     for page in share/man/man1/phalanx.1 share/doc/phalanx/docs/admin/first-cluster.md; do
         test -s "$there/$page" || fail "$PREFIX/$page is missing"
     done
+    check_names
     check_library
     check_paths
     check_removal
+}
+
+# Every name of old answers for itself: it knows what it is asked, and finds no daemon.
+check_names() {
+    for name in hagsgr hagsns hagsvote "lssrc -ls cthags" "lssrc -ls cthats"; do
+        # The words of the name are its arguments.
+        # shellcheck disable=SC2086
+        said=$(PHALANX_RUN_DIR=$DESTDIR "$there"/lib/phalanx/compat/$name 2>&1) && fail "$name finds a daemon"
+        echo "$said" | grep -q PHX-C002 || fail "$name says: $said"
+    done
 }
 
 # A program in C is compiled and linked with what was installed, where there is a compiler.

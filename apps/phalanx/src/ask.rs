@@ -38,6 +38,14 @@ pub fn domain(cli: &Cli) -> Result<Value, Fault> {
     }
 }
 
+/// The networks.
+pub fn topology(cli: &Cli) -> Result<Value, Fault> {
+    match read(cli, &Ask::Topology, Some(READ_LIMIT))?.hear()? {
+        Answer::Topology { topology } => Ok(topology),
+        other => Err(unexpected(other)),
+    }
+}
+
 /// The active cluster file.
 pub fn config(cli: &Cli) -> Result<String, Fault> {
     match read(cli, &Ask::Config, Some(READ_LIMIT))?.hear()? {

@@ -6,10 +6,17 @@ use std::path::PathBuf;
 
 const EXIT_CODES: &str =
     "Exit codes: 0 done, 1 failed, 2 bad input, 3 refused by the state of things, 4 outcome unknown";
+/// The same, and what only the manual says.
+const MANUAL: &str = "\
+Exit codes: 0 done, 1 failed, 2 bad input, 3 refused by the state of things, 4 outcome unknown
+
+Names of old: called as hagsgr, hagsvote, hagsns or lssrc (-ls cthags, -ls cthats) it prints the layouts of RSCT, n/a where there is \
+no counterpart. Links of these names are in lib/phalanx/compat below the prefix of the installation. They are not on the PATH, for a \
+host may have the real ones: who wants them adds that folder to it.";
 
 /// Controls a Phalanx cluster from one of its nodes.
 #[derive(Debug, Parser)]
-#[command(name = "phalanx", version, after_help = EXIT_CODES, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "phalanx", version, after_help = EXIT_CODES, after_long_help = MANUAL, disable_help_subcommand = true, max_term_width = 100)]
 pub struct Cli {
     /// What it is about.
     #[command(subcommand)]
@@ -43,6 +50,8 @@ pub enum Noun {
     Group(GroupArgs),
     /// List the nodes, or stop this one
     Node(NodeArgs),
+    /// Show the networks: which nodes are reached on each, and who watches whom
+    Topology,
     /// Show Group Services: groups and their providers, what is voted on, the domain
     Provider(ProviderArgs),
     /// Show what happened

@@ -5,8 +5,10 @@ use crate::ask;
 use crate::cli::Cli;
 use crate::fault::{Exit, Fault};
 use crate::provider::{DomainView, GroupView, ProtocolView, no_group, read};
+use crate::topology::{self, NetworkView, TopologyView};
 use clap::Parser;
 use phalanx_types::Span;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,15 @@ use std::path::{Path, PathBuf};
 /// What is shown under an old name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Old {
+    /// Something of Group Services.
+    Domain(OfDomain),
+    /// `lssrc -ls cthats`: the networks.
+    Topology(String),
+}
+
+/// What is shown of Group Services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum OfDomain {
     /// `hagsgr`: the groups and their providers.
     Groups(Option<String>),
     /// `hagsvote`: what is voted on.
@@ -24,8 +35,10 @@ enum Old {
     Subsystem(String),
 }
 
-/// Names of the subsystem, of all generations.
+/// Names of Group Services, of all generations.
 const SUBSYSTEMS: [&str; 3] = ["cthags", "hags", "grpsvcs"];
+/// The same of Topology Services.
+const TOPOLOGY: [&str; 3] = ["cthats", "hats", "topsvcs"];
 
 /// Runs as the program that the first argument names, if it is one of these.
 pub fn run(arguments: &[OsString]) -> Option<Result<(), Fault>> {
@@ -40,21 +53,23 @@ fn parse(name: &str, rest: &[&str]) -> Option<Result<Old, Fault>> {
         let at = rest.iter().position(|word| *word == "-a");
         at.and_then(|at| rest.get(at + 1)).map(|name| (*name).to_owned())
     };
-    Some(match name {
-        "hagsgr" => Ok(Old::Groups(group())),
-        "hagsvote" => Ok(Old::Votes(group())),
-        "hagsns" => Ok(Old::NameServer),
-        "lssrc" => subsystem(rest),
+    let of_domain = match name {
+        "hagsgr" => OfDomain::Groups(group()),
+        "hagsvote" => OfDomain::Votes(group()),
+        "hagsns" => OfDomain::NameServer,
+        "lssrc" => return Some(subsystem(rest)),
         _ => return None,
-    })
+    };
+    Some(Ok(Old::Domain(of_domain)))
 }
 
 fn subsystem(rest: &[&str]) -> Result<Old, Fault> {
     let long = rest.iter().any(|word| *word == "-ls" || *word == "-l");
-    match rest.last().filter(|name| long && SUBSYSTEMS.contains(name)) {
-        Some(name) => Ok(Old::Subsystem((*name).to_owned())),
-        None => {
-            let what = "here lssrc knows `lssrc -ls cthags` only";
+    match rest.last().filter(|_| long) {
+        Some(name) if SUBSYSTEMS.contains(name) => Ok(Old::Domain(OfDomain::Subsystem((*name).to_owned()))),
+        Some(name) if TOPOLOGY.contains(name) => Ok(Old::Topology((*name).to_owned())),
+        Some(_) | None => {
+            let what = "here lssrc knows `lssrc -ls cthags` and `lssrc -ls cthats` only";
             let remedy = "for the daemons use `systemctl status phalanxd`, for the cluster `phalanx status`";
             Err(Fault::new(Exit::BadInput, "PHX-C071", what, remedy))
         }
@@ -69,21 +84,24 @@ fn show(old: &Old) -> Result<(), Fault> {
         run_dir.as_os_str(),
         OsStr::new("provider"),
     ]);
-    let domain = read(ask::domain(&cli)?)?;
-    ask::print(&layout(old, &domain)?);
+    let words = match old {
+        Old::Topology(name) => topology_words(name, &topology::read(ask::topology(&cli)?)?),
+        Old::Domain(old) => layout(old, &read(ask::domain(&cli)?)?)?,
+    };
+    ask::print(&words);
     Ok(())
 }
 
-fn layout(old: &Old, domain: &DomainView) -> Result<String, Fault> {
+fn layout(old: &OfDomain, domain: &DomainView) -> Result<String, Fault> {
     Ok(match old {
-        Old::Groups(name) => {
+        OfDomain::Groups(name) => {
             chosen(domain, name)?.into_iter().map(|(name, group)| group_words(name, group)).collect()
         }
-        Old::Votes(name) => {
+        OfDomain::Votes(name) => {
             chosen(domain, name)?.into_iter().map(|(name, group)| vote_words(name, group)).collect()
         }
-        Old::NameServer => name_server(domain),
-        Old::Subsystem(name) => subsystem_words(name, domain),
+        OfDomain::NameServer => name_server(domain),
+        OfDomain::Subsystem(name) => subsystem_words(name, domain),
     })
 }
 
@@ -183,6 +201,55 @@ fn subsystem_words(name: &str, domain: &DomainView) -> String {
     words
 }
 
+fn topology_words(name: &str, topology: &TopologyView) -> String {
+    let mut words = format!("{:<18}{:<17}{:<8}{}\n", "Subsystem", "Group", "PID", "Status");
+    let _ = writeln!(words, " {name:<17}{name:<17}{:<8}active", topology.pid);
+    let _ = writeln!(words, "Network Name   Indx Defd  Mbrs  St   {:<16}Group ID", "Adapter ID");
+    for (number, network) in topology.networks.iter().enumerate() {
+        words += &network_words(number, network, topology);
+    }
+    let up = nodes_up(topology);
+    let _ = writeln!(words, "  n/a locally connected Clients with PIDs: n/a");
+    let _ = writeln!(words, "  Configuration Instance = n/a");
+    let _ = writeln!(words, "  Number of nodes up: {}. Number of nodes down: {}.", up.0, up.1);
+    words
+}
+
+/// A network in its two lines, and how it is watched.
+fn network_words(number: usize, network: &NetworkView, topology: &TopologyView) -> String {
+    let members: Vec<_> = network.members.iter().filter(|member| member.state == "up").collect();
+    let address = |node: &str| {
+        let known = network.members.iter().find(|member| member.node == node);
+        known.and_then(|member| member.address.clone()).unwrap_or_else(|| "n/a".into())
+    };
+    let stable = network.members.iter().all(|member| member.state != "unstable");
+    let (state, own) = (if stable { "S" } else { "U" }, address(&topology.node));
+    let group = network.leader.as_deref().map_or("n/a".to_owned(), address);
+    let (name, defined, present) = (&network.network, network.members.len(), members.len());
+    format!(
+        "{name:<15}[{number:>2}] {defined:<6}{present:<6}{state:<5}{own:<16}{group}\n\
+         {name:<15}[{number:>2}] {:<17}{:<16}{}\n\
+         HB Interval = {}. Sensitivity = {} missed beats\n\
+         Packets sent    : n/a ICMP 0 Errors: n/a No mbuf: n/a\n\
+         Packets received: n/a ICMP 0 Dropped: n/a\n\
+         NIM's PID: n/a\n",
+        "n/a",
+        "n/a",
+        network.instance.map_or("n/a".to_owned(), |instance| instance.to_string()),
+        topology.beat,
+        topology.detect.0 / (2 * topology.beat.0.max(1)),
+    )
+}
+
+/// A node is up if it is on some network: how many are, and how many are not.
+fn nodes_up(topology: &TopologyView) -> (usize, usize) {
+    let members = || topology.networks.iter().flat_map(|network| &network.members);
+    let all: BTreeSet<&str> = members().map(|member| member.node.as_str()).collect();
+    let up: BTreeSet<&str> =
+        members().filter(|member| member.state == "up").map(|member| member.node.as_str()).collect();
+    (up.len(), all.len() - up.len())
+}
+
 /// `10d 20:19:22`.
 fn uptime(span: Span) -> String {
     let seconds = span.0 / 1_000_000_000;
@@ -210,7 +277,7 @@ mod tests {
     }
 
     fn check(name: &str, rest: &[&str], expected: &str) {
-        let old = parse(name, rest).expect("a name of old").expect("it is understood");
+        let Some(Ok(Old::Domain(old))) = parse(name, rest) else { panic!("{name} is a name of old") };
         assert_eq!(layout(&old, &domain()).expect("there is something"), expected);
     }
 
@@ -253,10 +320,37 @@ mod tests {
     }
 
     #[test]
+    fn the_networks_stand_as_topology_services_had_them() {
+        let member = |node: &str, host: u8, state: &str| json!({"node": node, "address": format!("10.11.0.{host}"), "state": state, "heard": null, "watches": []});
+        let topology = topology::read(
+            json!({"pid": 11938, "node": "ada", "monitoring": "ring", "beat": 40_000_000,
+            "detect": 400_000_000, "networks": [{"network": "lan", "index": 0, "leader": "bob", "crown_prince": "ada",
+                "instance": 3, "members": [member("cyd", 1, "down"), member("ada", 2, "up"), member("bob", 3, "up")]}]}),
+        );
+        let old = parse("lssrc", &["-ls", "cthats"]).expect("a name of old").expect("it is understood");
+        assert_eq!(old, Old::Topology("cthats".into()));
+        assert_eq!(
+            topology_words("cthats", &topology.expect("it is one")),
+            "Subsystem         Group            PID     Status\n \
+             cthats           cthats           11938   active\n\
+             Network Name   Indx Defd  Mbrs  St   Adapter ID      Group ID\n\
+             lan            [ 0] 3     2     S    10.11.0.2       10.11.0.3\n\
+             lan            [ 0] n/a              n/a             3\n\
+             HB Interval = 40 ms. Sensitivity = 5 missed beats\n\
+             Packets sent    : n/a ICMP 0 Errors: n/a No mbuf: n/a\n\
+             Packets received: n/a ICMP 0 Dropped: n/a\n\
+             NIM's PID: n/a\n  \
+             n/a locally connected Clients with PIDs: n/a\n  \
+             Configuration Instance = n/a\n  \
+             Number of nodes up: 2. Number of nodes down: 1.\n",
+        );
+    }
+
+    #[test]
     fn other_names_are_not_for_here_and_other_subsystems_are_not_known() {
         assert!(parse("phalanx", &[]).is_none());
         assert!(parse("lssrc", &["-a"]).is_some_and(|old| old.is_err()));
-        let unknown = Old::Groups(Some("nothing".into()));
+        let unknown = OfDomain::Groups(Some("nothing".into()));
         assert!(layout(&unknown, &domain()).is_err());
     }
 }

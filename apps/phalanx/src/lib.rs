@@ -21,6 +21,7 @@ pub mod provider;
 pub mod replay;
 pub mod status;
 pub mod table;
+pub mod topology;
 pub mod view;
 
 use clap::Parser;
@@ -56,6 +57,7 @@ fn run(cli: &Cli) -> Result<(), Fault> {
         Noun::Cluster(verb) => cluster::run(cli, verb),
         Noun::Group(group) => lists::group(cli, group),
         Noun::Node(node) => lists::node(cli, node),
+        Noun::Topology => topology::run(cli),
         Noun::Provider(args) => provider::run(cli, args),
         Noun::Events(args) => events::run(cli, args),
         Noun::Explain(args) => explain::run(cli, args),

@@ -6,7 +6,7 @@ use clap::{Command, CommandFactory};
 use phalanx::cli::Cli;
 use phalanx::paint::Paint;
 use phalanx::view::StatusView;
-use phalanx::{explain, form, replay, status};
+use phalanx::{explain, form, replay, status, topology};
 use phalanx_flight::{Broken, Choice, End, Entry, Head, Kind, Record};
 use serde_json::{Value, json};
 use std::fs;
@@ -176,4 +176,27 @@ fn every_message_is_explained() {
             });
         }
     }
+}
+
+fn check_topology(name: &str, monitoring: &str, ring: &Value) {
+    let member = |node: &str, host: u8, state: &str, heard: Value, watches: Value| {
+        let address = format!("10.11.0.{host}");
+        json!({ "node": node, "address": address, "state": state, "heard": heard, "watches": watches })
+    };
+    let members = [
+        member("ada", 1, "up", Value::Null, json!(["bob", "cyd"])),
+        member("bob", 2, "unstable", 31_000_000.into(), json!(["ada"])),
+        member("cyd", 3, "down", Value::Null, json!([])),
+    ];
+    let mut network = json!({ "network": "lan", "index": 0, "members": members });
+    network.as_object_mut().unwrap().extend(ring.as_object().unwrap().clone());
+    let told = json!({ "pid": 7, "node": "ada", "monitoring": monitoring, "beat": 40_000_000, "detect": 400_000_000,
+        "networks": [network] });
+    check(&format!("topology-{name}.txt"), &topology::render(&topology::read(told).unwrap(), Paint::Plain));
+}
+
+#[test]
+fn the_networks_and_who_watches_whom() {
+    check_topology("mesh", "mesh", &json!({}));
+    check_topology("ring", "ring", &json!({ "leader": "bob", "crown_prince": "ada", "instance": 4 }));
 }

@@ -16,6 +16,7 @@ use crate::outlook::{DaemonStatus, domain_outlook, dropped, hanging, outlook};
 use crate::remark::Remark;
 use crate::scribe::Scribe;
 use crate::settings::Settings;
+use crate::topology::topology_outlook;
 use crate::wait::{Wait, Woken};
 use crate::words::Names;
 use phalanx_api::{Answer, Ask, Asked, ClientId, Server, Told, socket};
@@ -282,6 +283,7 @@ impl Daemon {
             Ask::Status => self.tell_status(client),
             Ask::Config => self.told.answer(client, Answer::Config { text: self.config.clone() }),
             Ask::Domain => self.tell_domain(client),
+            Ask::Topology => self.tell_topology(client),
             Ask::Events { .. } => self.told.answer(client, Answer::End),
             Ask::Apply { text } => self.request(client, Request::Apply { text }),
             Ask::Form { cluster, .. } if cluster != self.cluster.name.as_str() => {
@@ -322,6 +324,16 @@ impl Daemon {
                 self.told.answer(client, Answer::Domain { domain });
             }
             None => self.refuse(client, "this node has no view yet: ask again in a moment".into()),
+        }
+    }
+
+    fn tell_topology(&mut self, client: ClientId) {
+        match self.node.topology(now()) {
+            Some(topology) => {
+                let topology = topology_outlook(&self.cluster, &topology);
+                self.told.answer(client, Answer::Topology { topology });
+            }
+            None => self.refuse(client, "this node does not beat yet: ask again in a moment".into()),
         }
     }
 
@@ -445,7 +457,7 @@ fn daemon_status(settings: &Settings, realtime: bool) -> DaemonStatus {
 /// What is asked, without the text of files.
 fn summary(ask: &Ask) -> String {
     match ask {
-        Ask::Status | Ask::Config | Ask::Domain | Ask::Events { .. } => "to read".into(),
+        Ask::Status | Ask::Config | Ask::Domain | Ask::Topology | Ask::Events { .. } => "to read".into(),
         Ask::Apply { text } => format!("apply a cluster file of {} bytes", text.len()),
         Ask::Form { why, .. } => format!("cluster form --alone ({why})"),
         Ask::Move { group, to } => format!("group move {group} --to {to}"),

@@ -19,6 +19,7 @@ mod outlook;
 mod remark;
 mod scribe;
 mod settings;
+mod topology;
 mod twin;
 mod wait;
 mod words;

@@ -18,6 +18,6 @@ pub mod standing;
 pub mod testing;
 
 pub use machine::{Above, Delivered, Installed, Membership, Output, SendError, Setup, Upcall};
-pub use phalanx_topology::{Hearing, Strategy};
+pub use phalanx_topology::{Hearing, Strategy, outlook as topology};
 pub use proof::{Clearance, Expiry, Finding, Missing, Proof, ProofKind};
 pub use standing::Standing;

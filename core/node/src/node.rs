@@ -12,6 +12,7 @@ use phalanx_groups::outlook::DomainOutlook;
 use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_groups::{Engine, Group, Notice, ProposalId, Provider, Refusal, Vote};
 use phalanx_ledger::Ledger;
+use phalanx_membership::topology::TopologyOutlook;
 use phalanx_membership::{Above, Hearing, Installed, Membership, Output, Setup, Standing, Strategy, Upcall};
 use phalanx_model::{Cluster, Fault};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
@@ -180,6 +181,14 @@ impl Node {
     pub fn domain(&self) -> Option<DomainOutlook> {
         match &self.stage {
             Stage::Beating(beating) => Some(beating.engine.outlook()),
+            Stage::Born { .. } | Stage::Over => None,
+        }
+    }
+
+    /// Who is reached on which path, once this node beats.
+    pub fn topology(&self, now: Tick) -> Option<TopologyOutlook> {
+        match &self.stage {
+            Stage::Beating(beating) => Some(beating.membership.topology(now)),
             Stage::Born { .. } | Stage::Over => None,
         }
     }

@@ -6,6 +6,7 @@
 
 mod clique;
 mod link;
+pub mod outlook;
 mod path;
 mod peer;
 mod ring;

@@ -7,6 +7,7 @@
 //! the peer hears as often as before, each path half as often, and nobody pays for the second copy.
 
 mod along;
+mod look;
 
 pub use along::Spoken;
 
@@ -547,7 +548,8 @@ impl Topology {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phalanx_types::TimingProfile;
+    use crate::outlook::Reach;
+    use phalanx_types::{Monitoring, TimingProfile};
 
     const A: Incarnation = Incarnation { node: NodeId(1), start: 1 };
     const B: Incarnation = Incarnation { node: NodeId(2), start: 1 };
@@ -772,5 +774,32 @@ mod tests {
         }
         assert!(story.notes.contains(&MembershipNote::IdentityCloned { node: B.node }));
         assert_eq!(story.topology.wanted(at(1_000)), set(&[1]));
+    }
+
+    #[test]
+    fn who_looks_sees_who_is_reached_where_and_since_when() {
+        let mut story = Story::new();
+        story.beats(0, 100, &[B], &NET[..1]);
+        let outlook = story.topology.outlook(at(90));
+        let seen = |path: PathId, peer: Incarnation| {
+            let peer = outlook.paths[&path].peers[&peer.node];
+            (peer.reach, peer.heard)
+        };
+        assert_eq!(seen(NET[0], B), (Reach::Up, Some(Span::from_millis(15))));
+        assert_eq!(seen(NET[1], B), (Reach::Down, None));
+        assert_eq!(seen(NET[0], C), (Reach::Down, None));
+        assert!(outlook.paths.values().all(|path| path.ring.is_none()));
+    }
+
+    #[test]
+    fn along_a_ring_who_looks_sees_the_group_it_is_in() {
+        let paths = [B, C].map(|peer| (peer.node, NET[..1].to_vec())).into_iter().collect();
+        let order = [(NET[0], vec![A.node, B.node, C.node])].into();
+        let timings = Timings::under(Monitoring::Ring, TimingProfile::Auto);
+        let topology = Topology::new(at(0), A, BootId([1; 16]), timings, paths, Strategy::Ring(order));
+        let outlook = topology.outlook(at(0));
+        let ring = outlook.paths[&NET[0]].ring.as_ref().expect("it is in one");
+        assert_eq!((ring.members.as_slice(), ring.leader()), ([A].as_slice(), Some(A.node)), "of its own");
+        assert!(outlook.paths[&NET[0]].peers.values().all(|peer| peer.reach == Reach::Down));
     }
 }

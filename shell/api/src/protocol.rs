@@ -19,6 +19,8 @@ pub enum Ask {
     Config,
     /// Group Services: the domain, its groups, and what is voted on.
     Domain,
+    /// The networks: who is reached on each, and who watches whom.
+    Topology,
     /// What happened.
     Events {
         /// How many of the last events.
@@ -83,6 +85,11 @@ pub enum Answer {
         /// As `phalanx_groups::outlook::DomainOutlook` is written, and the nodes' names.
         domain: Value,
     },
+    /// The networks; the last line.
+    Topology {
+        /// Each path with its nodes in the order of their addresses.
+        topology: Value,
+    },
     /// An event; what happens while a change is under way, too.
     Event(Event),
     /// No more events were asked for; the last line.
@@ -142,7 +149,7 @@ impl Ask {
     /// Whether it changes something.
     pub fn changes(&self) -> bool {
         match self {
-            Ask::Status | Ask::Config | Ask::Domain | Ask::Events { .. } => false,
+            Ask::Status | Ask::Config | Ask::Domain | Ask::Topology | Ask::Events { .. } => false,
             Ask::Apply { .. }
             | Ask::Form { .. }
             | Ask::Move { .. }
@@ -162,6 +169,7 @@ impl Answer {
             Answer::Status { .. }
             | Answer::Config { .. }
             | Answer::Domain { .. }
+            | Answer::Topology { .. }
             | Answer::End
             | Answer::Reply { .. }
             | Answer::Refused { .. } => true,

@@ -4,6 +4,7 @@
 
 use crate::node::Factory;
 use crate::random::Random;
+use crate::story::Asked;
 use crate::world::{Happening, World};
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{
@@ -22,6 +23,8 @@ const CLIENTS: u64 = 3;
 const ACTS: (Span, Span) = (Span::from_millis(20), Span::from_secs(2));
 /// From the question to the vote; some take longer than any limit.
 const VOTES: (Span, Span) = (Span::from_micros(50), Span::from_secs(3));
+/// The same of a client that is in no doubt.
+const AT_ONCE: Span = Span::from_millis(1);
 /// How long a phase may last.
 const LIMITS: (Span, Span) = (Span::from_millis(100), Span::from_secs(2));
 /// The groups there can be. The last one depends on the first.
@@ -66,7 +69,24 @@ impl<F: Factory> World<F> {
                 Box::new(ClientAct::Vote { group, instance, protocol: *protocol, phase: *phase, vote, said });
             self.later(after, Happening::ClientVotes { host: host as u8, start, client, vote });
         }
+        self.client_votes(host, start, client, &event);
         self.tell(host, What::ClientHeard { client, event });
+    }
+
+    /// In a story a provider votes by its habit, if that is to vote by itself.
+    fn client_votes(&mut self, host: usize, start: u64, client: ClientId, event: &ClientEvent) {
+        let ClientEvent::Provider { group, provider, notice: Notice::Phase { protocol, phase, .. } } = event
+        else {
+            return;
+        };
+        let Some(manners) = &mut self.manners else { return };
+        let asked = Asked { group: group.clone(), protocol: *protocol, phase: *phase };
+        if let Some(vote) = manners.asked((host, provider.instance), asked) {
+            let (group, instance, said) = (group.clone(), provider.instance, Said::default());
+            let act = ClientAct::Vote { group, instance, protocol: *protocol, phase: *phase, vote, said };
+            let vote = Box::new(act);
+            self.later(AT_ONCE, Happening::ClientVotes { host: host as u8, start, client, vote });
+        }
     }
 
     /// A client of a daemon that is stopped waits for it.

@@ -386,7 +386,7 @@ impl<'a> Planner<'a> {
         let mut sometimes = |high: u64| if random.coin() { random.below(high) } else { 0 };
         let (loss, duplicate) = (sometimes(300_000) as u32, sometimes(500_000) as u32);
         let (delay, jitter) = (QUIET.delay + sometimes(late), QUIET.jitter + sometimes(late));
-        let link = Link { cut: false, loss, duplicate, delay, jitter, reorder: random.coin() };
+        let link = Link { loss, duplicate, delay, jitter, reorder: random.coin(), ..QUIET };
         let (from, to) = match random.below(3) {
             0 => (self.some_nodes(), self.everybody),
             1 => (self.everybody, self.some_nodes()),

@@ -41,7 +41,7 @@ pub struct Host<N> {
     pub slate: Option<Slate>,
     /// What is active here.
     pub resources: Resources,
-    /// Which faults keep adapters from having a carrier, each with its network.
+    /// Which faults keep adapters from having a carrier, each with the adapter's lane.
     pub unplugged: BTreeSet<(u32, u8)>,
     /// Its daemon, if it runs.
     pub daemon: Option<Daemon<N>>,
@@ -108,9 +108,9 @@ pub struct Stopped {
 }
 
 impl<N> Host<N> {
-    /// Whether its adapter on a network has a carrier.
-    pub fn has_carrier(&self, network: u8) -> bool {
-        self.unplugged.iter().all(|(_, unplugged)| *unplugged != network)
+    /// Whether its adapter on this lane has a carrier.
+    pub fn has_carrier(&self, lane: usize) -> bool {
+        self.unplugged.iter().all(|(_, unplugged)| usize::from(*unplugged) != lane)
     }
 
     /// Its latest life.

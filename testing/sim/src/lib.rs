@@ -28,6 +28,7 @@ pub mod scale;
 pub mod session;
 pub mod setting;
 mod shell;
+pub mod story;
 mod strike;
 mod thread;
 pub mod toy;

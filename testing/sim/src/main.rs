@@ -5,12 +5,14 @@ use phalanx_oracle::Violation;
 use phalanx_sim::core::Cores;
 use phalanx_sim::planted::{PLANTED, Planted};
 use phalanx_sim::run::{Course, Judge, first_violation, record_seed, run_many, run_seed};
+use phalanx_sim::story::{Blessing, Found, LUCK, bless, check, files, watch};
 use phalanx_sim::trace::Trace;
 use phalanx_sim::{Factory, Lite, Mode, Report, setting};
 use phalanx_types::{Monitoring, Plot, TimingProfile};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -19,6 +21,8 @@ usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--monito
                    [--quorum majority|dynamic] [--nodes 2-7] [--networks 1-3]
                    [--mode MODE] [--safety] [--jobs J] [--json] [--trace FILE] [--planted] [--points]
                    [--flight FILE] [--plant BUG]
+       phalanx-sim --stories PLACE… [--luck N | --bless]
+       phalanx-sim --story FILE [--luck N]
 
   --seeds N    how many seeds (100)             --from S    the first of them (0)
   --mode       swarm: all that proofs of class `process` cover (the default)
@@ -38,6 +42,11 @@ usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--monito
   --flight FILE  where the flight record of the first failing seed goes (flight-SEED.jsonl), and with --seeds 1 that
                of a seed that does not fail; `phalanx replay FILE` reads it
   --plant BUG  plant this bug
+  --stories PLACE…  instead: play the stories in these files and folders, with the real core before every safety property,
+               and say which go otherwise than they are written; with --bless rewrite what is expected in them, unless
+               they are new
+  --story FILE instead: tell what happens in one story, to the millisecond
+  --luck N     stories happen with other luck (1) than they were written down with
   --scale      instead: what a node costs and how soon a crash makes a new view at 3, 16 and 64 nodes, with beats to all
                and along rings, as figures
 ";
@@ -54,6 +63,10 @@ struct Arguments {
     flight: Option<String>,
     plant: Option<String>,
     scale: bool,
+    stories: Vec<PathBuf>,
+    bless: bool,
+    story: Option<PathBuf>,
+    luck: u64,
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: Option<String>) -> Result<T, String> {
@@ -65,7 +78,7 @@ fn within(name: &str, value: usize, range: std::ops::RangeInclusive<usize>) -> R
     if range.contains(&value) { Ok(value) } else { Err(format!("{name} must be within {range:?}")) }
 }
 
-fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
+fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let course = Course { lite: Lite::DEFAULT, mode: Mode::Swarm, judge: Judge::All };
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let mut arguments = Arguments {
@@ -80,7 +93,12 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         flight: None,
         plant: None,
         scale: false,
+        stories: Vec::new(),
+        bless: false,
+        story: None,
+        luck: LUCK,
     };
+    let mut words = words.peekable();
     while let Some(name) = words.next() {
         let lite = &mut arguments.course.lite;
         match name.as_str() {
@@ -99,6 +117,13 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--safety" => arguments.course.judge = Judge::Safety,
             "--planted" => arguments.planted = true,
             "--scale" => arguments.scale = true,
+            "--stories" => {
+                let is_place = |word: &String| !word.starts_with("--");
+                arguments.stories.extend(std::iter::from_fn(|| words.next_if(is_place)).map(PathBuf::from));
+            }
+            "--bless" => arguments.bless = true,
+            "--story" => arguments.story = Some(words.next().ok_or("--story needs a file")?.into()),
+            "--luck" => arguments.luck = number(&name, words.next())?,
             "--points" => arguments.points = true,
             "--flight" => arguments.flight = Some(words.next().ok_or("--flight needs a file")?),
             "--plant" => arguments.plant = Some(words.next().ok_or("--plant needs the name of a bug")?),
@@ -176,11 +201,73 @@ fn main() -> ExitCode {
     if arguments.scale {
         return scale();
     }
+    if let Some(file) = &arguments.story {
+        return story(file, arguments.luck);
+    }
+    if !arguments.stories.is_empty() {
+        return stories(&arguments);
+    }
     match &arguments.trace {
         Some(_) if arguments.planted => unreachable_together(),
         Some(path) => trace(&factory, &arguments, path),
         None if arguments.planted => planted(&factory, &arguments),
         None => campaign(&factory, &arguments),
+    }
+}
+
+/// Tells one story.
+fn story(file: &Path, luck: u64) -> ExitCode {
+    match watch(file, luck) {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            eprintln!("{fault}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Plays stories and says which go otherwise than they are written. Exit code 1 if one does.
+fn stories(arguments: &Arguments) -> ExitCode {
+    let files = match files(&arguments.stories) {
+        Ok(files) => files,
+        Err(fault) => {
+            eprintln!("{fault}");
+            return ExitCode::from(2);
+        }
+    };
+    let told = |file: &PathBuf| match arguments.bless {
+        true => told_of_blessing(file),
+        false => told_of_check(file, arguments.luck),
+    };
+    let failed = files.iter().filter(|file| !told(file)).count();
+    println!("{} stories, {failed} of them not as they should be", files.len());
+    ExitCode::from(u8::from(failed > 0))
+}
+
+fn told_of_check(file: &Path, luck: u64) -> bool {
+    let found = check(file, luck);
+    match &found {
+        Found::Same => {}
+        Found::Differs(lines) => println!("{} goes otherwise (- expected, + came):\n{lines}", file.display()),
+        Found::Unreadable(words) => println!("{words}"),
+    }
+    found == Found::Same
+}
+
+fn told_of_blessing(file: &Path) -> bool {
+    match bless(file) {
+        Blessing::Unchanged => true,
+        Blessing::Rewritten => {
+            println!("{} is rewritten", file.display());
+            true
+        }
+        Blessing::Refused(words) => {
+            println!("{words}");
+            false
+        }
     }
 }
 

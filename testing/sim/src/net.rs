@@ -26,11 +26,20 @@ pub struct Link {
     pub jitter: u64,
     /// Whether frames may overtake each other.
     pub reorder: bool,
+    /// The largest frame that passes, in bytes.
+    pub largest: u32,
 }
 
 /// A quiet switch.
-pub const QUIET: Link =
-    Link { cut: false, loss: 0, duplicate: 0, delay: 60_000, jitter: 140_000, reorder: false };
+pub const QUIET: Link = Link {
+    cut: false,
+    loss: 0,
+    duplicate: 0,
+    delay: 60_000,
+    jitter: 140_000,
+    reorder: false,
+    largest: u32::MAX,
+};
 
 /// A trouble of all links on some networks from some nodes to some nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +90,7 @@ impl Link {
             delay: self.delay.max(other.delay),
             jitter: self.jitter.max(other.jitter),
             reorder: self.reorder | other.reorder,
+            largest: self.largest.min(other.largest),
         }
     }
 }
@@ -103,11 +113,11 @@ impl Net {
         (network * self.nodes + from) * self.nodes + to
     }
 
-    /// What becomes of a frame sent now. Nodes count from 0 here.
-    pub fn fate(&mut self, network: usize, from: usize, to: usize, now: u64) -> Fate {
+    /// What becomes of a frame of so many bytes sent now. Nodes count from 0 here.
+    pub fn fate(&mut self, network: usize, from: usize, to: usize, bytes: usize, now: u64) -> Fate {
         let index = self.index(network, from, to);
         let link = self.links[index];
-        if link.cut || self.random.chance(link.loss) {
+        if link.cut || bytes > link.largest as usize || self.random.chance(link.loss) {
             return Fate::default();
         }
         let mut arrival = now + link.delay + self.random.below(link.jitter);
@@ -164,7 +174,7 @@ mod tests {
     }
 
     fn fates(net: &mut Net, network: usize, from: usize, to: usize) -> Vec<Fate> {
-        (0..1_000).map(|tick| net.fate(network, from, to, tick * 1_000)).collect()
+        (0..1_000).map(|tick| net.fate(network, from, to, 100, tick * 1_000)).collect()
     }
 
     #[test]
@@ -175,6 +185,15 @@ mod tests {
             assert!(fates(&mut net, 0, 1, 0).iter().all(|fate| fate.first.is_some()));
             assert!(fates(&mut net, 1, 0, 1).iter().all(|fate| fate.first.is_some()));
         }
+    }
+
+    #[test]
+    fn a_hole_swallows_large_frames_only() {
+        let mut net = net(Link { largest: 600, ..QUIET });
+        assert!(net.fate(0, 0, 1, 601, 0).first.is_none());
+        assert!(net.fate(0, 0, 1, 600, 0).first.is_some());
+        assert!(net.fate(0, 1, 0, 601, 0).first.is_some());
+        assert!(!net.is_noisy(), "what passes is no matter of chance");
     }
 
     #[test]
@@ -195,7 +214,7 @@ mod tests {
         let mut net = net(Link::CUT);
         net.lay(2, &[Trouble { networks: 3, from: 7, to: 7, link: Link { delay: 9_000_000, ..QUIET } }]);
         net.lift(1);
-        assert!(net.fate(0, 0, 1, 0).first.is_some_and(|at| at >= 9_000_000));
+        assert!(net.fate(0, 0, 1, 100, 0).first.is_some_and(|at| at >= 9_000_000));
         net.lift(2);
         assert_eq!(net.links, vec![QUIET; 18]);
     }

@@ -15,7 +15,7 @@ use phalanx_types::{BootId, NodeId, Plot, Span, Tick, Timings, ViewId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// From power to the daemon's start.
-const BOOT: (Span, Span) = (Span::from_millis(50), Span::from_millis(300));
+pub(crate) const BOOT: (Span, Span) = (Span::from_millis(50), Span::from_millis(300));
 /// How long a daemon that ended itself is away.
 const AWAY: (Span, Span) = (Span::from_millis(100), Span::from_secs(1));
 
@@ -70,7 +70,7 @@ impl<F: Factory> World<F> {
         target.boots += 1;
         target.clock = BootClock::new(self.now, shows, target.ppm);
         let boot = target.boots;
-        let after = self.clocks.span(BOOT.0, BOOT.1);
+        let after = self.clocks.span(self.boot.0, self.boot.1);
         self.later(after, Happening::DaemonStarts { host: host as u8, boot });
     }
 
@@ -100,8 +100,8 @@ impl<F: Factory> World<F> {
             open: BTreeMap::new(),
         });
         self.tell(host, What::Started { boot });
-        let unplugged: Vec<_> = self.hosts[host].unplugged.iter().map(|(_, network)| *network).collect();
-        unplugged.into_iter().for_each(|network| self.tell_carrier(host, network));
+        let unplugged: Vec<_> = self.hosts[host].unplugged.iter().map(|(_, lane)| *lane).collect();
+        unplugged.into_iter().for_each(|lane| self.tell_carrier(host, lane));
         self.carry_out_all(host);
         self.wake_up(host);
         self.client_comes(host);

@@ -111,6 +111,8 @@ struct Resource {
     /// The last serial that has a writer.
     writing: u32,
     busy: Option<Busy>,
+    /// Which of its host's adapters an address is on.
+    adapter: usize,
 }
 
 /// All resources on one host.
@@ -118,8 +120,8 @@ pub struct Resources {
     groups: Vec<GroupName>,
     list: Vec<Resource>,
     ailments: Vec<(u32, Ailment)>,
-    /// Whether the adapter that addresses are on has a carrier.
-    carrier: bool,
+    /// Which adapters of the network that addresses are on have a carrier.
+    carriers: Vec<bool>,
     random: Random,
 }
 
@@ -163,12 +165,13 @@ impl Resources {
                 serial: 0,
                 writing: 0,
                 busy: None,
+                adapter: 0,
             };
             group.resources.iter().map(resource).collect::<Vec<_>>()
         };
         let list = setting.groups.iter().enumerate().flat_map(of_group).collect();
         let random = Random::new(seed.wrapping_add(node << 32), Stream::Workload);
-        Resources { groups, list, ailments: Vec::new(), carrier: true, random }
+        Resources { groups, list, ailments: Vec::new(), carriers: vec![true; setting.adapters], random }
     }
 
     /// Which resource an operation is about.
@@ -255,14 +258,22 @@ impl Resources {
         }
     }
 
-    /// The adapter that addresses are on has a carrier, or has none.
-    pub fn set_carrier(&mut self, up: bool) {
-        self.carrier = up;
+    /// Which adapters of the network that addresses are on have a carrier from now on.
+    pub fn set_carriers(&mut self, carriers: Vec<bool>) {
+        self.carriers = carriers;
     }
 
     /// Whether a resource that is active can be reached: an address needs a carrier.
     fn is_reached(&self, index: usize) -> bool {
-        self.carrier || self.list[index].kind != Kind::Address
+        let Resource { kind, adapter, .. } = self.list[index];
+        kind != Kind::Address || self.carriers[adapter]
+    }
+
+    /// An address is put on the first adapter that has a carrier; anything else is where it is.
+    fn place(&mut self, index: usize) {
+        if let Some(good) = self.carriers.iter().position(|carrier| *carrier) {
+            self.list[index].adapter = good;
+        }
     }
 
     /// An address that is up.
@@ -409,6 +420,7 @@ impl Resources {
             return OperationResult::Failed("it was killed while it started".into());
         };
         let gone = self.random.coin();
+        self.place(index);
         if !self.is_reached(index) {
             self.set(index, State::Inactive, HoldEnd::LetGo, seen);
             return OperationResult::Failed("no interface has a carrier".into());
@@ -422,7 +434,9 @@ impl Resources {
             }
         }
         match (told(how), self.list[index].kind) {
-            (OperationResult::Done, Kind::Address) => OperationResult::Placed { interface: "eth0".into() },
+            (OperationResult::Done, Kind::Address) => {
+                OperationResult::Placed { interface: format!("eth{}", self.list[index].adapter) }
+            }
             (result, Kind::Address | Kind::Application | Kind::Disk) => result,
         }
     }

@@ -13,6 +13,8 @@ pub const NODES: std::ops::RangeInclusive<usize> = 2..=7;
 pub const NETWORKS: std::ops::RangeInclusive<usize> = 1..=3;
 
 const GROUP_NAMES: [&str; 3] = ["shop", "mail", "news"];
+/// A node's addresses on one network are so far apart.
+const ADDRESSES_PER_ADAPTER: usize = 20;
 
 /// What the command line fixes; the seed draws the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,12 @@ pub struct Setting {
     pub nodes: usize,
     /// How many networks; they are numbered from 0.
     pub networks: usize,
+    /// How many adapters each node has on each network.
+    pub adapters: usize,
+    /// What nodes are called, in the order of their numbers.
+    pub node_names: Vec<String>,
+    /// What networks are called.
+    pub network_names: Vec<String>,
     /// The timing profile.
     pub timing: TimingProfile,
     /// How nodes watch each other.
@@ -61,15 +69,18 @@ pub struct Setting {
     pub groups: Vec<Group>,
 }
 
-fn group(name: &str, nodes: Vec<NodeId>, home_only: bool, falls_back: bool) -> Group {
-    let named = |part: &str, kind| {
-        let name = format!("{name}-{part}");
-        (name.parse().expect("made of good parts"), kind)
-    };
-    let resources =
-        vec![named("ip", Kind::Address), named("data", Kind::Disk), named("app", Kind::Application)];
-    let name = name.parse().expect("our own names are good");
-    Group { name, nodes, home_only, falls_back, resources }
+impl Group {
+    /// A group of an address, a file system and an application.
+    pub fn new(name: &str, nodes: Vec<NodeId>, home_only: bool, falls_back: bool) -> Group {
+        let named = |part: &str, kind| {
+            let name = format!("{name}-{part}");
+            (name.parse().expect("made of good parts"), kind)
+        };
+        let resources =
+            vec![named("ip", Kind::Address), named("data", Kind::Disk), named("app", Kind::Application)];
+        let name = name.parse().expect("our own names are good");
+        Group { name, nodes, home_only, falls_back, resources }
+    }
 }
 
 impl Lite {
@@ -95,18 +106,58 @@ impl Setting {
             let (first, some) = (random.below(nodes as u64), random.between(2, nodes as u64) as usize);
             let order = (0..nodes as u64).map(|step| NodeId(((first + step) % nodes as u64) as u16 + 1));
             let order = order.take(some).collect();
-            groups.push(group(name, order, random.coin(), random.coin()));
+            groups.push(Group::new(name, order, random.coin(), random.coin()));
         }
-        let Lite { timing, monitoring, quorum, .. } = lite;
-        Setting { nodes, networks, timing, monitoring, quorum, groups }
+        Setting {
+            timing: lite.timing,
+            monitoring: lite.monitoring,
+            quorum: lite.quorum,
+            groups,
+            ..Setting::numbered(nodes, networks)
+        }
     }
 
     /// `nodes` nodes on `networks` networks at `auto`, with one group that may run anywhere.
     pub fn plain(nodes: usize, networks: usize) -> Setting {
         let order = (1..=nodes as u16).map(NodeId).collect();
-        let groups = vec![group(GROUP_NAMES[0], order, false, true)];
-        let Lite { timing, monitoring, quorum, .. } = Lite::DEFAULT;
-        Setting { nodes, networks, timing, monitoring, quorum, groups }
+        let groups = vec![Group::new(GROUP_NAMES[0], order, false, true)];
+        Setting { groups, ..Setting::numbered(nodes, networks) }
+    }
+
+    /// The same without a group. Nodes and networks are called by their numbers.
+    fn numbered(nodes: usize, networks: usize) -> Setting {
+        let nodes_named = (1..=nodes).map(|node| format!("n{node}"));
+        Setting::named(nodes_named.collect(), (0..networks).map(|network| format!("net{network}")).collect())
+    }
+
+    /// Nodes and networks of these names, at `auto`, without a group.
+    pub fn named(node_names: Vec<String>, network_names: Vec<String>) -> Setting {
+        Setting {
+            nodes: node_names.len(),
+            networks: network_names.len(),
+            adapters: 1,
+            node_names,
+            network_names,
+            timing: TimingProfile::Auto,
+            monitoring: Monitoring::Mesh,
+            quorum: Quorum::Majority,
+            groups: Vec::new(),
+        }
+    }
+
+    /// How many ways there are for frames: each adapter of a node reaches those in the same place of the other nodes.
+    pub fn lanes(&self) -> usize {
+        self.networks * self.adapters
+    }
+
+    /// Which of them a network's adapter in this place is on.
+    pub fn lane(&self, network: usize, adapter: usize) -> usize {
+        network * self.adapters + adapter
+    }
+
+    /// What a node is called.
+    pub fn name_of(&self, node: NodeId) -> &str {
+        &self.node_names[usize::from(node.0) - 1]
     }
 
     /// Its timings.
@@ -137,70 +188,85 @@ impl Setting {
             Monitoring::Mesh => "",
             Monitoring::Ring => "monitoring = \"ring\", ",
         };
-        let (timing, quorum) = (self.timing, quorum_word(self.quorum));
+        let (timing, quorum) = (self.timing, Setting::quorum_word(self.quorum));
         writeln!(
             out,
             "schema = 1\ncluster = {{ name = \"sim\", timing = \"{timing}\", {monitoring}quorum = \"{quorum}\" }}"
         )?;
         writeln!(out, "\n[node]")?;
         for node in self.node_ids() {
-            let address = |network| format!("net{network} = \"10.{network}.0.{}\"", node.0);
+            let address =
+                |network| format!("{} = {}", self.network_names[network], self.addresses(network, node));
             let addresses: Vec<_> = (0..self.networks).map(address).collect();
-            writeln!(out, "n{} = {{ address = {{ {} }} }}", node.0, addresses.join(", "))?;
+            writeln!(out, "{} = {{ address = {{ {} }} }}", self.name_of(node), addresses.join(", "))?;
         }
         writeln!(out, "\n[network]")?;
-        (0..self.networks)
-            .try_for_each(|net| writeln!(out, "net{net} = {{ subnet = \"10.{net}.0.0/24\" }}"))?;
-        self.groups.iter().enumerate().try_for_each(|(index, group)| write_group(out, index, group))
+        for (network, name) in self.network_names.iter().enumerate() {
+            writeln!(out, "{name} = {{ subnet = \"10.{network}.0.0/24\" }}")?;
+        }
+        self.groups.iter().enumerate().try_for_each(|(index, group)| self.write_group(out, index, group))
     }
-}
 
-/// As the cluster file has it.
-pub fn quorum_word(quorum: Quorum) -> &'static str {
-    match quorum {
-        Quorum::Majority => "majority",
-        Quorum::Dynamic => "dynamic",
-    }
-}
-
-fn write_group(out: &mut String, index: usize, group: &Group) -> std::fmt::Result {
-    let name = &group.name;
-    let nodes: Vec<_> = group.nodes.iter().map(|node| format!("\"n{}\"", node.0)).collect();
-    let startup = if group.home_only { "home-node" } else { "first-available" };
-    let fallback = if group.falls_back { "higher-priority" } else { "never" };
-    writeln!(out, "\n[group.{name}]\nnodes = [{}]\nstartup = \"{startup}\"", nodes.join(", "))?;
-    writeln!(out, "fallover = \"next-priority\"\nfallback = \"{fallback}\"\ntakeover-needs = \"process\"")?;
-    writeln!(out, "\n[group.{name}.resource]")?;
-    let limits = "limits = { start = \"3s\", stop = \"2s\", probe = \"1s\" }";
-    for (resource, kind) in &group.resources {
-        match kind {
-            Kind::Address => {
-                let host = 100 + index;
-                writeln!(
-                    out,
-                    "{resource} = {{ type = \"service-address\", network = \"net0\", address = \"10.0.0.{host}/24\", {limits} }}"
-                )?;
-            }
-            Kind::Disk => {
-                let disk =
-                    format!("device = \"/dev/sim/{name}\", mount = \"/srv/{name}\", format = \"ext4\"");
-                writeln!(out, "{resource} = {{ type = \"file-system\", {disk}, {limits} }}")?;
-            }
-            Kind::Application => {
-                writeln!(
-                    out,
-                    "\n[group.{name}.resource.{resource}]\ntype = \"application\"\nstart = [\"/usr/bin/{name}\"]"
-                )?;
-                writeln!(out, "{limits}")?;
-                writeln!(out, "restart = {{ count = 2, within = \"60s\", then = \"fallover\" }}")?;
-                writeln!(
-                    out,
-                    "[group.{name}.resource.{resource}.monitor]\nalive = {{ type = \"process\" }}"
-                )?;
-            }
+    /// The addresses of a node on a network, one for each adapter.
+    fn addresses(&self, network: usize, node: NodeId) -> String {
+        let address =
+            |adapter| format!("\"10.{network}.0.{}\"", usize::from(node.0) + adapter * ADDRESSES_PER_ADAPTER);
+        match (0..self.adapters).map(address).collect::<Vec<_>>().as_slice() {
+            [one] => one.clone(),
+            several => format!("[{}]", several.join(", ")),
         }
     }
-    Ok(())
+
+    /// As the cluster file has it.
+    fn quorum_word(quorum: Quorum) -> &'static str {
+        match quorum {
+            Quorum::Majority => "majority",
+            Quorum::Dynamic => "dynamic",
+        }
+    }
+
+    fn write_group(&self, out: &mut String, index: usize, group: &Group) -> std::fmt::Result {
+        let (name, network) = (&group.name, &self.network_names[0]);
+        let nodes: Vec<_> = group.nodes.iter().map(|node| format!("\"{}\"", self.name_of(*node))).collect();
+        let startup = if group.home_only { "home-node" } else { "first-available" };
+        let fallback = if group.falls_back { "higher-priority" } else { "never" };
+        writeln!(out, "\n[group.{name}]\nnodes = [{}]\nstartup = \"{startup}\"", nodes.join(", "))?;
+        writeln!(
+            out,
+            "fallover = \"next-priority\"\nfallback = \"{fallback}\"\ntakeover-needs = \"process\""
+        )?;
+        writeln!(out, "\n[group.{name}.resource]")?;
+        let limits = "limits = { start = \"3s\", stop = \"2s\", probe = \"1s\" }";
+        for (resource, kind) in &group.resources {
+            match kind {
+                Kind::Address => {
+                    let host = 100 + index;
+                    writeln!(
+                        out,
+                        "{resource} = {{ type = \"service-address\", network = \"{network}\", address = \"10.0.0.{host}/24\", {limits} }}"
+                    )?;
+                }
+                Kind::Disk => {
+                    let disk =
+                        format!("device = \"/dev/sim/{name}\", mount = \"/srv/{name}\", format = \"ext4\"");
+                    writeln!(out, "{resource} = {{ type = \"file-system\", {disk}, {limits} }}")?;
+                }
+                Kind::Application => {
+                    writeln!(
+                        out,
+                        "\n[group.{name}.resource.{resource}]\ntype = \"application\"\nstart = [\"/usr/bin/{name}\"]"
+                    )?;
+                    writeln!(out, "{limits}")?;
+                    writeln!(out, "restart = {{ count = 2, within = \"60s\", then = \"fallover\" }}")?;
+                    writeln!(
+                        out,
+                        "[group.{name}.resource.{resource}.monitor]\nalive = {{ type = \"process\" }}"
+                    )?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use phalanx_node::{Arrival, Effect, Input, Lane, Record, StoreToken};
 use phalanx_oracle::{GlobalTime, What};
 use phalanx_types::{Incarnation, NetworkId, NodeId, PathId, RequestId, Span, Tick};
 
+/// Of a handshake's frame.
+const GREETING_BYTES: usize = 200;
 /// From one process to another on one host.
 const LOCAL: (Span, Span) = (Span::from_micros(20), Span::from_micros(200));
 
@@ -70,36 +72,32 @@ impl<F: Factory> World<F> {
 
     fn send(&mut self, host: usize, start: u64, to: (NodeId, PathId), routine: bool, bytes: Vec<u8>) {
         let (to, path) = to;
-        let (peer, network) = (to.0 as usize - 1, path.network.0 as usize);
+        let (peer, lane) =
+            (to.0 as usize - 1, self.setting.lane(path.network.0 as usize, path.index as usize));
         assert!(
-            peer < self.hosts.len() && network < self.setting.networks,
+            peer < self.hosts.len()
+                && lane < self.setting.lanes()
+                && (path.index as usize) < self.setting.adapters,
             "sent where nobody is: {to} {path:?}"
         );
         let Some(receiver) = self.hosts[peer].daemon.as_ref().map(|daemon| daemon.life.start) else { return };
         let (from, to) = ((host, start), (peer, receiver));
         match self.sessions.standing(from, to, self.now) {
-            Standing::Ready => self.launch(from, to, network, routine, bytes),
+            Standing::Ready => self.launch(from, to, lane, routine, bytes),
             Standing::Greeting => (),
-            Standing::Strangers => self.greet(from, to, network),
+            Standing::Strangers => self.greet(from, to, lane),
         }
     }
 
-    fn launch(
-        &mut self,
-        from: (usize, u64),
-        to: (usize, u64),
-        network: usize,
-        routine: bool,
-        bytes: Vec<u8>,
-    ) {
-        let fate = self.net.fate(network, from.0, to.0, self.now);
+    fn launch(&mut self, from: (usize, u64), to: (usize, u64), lane: usize, routine: bool, bytes: Vec<u8>) {
+        let fate = self.net.fate(lane, from.0, to.0, bytes.len(), self.now);
         let now = self.now;
         self.frames[from.0] += 1;
         self.trace.remark(|| {
             let arrives = fate.first.map(|at| Span(at - now).to_string());
             let way = arrives.unwrap_or_else(|| "LOST".into());
             format!(
-                "{:>13}  {:>6}  -> {} by network {network}, {} bytes: {way}{}",
+                "{:>13}  {:>6}  -> {} by network {lane}, {} bytes: {way}{}",
                 GlobalTime(now).to_string(),
                 format!("{}.{}", from.0 + 1, from.1),
                 to.0 + 1,
@@ -107,32 +105,30 @@ impl<F: Factory> World<F> {
                 crate::words::ring_frame(&bytes)
             )
         });
-        let (from, to, network) = ((from.0 as u8, from.1), (to.0 as u8, to.1), network as u8);
+        let (from, to, lane) = ((from.0 as u8, from.1), (to.0 as u8, to.1), lane as u8);
         if let Some(second) = fate.second {
-            self.queue.push(
-                second,
-                Happening::Arrives(Flight { from, to, network, routine, bytes: bytes.clone() }),
-            );
+            self.queue
+                .push(second, Happening::Arrives(Flight { from, to, lane, routine, bytes: bytes.clone() }));
         }
         if let Some(first) = fate.first {
-            self.queue.push(first, Happening::Arrives(Flight { from, to, network, routine, bytes }));
+            self.queue.push(first, Happening::Arrives(Flight { from, to, lane, routine, bytes }));
         }
     }
 
     /// Two lives that have not met exchange keys; what was to be sent meanwhile is lost.
-    fn greet(&mut self, from: (usize, u64), to: (usize, u64), network: usize) {
+    fn greet(&mut self, from: (usize, u64), to: (usize, u64), lane: usize) {
         if !self.hosts[to.0].is_responsive() {
             return;
         }
-        let there = self.net.fate(network, from.0, to.0, self.now).first;
-        let back = there.and_then(|at| self.net.fate(network, to.0, from.0, at).first);
+        let there = self.net.fate(lane, from.0, to.0, GREETING_BYTES, self.now).first;
+        let back = there.and_then(|at| self.net.fate(lane, to.0, from.0, GREETING_BYTES, at).first);
         if let Some(ready) = back {
             self.sessions.greet(from, to, ready);
         }
     }
 
     pub(crate) fn arrives(&mut self, flight: Flight) {
-        let Flight { from, to, network, routine, bytes } = flight;
+        let Flight { from, to, lane, routine, bytes } = flight;
         let lives = ((from.0 as usize, from.1), (to.0 as usize, to.1));
         let superseded = self.sessions.standing(lives.0, lives.1, self.now) != Standing::Ready;
         if superseded || self.hosts[lives.1.0].living(to.1).is_none() {
@@ -140,7 +136,8 @@ impl<F: Factory> World<F> {
         }
         self.frames[lives.1.0] += 1;
         self.trace.frame(self.now, lives.0.0, lives.1.0, &bytes);
-        let path = PathId { network: NetworkId(network), index: 0 };
+        let adapters = self.setting.adapters as u8;
+        let path = PathId { network: NetworkId(lane / adapters), index: lane % adapters };
         let sender = Incarnation { node: NodeId(u16::from(from.0) + 1), start: from.1 };
         let arrival = Arrival { path, from: sender, bytes };
         match routine {

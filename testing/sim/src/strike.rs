@@ -34,12 +34,12 @@ impl<F: Factory> World<F> {
         }
     }
 
-    fn lay(&mut self, host: usize, fault: u32, troubles: &[Trouble]) {
+    pub(crate) fn lay(&mut self, host: usize, fault: u32, troubles: &[Trouble]) {
         self.net.lay(fault, troubles);
         self.tell_links(host);
     }
 
-    fn lift(&mut self, host: usize, fault: u32) {
+    pub(crate) fn lift(&mut self, host: usize, fault: u32) {
         self.net.lift(fault);
         self.tell_links(host);
     }
@@ -104,8 +104,7 @@ impl<F: Factory> World<F> {
             Fault::Net(_) => self.lift(host, index as u32),
             Fault::Adapter { network, .. } => {
                 self.lift(host, index as u32);
-                self.hosts[host].unplugged.remove(&(index as u32, network));
-                self.carrier(host, network);
+                self.plug(host, index as u32, network);
             }
             Fault::Operations(_) => self.hosts[host].resources.cure(index as u32),
             Fault::Disk(_) => self.hosts[host].journal.set_health(DiskHealth::Well),
@@ -127,32 +126,46 @@ impl<F: Factory> World<F> {
         }
     }
 
-    fn restart(&mut self, host: usize, away: Span) {
+    pub(crate) fn restart(&mut self, host: usize, away: Span) {
         self.hosts[host].away = Some(away);
         let start = self.hosts[host].starts;
         self.answer(host, start, Input::Shutdown);
     }
 
-    fn adapter_dies(&mut self, fault: u32, host: usize, network: u8, silent: bool) {
-        let (networks, one) = (1 << network, 1 << host);
+    /// Nothing passes by a host's adapter on this lane.
+    pub(crate) fn adapter_dies(&mut self, fault: u32, host: usize, lane: u8, silent: bool) {
+        let (networks, one) = (1 << lane, 1 << host);
         let cut = |from, to| Trouble { networks, from, to, link: Link::CUT };
         self.lay(host, fault, &[cut(one, !0), cut(!0, one)]);
         if !silent {
-            self.hosts[host].unplugged.insert((fault, network));
+            self.hosts[host].unplugged.insert((fault, lane));
         }
-        self.carrier(host, network);
+        self.carrier(host, lane);
+    }
+
+    /// What kept a host's adapter on this lane from having a carrier is over.
+    pub(crate) fn plug(&mut self, host: usize, fault: u32, lane: u8) {
+        self.hosts[host].unplugged.remove(&(fault, lane));
+        self.carrier(host, lane);
     }
 
     /// The carrier of an adapter may have changed.
-    fn carrier(&mut self, host: usize, network: u8) {
-        let has_carrier = self.hosts[host].has_carrier(SERVICE_NETWORK);
-        self.hosts[host].resources.set_carrier(has_carrier);
-        self.tell_carrier(host, network);
+    fn carrier(&mut self, host: usize, lane: u8) {
+        let carriers = self.carriers(host, usize::from(SERVICE_NETWORK));
+        self.hosts[host].resources.set_carriers(carriers);
+        self.tell_carrier(host, lane);
     }
 
-    /// The kernel says that something changed about the adapter on a network.
-    pub(crate) fn tell_carrier(&mut self, host: usize, network: u8) {
-        let (start, up) = (self.hosts[host].starts, self.hosts[host].has_carrier(network));
+    /// Which of a host's adapters on a network have a carrier.
+    fn carriers(&self, host: usize, network: usize) -> Vec<bool> {
+        let lane = |adapter| self.setting.lane(network, adapter);
+        (0..self.setting.adapters).map(|adapter| self.hosts[host].has_carrier(lane(adapter))).collect()
+    }
+
+    /// The kernel says that something changed about the adapters on a lane's network. One with a carrier is enough.
+    pub(crate) fn tell_carrier(&mut self, host: usize, lane: u8) {
+        let network = lane / self.setting.adapters as u8;
+        let (start, up) = (self.hosts[host].starts, self.carriers(host, network.into()).contains(&true));
         self.answer(host, start, Input::Carrier { network: NetworkId(network), up });
     }
 
@@ -174,7 +187,7 @@ impl<F: Factory> World<F> {
         }
     }
 
-    fn deadman_dies(&mut self, host: usize) {
+    pub(crate) fn deadman_dies(&mut self, host: usize) {
         self.hosts[host].deadman.set_gone(true);
         self.tell(host, What::DeadmanGone { gone: true });
         let start = self.hosts[host].starts;
@@ -322,7 +335,7 @@ impl<F: Factory> World<F> {
             self.resumes(host, number);
         }
         self.hosts[host].unplugged.clear();
-        (0..self.setting.networks as u8).for_each(|network| self.carrier(host, network));
+        (0..self.setting.lanes() as u8).for_each(|lane| self.carrier(host, lane));
         let soon = self.targets.span(Span::from_millis(100), Span::from_secs(1));
         let boot = self.hosts[host].boots;
         match self.hosts[host].up {

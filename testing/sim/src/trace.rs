@@ -38,6 +38,8 @@ pub struct Trace {
     tail: VecDeque<Event>,
     file: Option<Box<dyn Write + Send>>,
     flight: Option<Recorder>,
+    /// Every event since they were last taken, if anybody takes them.
+    kept: Option<Vec<Event>>,
 }
 
 /// Those that come by the hundred and tell little.
@@ -54,6 +56,16 @@ impl Trace {
     /// A trace that is also a flight record.
     pub fn recorded(recorder: Recorder) -> Trace {
         Trace { flight: Some(recorder), ..Trace::default() }
+    }
+
+    /// A trace whose events are taken now and then.
+    pub fn keeping() -> Trace {
+        Trace { kept: Some(Vec::new()), ..Trace::default() }
+    }
+
+    /// The events since they were last taken.
+    pub fn kept(&mut self) -> Vec<Event> {
+        self.kept.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// The run is over: what is written is whole, or why it is not.
@@ -76,6 +88,9 @@ impl Trace {
         }
         if is_routine(&event.what) {
             return;
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.push(event.clone());
         }
         if self.tail.len() == TAIL {
             self.tail.pop_front();

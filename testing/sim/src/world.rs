@@ -5,7 +5,7 @@
 
 use crate::fault::{Mode, Planner, Strike};
 use crate::host::Host;
-use crate::net::Net;
+use crate::net::{Net, Trouble};
 use crate::node::{Factory, SimNode};
 use crate::points::Points;
 use crate::queue::Queue;
@@ -14,6 +14,7 @@ use crate::rescue::Rescue;
 use crate::run::{Course, Judge};
 use crate::session::Sessions;
 use crate::setting::Setting;
+use crate::story::Manners;
 use crate::trace::Trace;
 use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_node::{Effect, Input};
@@ -33,8 +34,8 @@ pub struct Flight {
     pub from: (u8, u64),
     /// The receiver, from 0, and the life it is sealed for.
     pub to: (u8, u64),
-    /// The network.
-    pub network: u8,
+    /// By which network, and which adapters on it.
+    pub lane: u8,
     /// Whether it waits until its receiver is awake anyway.
     pub routine: bool,
     /// What is in it.
@@ -84,6 +85,10 @@ pub enum Happening {
     Strikes(usize),
     /// The end of one.
     Lifts { strike: usize, host: u8 },
+    /// In a story the networks are in trouble.
+    TroubleBegins { id: u32, troubles: Vec<Trouble> },
+    /// That is over.
+    TroubleEnds { id: u32 },
     /// The end of all.
     Heals,
     /// Everybody should be well now.
@@ -118,6 +123,8 @@ impl Happening {
             | Happening::OperatorLooks
             | Happening::Strikes(_)
             | Happening::Lifts { .. }
+            | Happening::TroubleBegins { .. }
+            | Happening::TroubleEnds { .. }
             | Happening::Heals
             | Happening::Healed { .. }
             | Happening::AsksOnline
@@ -169,10 +176,16 @@ pub struct World<F: Factory> {
     pub(crate) workload: Random,
     /// What clients of Group Services do, if there are any.
     pub(crate) clients: Option<Random>,
+    /// How many troubles of the networks a story has told of.
+    pub(crate) troubles: u32,
+    /// How clients of Group Services vote in a story.
+    pub(crate) manners: Option<Manners>,
     pub(crate) healing: bool,
     /// What an honest operator is about while most hosts are lost.
     pub(crate) rescue: Option<Rescue>,
     pub(crate) requests: u64,
+    /// How long a host takes from power to its daemon's start.
+    pub(crate) boot: (Span, Span),
     /// The cluster as operators want it.
     pub(crate) wanted: Setting,
     pub(crate) excused: BTreeSet<GroupName>,
@@ -224,27 +237,38 @@ impl<F: Factory> World<F> {
         oracle: Oracle,
         trace: Trace,
     ) -> World<F> {
+        let mut world = World::still(factory, seed, setting, oracle, trace);
+        world.strikes = strikes;
+        world.schedule();
+        world
+    }
+
+    /// A world in which nothing is going to happen: all hosts are off.
+    pub(crate) fn still(factory: F, seed: u64, setting: Setting, oracle: Oracle, trace: Trace) -> World<F> {
         let mut clocks = Random::new(seed, Stream::Clock);
         let ledger = factory.first_ledger(&setting);
         let host = |node: NodeId| crate::power::new_host(seed, node, &setting, ledger.clone(), &mut clocks);
         let hosts = setting.node_ids().map(host).collect();
-        let mut world = World {
+        World {
             timings: setting.timings(),
             cluster: ClusterId(clocks.bytes()),
             phases: Phases::of(&setting),
             now: 0,
             queue: Queue::default(),
             hosts,
-            net: Net::new(seed, setting.nodes, setting.networks),
+            net: Net::new(seed, setting.nodes, setting.lanes()),
             sessions: Sessions::new(setting.nodes),
-            strikes,
+            strikes: Vec::new(),
             clocks,
             targets: Random::new(seed, Stream::Targets),
             workload: Random::new(seed, Stream::Workload),
             clients: None,
+            troubles: 0,
+            manners: None,
             healing: false,
             rescue: None,
             requests: 0,
+            boot: crate::power::BOOT,
             wanted: setting.clone(),
             excused: BTreeSet::new(),
             seen: Vec::new(),
@@ -258,9 +282,7 @@ impl<F: Factory> World<F> {
             over: false,
             factory,
             setting,
-        };
-        world.schedule();
-        world
+        }
     }
 
     /// Everybody boots within half a second; the strikes come as planned; then all heals.
@@ -305,6 +327,11 @@ impl<F: Factory> World<F> {
         }
         self.now = until.0;
         Ok(())
+    }
+
+    /// Nothing more happens: whether every property holds at the end, too.
+    pub(crate) fn finish(&mut self) -> Result<(), Violation> {
+        self.oracle.finish(GlobalTime(self.now))
     }
 
     /// How many frames a host, counted from 0, has sent and received.
@@ -369,6 +396,8 @@ impl<F: Factory> World<F> {
             Happening::OperatorLooks => self.operator_looks(),
             Happening::Strikes(index) => self.strikes(index),
             Happening::Lifts { strike, host } => self.lifts(strike, host as usize),
+            Happening::TroubleBegins { id, troubles } => self.lay(0, id, &troubles),
+            Happening::TroubleEnds { id } => self.lift(0, id),
             Happening::Heals => self.heals(),
             Happening::Healed { tries } => self.healed(tries),
             Happening::AsksOnline => self.asks_online(),

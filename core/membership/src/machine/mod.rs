@@ -18,6 +18,7 @@ use crate::promise::Promises;
 use crate::proof::Expiry;
 use crate::standing::Standing;
 use phalanx_events::{MembershipNote, Point};
+use phalanx_topology::outlook::TopologyOutlook;
 use phalanx_topology::{Hearing, Speech, Strategy, Topology};
 use phalanx_types::limits::{DOWN_SILENCE, FORMED_COUNTER_STEP};
 use phalanx_types::{
@@ -418,6 +419,11 @@ impl Membership {
     /// Whether anybody is reached on each network.
     pub fn hearing(&self) -> &BTreeMap<NetworkId, Hearing> {
         self.topology.hearing()
+    }
+
+    /// Who is reached on which path, and the rings there.
+    pub fn topology(&self, now: Tick) -> TopologyOutlook {
+        self.topology.outlook(now)
     }
 
     /// The view installed last.

@@ -112,6 +112,11 @@ impl Formation {
         &self.group
     }
 
+    /// When a node last showed that it is in it.
+    pub fn shown(&self, node: NodeId) -> Option<Tick> {
+        self.shown.get(&node).copied()
+    }
+
     /// Whether this node leads it.
     pub fn leads(&self) -> bool {
         self.group.leader() == self.me

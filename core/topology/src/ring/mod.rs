@@ -12,6 +12,7 @@ mod reach;
 #[cfg(test)]
 mod stories;
 
+use crate::outlook::RingOutlook;
 use crate::topology::Occasion;
 use formation::{Formation, Moment};
 use leases::Leases;
@@ -170,6 +171,25 @@ impl Rings {
     pub fn connects(&self, path: PathId, life: Incarnation) -> bool {
         let ring = self.rings.get(&path);
         ring.is_some_and(|ring| ring.connected.has(life.node) && ring.formation.group().has(life))
+    }
+
+    /// Whether this life is in the group on `path`, reached or not.
+    pub fn has(&self, path: PathId, life: Incarnation) -> bool {
+        self.rings.get(&path).is_some_and(|ring| ring.formation.group().has(life))
+    }
+
+    /// When a node last showed that it is in the group on `path`.
+    pub fn shown(&self, path: PathId, node: NodeId) -> Option<Tick> {
+        self.rings.get(&path)?.formation.shown(node)
+    }
+
+    /// The groups, for those who look.
+    pub fn outlook(&self) -> impl Iterator<Item = (PathId, RingOutlook)> {
+        self.rings.iter().map(|(path, ring)| {
+            let group = ring.formation.group();
+            let (members, instance) = (group.members().to_vec(), group.id().instance);
+            (*path, RingOutlook { members, instance })
+        })
     }
 
     /// When [`Rings::judge`] next says something else if nothing arrives.
