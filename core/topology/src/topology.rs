@@ -10,7 +10,7 @@ mod along;
 
 pub use along::Spoken;
 
-use crate::clique::{clique_of, mirrored_clique_of};
+use crate::clique::{Graph, clique_of, mirrored_clique_of};
 use crate::peer::{Life, Peer, Verdict};
 use crate::ring::{self, Rings};
 use phalanx_events::{MembershipNote, Point};
@@ -106,6 +106,8 @@ pub struct Topology {
     turn: u64,
     check_at: Tick,
     hears: NodeSet,
+    /// Who heard whom when [`Topology::wanted`] was asked last, and what that came to.
+    wanted: Option<(Graph, NodeSet)>,
     monitor: Monitor,
     /// What the last beats along rings said of those whom not all hear.
     relayed: BTreeMap<NodeId, NodeSet>,
@@ -148,6 +150,7 @@ impl Topology {
             turn: 0,
             check_at: now,
             hears: NodeSet::EMPTY.with(me.node),
+            wanted: None,
             monitor: match strategy {
                 Strategy::Mesh => Monitor::Mesh,
                 Strategy::Ring(order) => Monitor::Ring(Rings::new(now, me, order)),
@@ -273,19 +276,19 @@ impl Topology {
     }
 
     /// The nodes that a view should have: this one and those that all hear each other with it.
-    pub fn wanted(&self, now: Tick) -> NodeSet {
-        let rumours = self.rumours.iter().filter(|(node, rumour)| self.is_fresh(now, **node, rumour));
-        let mut hears: BTreeMap<_, _> = rumours.map(|(node, rumour)| (*node, rumour.hears)).collect();
-        for (node, peer) in &self.peers {
-            if let Some(life) = peer.life.as_ref().filter(|_| self.hears.has(*node)) {
-                hears.insert(*node, life.hears.with(*node));
-            }
+    pub fn wanted(&mut self, now: Tick) -> NodeSet {
+        let graph = self.graph(now);
+        if let Some((known, wanted)) = &self.wanted
+            && *known == graph
+        {
+            return *wanted;
         }
-        hears.insert(self.me.node, self.hears);
-        match &self.monitor {
-            Monitor::Mesh => clique_of(self.me.node, &hears),
-            Monitor::Ring(_) => mirrored_clique_of(self.me.node, &hears),
-        }
+        let wanted = match &self.monitor {
+            Monitor::Mesh => clique_of(self.me.node, &graph),
+            Monitor::Ring(_) => mirrored_clique_of(self.me.node, &graph),
+        };
+        self.wanted = Some((graph, wanted));
+        wanted
     }
 
     /// Does not hear `node` for a while: it answers beats but not ordered messages.
@@ -371,6 +374,22 @@ impl Topology {
             Monitor::Mesh => self.beat_at.min(self.check_at),
             Monitor::Ring(rings) => rings.beat_at().min(self.check_at),
         }
+    }
+
+    /// Who hears whom, as far as this node knows: of those that it hears by their own word.
+    fn graph(&self, now: Tick) -> Graph {
+        let (mut graph, believed) = (Graph::new(), self.believed(now));
+        for (node, rumour) in self.rumours.iter().filter(|(node, _)| believed.has(**node)) {
+            graph.insert(*node, rumour.hears);
+        }
+        self.heard_lives().for_each(|life| graph.insert(life.incarnation.node, life.hears));
+        graph.insert(self.me.node, self.hears);
+        graph
+    }
+
+    fn heard_lives(&self) -> impl Iterator<Item = &Life> {
+        let heard = self.peers.iter().filter(|(node, _)| self.hears.has(**node));
+        heard.filter_map(|(_, peer)| peer.life.as_ref())
     }
 
     fn life_of(&self, node: NodeId) -> Option<&Life> {
@@ -498,7 +517,6 @@ impl Topology {
             hears: life.hears,
             granted: granted(life.incarnation),
         };
-        let heard = self.peers.iter().filter(|(node, _)| self.hears.has(**node));
         Beat {
             flags: speech.flags,
             number: self.beat_number,
@@ -509,7 +527,7 @@ impl Topology {
             counter_max: speech.counter_max,
             hears: self.hears,
             hears_here: NodeSet::EMPTY,
-            entries: heard.filter_map(|(_, peer)| peer.life.as_ref()).map(entry).collect(),
+            entries: self.heard_lives().map(entry).collect(),
         }
     }
 

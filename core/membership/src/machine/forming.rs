@@ -37,12 +37,13 @@ enum Urgency {
 
 impl Membership {
     /// What the next view should have: who is wanted, in which life.
-    fn wanted(&self, now: Tick) -> Vec<Incarnation> {
+    fn wanted(&mut self, now: Tick) -> Vec<Incarnation> {
+        let wanted = self.topology.wanted(now);
         let life = |node: NodeId| match node == self.setup.me.node {
             true => Some(self.setup.me),
             false => self.topology.life(node).map(|(life, _)| life),
         };
-        self.topology.wanted(now).iter().filter_map(life).collect()
+        wanted.iter().filter_map(life).collect()
     }
 
     /// Compares what there is with what there should be, and begins a round where this node should.
