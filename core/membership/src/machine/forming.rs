@@ -386,12 +386,23 @@ impl Membership {
             self.reached(Point::GrantsWithheld);
         }
         self.fifo = Fifo::new(me, &view);
-        self.phase =
-            Phase::Installed { order: Order::new(me, view.clone(), self.setup.plot), confirmed: false };
+        self.phase = Phase::Installed { order: self.new_order(view.clone()), confirmed: false };
         self.unseen_installs += 1;
         let installed = Installed { view, previous, delivered, passports, expiries, charter };
         self.out.push_back(Output::Up(Upcall::Installed(Box::new(installed))));
         mem::take(&mut self.early).into_iter().for_each(|(from, traffic)| self.on_traffic(from, traffic));
+    }
+
+    /// A view of which nothing was received here. What others have said of it before counts: they say it once.
+    fn new_order(&self, view: View) -> Order {
+        let said = |node: &NodeId| Some((*node, self.topology.progress(*node)?));
+        let said: Vec<_> = view.members.keys().filter_map(said).collect();
+        let id = view.id;
+        let mut order = Order::new(self.setup.me.node, view, self.setup.plot);
+        for (node, (_, received)) in said.into_iter().filter(|(_, (view, _))| *view == id) {
+            order.acknowledge(node, received);
+        }
+        order
     }
 
     /// A quorum that has installed this view can no longer decide anything in an older one.
