@@ -17,7 +17,7 @@ use phalanx_events::{MembershipNote, Point};
 use phalanx_types::{
     BootId, Bug, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, Span, Tick, Timings, ViewId,
 };
-use phalanx_wire::{Beat, BeatEntry, BeatFlags};
+use phalanx_wire::{Beat, BeatEntry, BeatFlags, BeatGrant};
 use std::collections::BTreeMap;
 
 /// A node that stalled ordered messages is not heard for so many detection times.
@@ -256,8 +256,8 @@ impl Topology {
             self.turn += 1;
             self.beat_at = (self.beat_at + self.timings.beat()).max(now + self.timings.beat() / 2);
         }
-        let beat = self.next_beat(now, speech, granted);
-        self.address(now, &beat, occasion)
+        let beat = self.next_beat(now, speech);
+        self.address(now, &beat, occasion, granted)
     }
 
     /// A beat to one peer only, in answer to an urgent one.
@@ -269,8 +269,9 @@ impl Topology {
         speech: Speech,
         granted: impl Fn(Incarnation) -> Tick,
     ) -> Vec<u8> {
-        let mut beat = self.next_beat(now, speech, granted);
+        let mut beat = self.next_beat(now, speech);
         beat.hears_here = self.heard_on(now, path.network);
+        beat.grant = self.grant(to, &granted);
         debug_assert!(self.peers.contains_key(&to));
         beat.encode()
     }
@@ -508,14 +509,14 @@ impl Topology {
         self.peers.values().map(Peer::cloned_until).filter(move |until| *until > now)
     }
 
-    fn next_beat(&mut self, now: Tick, speech: Speech, granted: impl Fn(Incarnation) -> Tick) -> Beat {
+    /// A beat as far as it is the same for all.
+    fn next_beat(&mut self, now: Tick, speech: Speech) -> Beat {
         self.beat_number += 1;
         let entry = |life: &Life| BeatEntry {
             node: life.incarnation.node,
             start: life.incarnation.start,
             number: life.number,
             hears: life.hears,
-            granted: granted(life.incarnation),
         };
         Beat {
             flags: speech.flags,
@@ -527,16 +528,31 @@ impl Topology {
             counter_max: speech.counter_max,
             hears: self.hears,
             hears_here: NodeSet::EMPTY,
+            grant: None,
             entries: self.heard_lives().map(entry).collect(),
         }
     }
 
-    fn address(&self, now: Tick, beat: &Beat, occasion: Occasion) -> Vec<(NodeId, PathId, Vec<u8>)> {
+    /// What a peer is granted, if it is heard.
+    fn grant(&self, node: NodeId, granted: &impl Fn(Incarnation) -> Tick) -> Option<BeatGrant> {
+        let life = self.life_of(node).filter(|_| self.hears.has(node))?.incarnation;
+        let sent = granted(life);
+        (sent != Tick::ZERO).then_some(BeatGrant { start: life.start, sent })
+    }
+
+    fn address(
+        &self,
+        now: Tick,
+        beat: &Beat,
+        occasion: Occasion,
+        granted: impl Fn(Incarnation) -> Tick,
+    ) -> Vec<(NodeId, PathId, Vec<u8>)> {
         let encoded = beat.encode();
         let heard: BTreeMap<NetworkId, NodeSet> =
             (self.hearing.keys()).map(|network| (*network, self.heard_on(now, *network))).collect();
-        let to = |node: NodeId, path: PathId| {
+        let to = |node: NodeId, path: PathId, grant: Option<BeatGrant>| {
             let mut bytes = encoded.clone();
+            Beat::set_grant(&mut bytes, grant);
             Beat::set_hears_here(&mut bytes, heard.get(&path.network).copied().unwrap_or_default());
             (node, path, bytes)
         };
@@ -547,8 +563,8 @@ impl Topology {
             }
         };
         let beats = |(node, peer): (&NodeId, &Peer)| {
-            let node = *node;
-            paths(peer).into_iter().map(move |path| to(node, path))
+            let (node, grant) = (*node, self.grant(*node, &granted));
+            paths(peer).into_iter().map(move |path| to(node, path, grant))
         };
         self.peers.iter().flat_map(beats).collect()
     }
@@ -618,6 +634,7 @@ mod tests {
                 counter_max: 0,
                 hears,
                 hears_here: hears,
+                grant: None,
                 entries: vec![],
             };
             let heard = self.topology.hear(at(ms), path, from, &beat, &mut self.notes);

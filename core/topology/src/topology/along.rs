@@ -84,7 +84,7 @@ impl Topology {
         if to.is_empty() {
             return Vec::new();
         }
-        let mut bytes = self.next_beat(now, speech, |_| Tick::ZERO).encode();
+        let mut bytes = self.next_beat(now, speech).encode();
         let mut posting = |(to, path): (NodeId, PathId)| {
             Beat::set_hears_here(&mut bytes, self.connected_on(path.network));
             Posting { to, path, routine: false, bytes: bytes.clone() }
