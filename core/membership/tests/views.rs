@@ -468,7 +468,7 @@ fn along_rings_what_a_member_says_of_a_view_before_the_others_have_it_is_not_for
     let mut lab = Lab::under(Monitoring::Ring, 3);
     lab.run(ms(1_500));
     lab.hosts.remove(&NodeId(3));
-    lab.links_late = ms(2);
+    lab.links_late = ms(60);
     while lab.members(1).0.len() > 2 {
         lab.run(Span::from_micros(100));
     }
@@ -480,4 +480,25 @@ fn along_rings_what_a_member_says_of_a_view_before_the_others_have_it_is_not_for
         let stalled = |note: &MembershipNote| matches!(note, MembershipNote::MemberStalled { .. });
         assert!(!lab.hosts[&NodeId(node)].notes.iter().any(stalled), "at {node}");
     }
+}
+
+#[test]
+fn along_rings_who_goes_over_to_others_has_no_view_of_its_own_in_between() {
+    let mut pairs = 0;
+    for late in 0..8 {
+        let mut lab = Lab::under(Monitoring::Ring, 5);
+        lab.run(ms(1_500));
+        // Host 4 meets host 2 before the leader, which does not reach host 2.
+        lab.hosts.remove(&NodeId(4));
+        lab.cut.extend([(NodeId(2), NodeId(5)), (NodeId(5), NodeId(2))]);
+        lab.run(ms(3_000 + late * 5));
+        lab.start(4, 2);
+        lab.run(ms(3_000));
+        assert_eq!(lab.members(4), (vec![1, 3, 4, 5], true), "{late}");
+        let sizes: Vec<usize> =
+            lab.hosts[&NodeId(4)].installed.iter().map(|installed| installed.view.members.len()).collect();
+        assert!(!sizes[1..].contains(&1), "{late}: {sizes:?}");
+        pairs += sizes.iter().filter(|size| **size == 2).count();
+    }
+    assert!(pairs > 0, "it is never with host 2 first");
 }

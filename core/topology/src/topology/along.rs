@@ -48,6 +48,14 @@ impl Topology {
         matches!(self.monitor, Monitor::Ring(_))
     }
 
+    /// While this node has left somebody for others along a ring, and those may not be heard yet: until when that may last.
+    pub fn moving_until(&self, now: Tick) -> Option<Tick> {
+        match &self.monitor {
+            Monitor::Mesh => None,
+            Monitor::Ring(rings) => rings.moving_until(ring::moment(now, self.resumed, self.timings)),
+        }
+    }
+
     /// Whether what is said along the rings now may grant leases.
     pub fn grants_on_rings(&self, now: Tick) -> bool {
         match &self.monitor {
