@@ -331,7 +331,7 @@ impl Ring {
         for (to, request) in self.leases.requests(moment, group) {
             post(to, true, request.encode());
         }
-        for (node, due) in self.reach.due(moment, turn, news) {
+        for (node, due) in self.reach.due(moment, self.formation.me().node, turn, news) {
             self.reach.ask(moment.now, node);
             match due {
                 Due::News => beaten.news.push((node, path)),
