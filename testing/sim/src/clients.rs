@@ -66,6 +66,7 @@ impl<F: Factory> World<F> {
                 Box::new(ClientAct::Vote { group, instance, protocol: *protocol, phase: *phase, vote, said });
             self.later(after, Happening::ClientVotes { host: host as u8, start, client, vote });
         }
+        self.drill_hears(host, start, client, &event);
         self.tell(host, What::ClientHeard { client, event });
     }
 

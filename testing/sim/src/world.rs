@@ -3,6 +3,7 @@
 //! Here is the loop; what a core asks for is carried out in `shell`, resources in `drivers`, boots and crashes in
 //! `power`, faults in `strike`. Nothing here reads a clock or draws chance from anywhere but the seed.
 
+use crate::drill::Drill;
 use crate::fault::{Mode, Planner, Strike};
 use crate::host::Host;
 use crate::net::Net;
@@ -169,6 +170,8 @@ pub struct World<F: Factory> {
     pub(crate) workload: Random,
     /// What clients of Group Services do, if there are any.
     pub(crate) clients: Option<Random>,
+    /// What clients do of whom only the time of a vote is wanted.
+    pub(crate) drill: Option<Drill>,
     pub(crate) healing: bool,
     /// What an honest operator is about while most hosts are lost.
     pub(crate) rescue: Option<Rescue>,
@@ -241,6 +244,7 @@ impl<F: Factory> World<F> {
             targets: Random::new(seed, Stream::Targets),
             workload: Random::new(seed, Stream::Workload),
             clients: None,
+            drill: None,
             healing: false,
             rescue: None,
             requests: 0,
