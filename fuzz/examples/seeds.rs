@@ -7,7 +7,7 @@ use phalanx_groups::domain::{
 use phalanx_ledger::Ledger;
 use phalanx_membership::testing;
 use phalanx_types::{BootId, NodeId, NodeSet, Span, Tick, ViewId};
-use phalanx_wire::{Ack, Beat, BeatEntry, BeatFlags, Receipt, Segment, Stream};
+use phalanx_wire::{Ack, Beat, BeatEntry, BeatFlags, BeatGrant, Receipt, Segment, Stream};
 use std::{fs, path::Path};
 
 fn main() {
@@ -35,7 +35,7 @@ fn write(target: &str, seeds: &[Vec<u8>]) {
 fn frames() -> Vec<Vec<u8>> {
     let view = ViewId { counter: 9, coordinator: NodeId(1) };
     let hears: NodeSet = [1, 2, 3].map(NodeId).into_iter().collect();
-    let entry = |node| BeatEntry { node: NodeId(node), start: 2, number: 40, hears, granted: Tick(77) };
+    let entry = |node| BeatEntry { node: NodeId(node), start: 2, number: 40, hears };
     let beat = Beat {
         flags: BeatFlags { ready: true, blank: false, urgent: true },
         number: 41,
@@ -46,6 +46,7 @@ fn frames() -> Vec<Vec<u8>> {
         counter_max: 9,
         hears,
         hears_here: hears,
+        grant: Some(BeatGrant { start: 4, sent: Tick(77) }),
         entries: [2, 3].map(entry).to_vec(),
     };
     let segment = Segment {

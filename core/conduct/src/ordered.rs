@@ -38,7 +38,7 @@ impl Manager {
     /// Follows one notice.
     pub(crate) fn hear(&mut self, turn: &mut Turn<'_>, notice: Notice) {
         match notice {
-            Notice::Membership(membership) => self.change_view(turn, membership),
+            Notice::Membership(membership) => self.change_view(turn, *membership),
             Notice::State { from, body, digest } => self.take_state(turn, from, &body, digest),
             Notice::Message { from, body } => self.take_message(turn, from, &body),
             Notice::Phase { proposal, phase, body } => match decode(&body) {

@@ -207,7 +207,7 @@ impl Engine {
             false => Step::In,
         };
         self.renew_stamp();
-        notices.push(Notice::Membership(membership));
+        notices.push(Notice::Membership(Box::new(membership)));
         Begun { notices, needy, domain }
     }
 

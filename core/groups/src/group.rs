@@ -138,7 +138,7 @@ pub struct Membership {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Notice {
     /// A view was installed. A proposal that was running has had its [`Notice::Outcome`] just before.
-    Membership(Membership),
+    Membership(Box<Membership>),
     /// The donor's state, as it was right after the donor took in its [`Notice::Membership`]. Only a provider that is not
     /// in step hears it: first thing after its own [`Notice::Membership`], whatever else waits meanwhile; it adopts it.
     /// `digest` is of `body`.

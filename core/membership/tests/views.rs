@@ -6,7 +6,7 @@ use phalanx_types::{
     BootId, Charter, Incarnation, Majority, Monitoring, NetworkId, NodeId, PathId, Plot, ProofClass, Span,
     Tick, TimingProfile, Timings, ViewId,
 };
-use phalanx_wire::Arrival;
+use phalanx_wire::{Arrival, Frame};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PATH: PathId = PathId { network: NetworkId(0), index: 0 };
@@ -45,6 +45,8 @@ struct Lab {
     frames: BTreeMap<(Tick, u64), (Incarnation, NodeId, Vec<u8>)>,
     sent: u64,
     cut: BTreeSet<(NodeId, NodeId)>,
+    /// What goes over links takes so much longer than beats.
+    links_late: Span,
     count: u16,
     monitoring: Monitoring,
 }
@@ -56,7 +58,8 @@ impl Lab {
 
     fn under(monitoring: Monitoring, count: u16) -> Lab {
         let (hosts, frames, cut) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
-        let mut lab = Lab { now: Tick(1_000_000_000), hosts, frames, sent: 0, cut, count, monitoring };
+        let (now, links_late) = (Tick(1_000_000_000), Span::ZERO);
+        let mut lab = Lab { now, hosts, frames, sent: 0, cut, links_late, count, monitoring };
         (1..=count).for_each(|node| lab.start(node, 1));
         lab
     }
@@ -98,7 +101,9 @@ impl Lab {
                 Output::Send { to, bytes, .. } | Output::Beat { to, bytes, .. } => {
                     self.sent += 1;
                     let from = host.life;
-                    self.frames.insert((self.now + HOP, self.sent), (from, to, bytes));
+                    let linked = matches!(Frame::decode(&bytes), Ok(Frame::Segment(_)));
+                    let late = if linked { self.links_late } else { Span::ZERO };
+                    self.frames.insert((self.now + HOP + late, self.sent), (from, to, bytes));
                 }
                 Output::Feed(until) => host.membership.fed(self.now, until),
                 Output::Reserve(counter) => host.membership.reserved(counter),
@@ -458,4 +463,44 @@ fn along_rings_an_isolated_host_loses_its_lease_before_the_others_may_take_over(
         lab.run(ms(900));
         assert_eq!(lab.members(victim), (vec![1, 2, 3], true));
     }
+}
+
+#[test]
+fn along_rings_what_a_member_says_of_a_view_before_the_others_have_it_is_not_forgotten() {
+    let mut lab = Lab::under(Monitoring::Ring, 3);
+    lab.run(ms(1_500));
+    lab.hosts.remove(&NodeId(3));
+    lab.links_late = ms(60);
+    while lab.members(1).0.len() > 2 {
+        lab.run(Span::from_micros(100));
+    }
+    assert_eq!(lab.members(2).0.len(), 3, "its beats overtake the installation");
+    lab.send(1, Service::Agreed, b"at once");
+    lab.run(ms(3_000));
+    for node in [1, 2] {
+        assert_eq!(lab.members(node), (vec![1, 2], true));
+        let stalled = |note: &MembershipNote| matches!(note, MembershipNote::MemberStalled { .. });
+        assert!(!lab.hosts[&NodeId(node)].notes.iter().any(stalled), "at {node}");
+    }
+}
+
+#[test]
+fn along_rings_who_goes_over_to_others_has_no_view_of_its_own_in_between() {
+    let mut pairs = 0;
+    for late in 0..8 {
+        let mut lab = Lab::under(Monitoring::Ring, 5);
+        lab.run(ms(1_500));
+        // Host 4 meets host 2 before the leader, which does not reach host 2.
+        lab.hosts.remove(&NodeId(4));
+        lab.cut.extend([(NodeId(2), NodeId(5)), (NodeId(5), NodeId(2))]);
+        lab.run(ms(3_000 + late * 5));
+        lab.start(4, 2);
+        lab.run(ms(3_000));
+        assert_eq!(lab.members(4), (vec![1, 3, 4, 5], true), "{late}");
+        let sizes: Vec<usize> =
+            lab.hosts[&NodeId(4)].installed.iter().map(|installed| installed.view.members.len()).collect();
+        assert!(!sizes[1..].contains(&1), "{late}: {sizes:?}");
+        pairs += sizes.iter().filter(|size| **size == 2).count();
+    }
+    assert!(pairs > 0, "it is never with host 2 first");
 }

@@ -6,15 +6,66 @@
 
 use phalanx_types::limits::NODES_MAX;
 use phalanx_types::{NodeId, NodeSet};
-use std::collections::BTreeMap;
 
 /// Steps the search may take before it keeps the best found so far; never reached by a connected cluster.
 const SEARCH_STEPS_MAX: u32 = 20_000;
 
-/// The nodes that `me` should form a view with, given what each known node hears. Always holds `me`.
-pub fn clique_of(me: NodeId, hears: &BTreeMap<NodeId, NodeSet>) -> NodeSet {
-    let graph = mutual(hears);
-    let mut left: NodeSet = graph.keys().copied().collect();
+/// Who hears whom, among the nodes of whom that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Graph {
+    nodes: NodeSet,
+    /// Whom node n hears stands at n - 1.
+    hears: [NodeSet; NODES_MAX],
+}
+
+impl Graph {
+    /// Nothing is known of anybody.
+    pub fn new() -> Graph {
+        Graph { nodes: NodeSet::EMPTY, hears: [NodeSet::EMPTY; NODES_MAX] }
+    }
+
+    /// `node` hears these.
+    pub fn insert(&mut self, node: NodeId, hears: NodeSet) {
+        self.nodes = self.nodes.with(node);
+        if let Some(known) = usize::from(node.0).checked_sub(1).and_then(|place| self.hears.get_mut(place)) {
+            *known = hears;
+        }
+    }
+
+    /// Whom one of its nodes hears, itself among them.
+    fn heard_by(&self, node: NodeId) -> NodeSet {
+        self.hears[usize::from(node.0) - 1].with(node)
+    }
+
+    fn all_hear_all(&self) -> bool {
+        self.nodes.iter().all(|node| self.nodes.is_within(self.heard_by(node)))
+    }
+
+    /// The same graph with the highest node as the lowest.
+    fn mirrored(&self) -> Graph {
+        let mut mirrored = Graph::new();
+        self.nodes.iter().for_each(|node| mirrored.insert(mirror(node), self.heard_by(node).mirrored()));
+        mirrored
+    }
+
+    /// The neighbours of each node: those that it hears and that hear it.
+    fn mutual(&self) -> Graph {
+        let mut mutual = Graph::new();
+        for node in self.nodes.iter() {
+            let heard = self.heard_by(node).and(self.nodes).without(node);
+            mutual.insert(node, heard.iter().filter(|peer| self.heard_by(*peer).has(node)).collect());
+        }
+        mutual
+    }
+}
+
+/// The nodes that `me` should form a view with. Always holds `me`.
+pub(crate) fn clique_of(me: NodeId, hears: &Graph) -> NodeSet {
+    if hears.nodes.has(me) && hears.all_hear_all() {
+        return hears.nodes;
+    }
+    let graph = hears.mutual();
+    let mut left = graph.nodes;
     while left.has(me) {
         let best = largest_clique(&graph, left);
         if best.has(me) {
@@ -26,37 +77,28 @@ pub fn clique_of(me: NodeId, hears: &BTreeMap<NodeId, NodeSet>) -> NodeSet {
 }
 
 /// The same, but of equal cliques the one with the highest nodes goes first, as in a ring the highest lead.
-pub(crate) fn mirrored_clique_of(me: NodeId, hears: &BTreeMap<NodeId, NodeSet>) -> NodeSet {
-    let mirror = |node: NodeId| NodeId(NODES_MAX as u16 + 1 - node.0);
-    let mirrored = |set: NodeSet| set.iter().map(mirror).collect::<NodeSet>();
-    let hears = hears.iter().map(|(node, heard)| (mirror(*node), mirrored(*heard))).collect();
-    mirrored(clique_of(mirror(me), &hears))
-}
-
-/// The neighbours of each node: those that it hears and that hear it.
-fn mutual(hears: &BTreeMap<NodeId, NodeSet>) -> BTreeMap<NodeId, NodeSet> {
-    let both = |node: NodeId, heard: NodeSet| {
-        heard
-            .iter()
-            .filter(|peer| *peer != node && hears.get(peer).is_some_and(|set| set.has(node)))
-            .collect()
-    };
-    hears.iter().map(|(node, heard)| (*node, both(*node, *heard))).collect()
-}
-
-/// The largest clique within `among`, the lowest of equals; never empty unless `among` is.
-fn largest_clique(graph: &BTreeMap<NodeId, NodeSet>, among: NodeSet) -> NodeSet {
-    let all_connected = |node: NodeId| among.without(node).is_within(graph[&node]);
-    if among.iter().all(all_connected) {
-        return among;
+pub(crate) fn mirrored_clique_of(me: NodeId, hears: &Graph) -> NodeSet {
+    if hears.nodes.has(me) && hears.all_hear_all() {
+        return hears.nodes;
     }
+    clique_of(mirror(me), &hears.mirrored()).mirrored()
+}
+
+fn mirror(node: NodeId) -> NodeId {
+    NodeId(NODES_MAX as u16 + 1 - node.0)
+}
+
+/// The largest clique within `among`, the lowest of equals; never empty unless `among` is. Who is connected to all the
+/// others is in every clique that is the largest, so those need no search.
+fn largest_clique(graph: &Graph, among: NodeSet) -> NodeSet {
+    let of_all = among.iter().filter(|node| among.is_within(graph.heard_by(*node))).collect();
     let mut search = Search { graph, best: NodeSet::EMPTY, steps: 0 };
-    search.extend(NodeSet::EMPTY, among);
+    search.extend(of_all, among.minus(of_all));
     search.best
 }
 
 struct Search<'a> {
-    graph: &'a BTreeMap<NodeId, NodeSet>,
+    graph: &'a Graph,
     best: NodeSet,
     steps: u32,
 }
@@ -74,7 +116,7 @@ impl Search<'_> {
                 return;
             }
             candidates = candidates.without(node);
-            self.extend(clique.with(node), candidates.and(self.graph[&node]));
+            self.extend(clique.with(node), candidates.and(self.graph.heard_by(node)));
         }
     }
 }
@@ -83,14 +125,16 @@ impl Search<'_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
-    fn graph(nodes: u16, cut: &[(u16, u16)]) -> BTreeMap<NodeId, NodeSet> {
+    fn graph(nodes: u16, cut: &[(u16, u16)]) -> Graph {
         let all: NodeSet = (1..=nodes).map(NodeId).collect();
-        let hears = |node: u16| {
-            let deaf_to = cut.iter().filter(|(by, _)| *by == node).map(|(_, to)| NodeId(*to));
-            deaf_to.fold(all, NodeSet::without)
-        };
-        (1..=nodes).map(|node| (NodeId(node), hears(node))).collect()
+        let mut graph = Graph::new();
+        for node in all.iter() {
+            let deaf_to = cut.iter().filter(|(by, _)| *by == node.0).map(|(_, to)| NodeId(*to));
+            graph.insert(node, deaf_to.fold(all, NodeSet::without));
+        }
+        graph
     }
 
     fn check(nodes: u16, cut: &[(u16, u16)], expected: &[&[u16]]) {
@@ -135,9 +179,14 @@ mod tests {
     /// The naive twin: all subsets, largest first, lowest of equals, then the rest.
     fn naive(me: NodeId, hears: &BTreeMap<NodeId, NodeSet>) -> NodeSet {
         let linked = |a: NodeId, b: NodeId| a == b || (hears[&a].has(b) && hears[&b].has(a));
-        let mut left: NodeSet = hears.keys().copied().collect();
+        let nodes: Vec<NodeId> = hears.keys().copied().collect();
+        let chosen = |bits: u64| {
+            let places = (0..nodes.len()).filter(move |place| bits >> place & 1 == 1);
+            places.map(|place| nodes[place]).collect::<NodeSet>()
+        };
+        let mut left: NodeSet = nodes.iter().copied().collect();
         loop {
-            let subsets = (1..1u64 << hears.len()).map(NodeSet::from_bits).filter(|set| set.is_within(left));
+            let subsets = (1..1u64 << nodes.len()).map(chosen).filter(|set| set.is_within(left));
             let cliques = subsets.filter(|set| set.iter().all(|a| set.iter().all(|b| linked(a, b))));
             let best = cliques
                 .max_by_key(|set| (set.len(), std::cmp::Reverse(set.iter().collect::<Vec<_>>())))
@@ -155,9 +204,26 @@ mod tests {
             let all = (1u64 << masks.len()) - 1;
             let hears: BTreeMap<_, _> =
                 masks.iter().zip(1..).map(|(mask, node)| (NodeId(node), NodeSet::from_bits(mask & all))).collect();
+            let reversed: BTreeMap<_, _> =
+                hears.iter().map(|(node, heard)| (mirror(*node), heard.mirrored())).collect();
+            let mut graph = Graph::new();
+            hears.iter().for_each(|(node, heard)| graph.insert(*node, *heard));
             for node in hears.keys() {
-                prop_assert_eq!(clique_of(*node, &hears), naive(*node, &hears));
+                prop_assert_eq!(clique_of(*node, &graph), naive(*node, &hears));
+                prop_assert_eq!(mirrored_clique_of(*node, &graph), naive(mirror(*node), &reversed).mirrored());
             }
         }
+    }
+
+    #[test]
+    fn in_a_full_cluster_one_that_half_of_the_others_lost_is_left_out_without_much_searching() {
+        let nodes = NODES_MAX as u16;
+        let cut: Vec<(u16, u16)> = (1..=nodes / 2).map(|node| (node, nodes - 1)).collect();
+        let (graph, all) = (graph(nodes, &cut).mutual(), NodeSet::from_bits(u64::MAX));
+        let mut search = Search { graph: &graph, best: NodeSet::EMPTY, steps: 0 };
+        let of_all = (nodes / 2 + 1..=nodes).filter(|node| *node != nodes - 1).map(NodeId).collect();
+        search.extend(of_all, all.minus(of_all));
+        assert!(search.steps < 2 * u32::from(nodes), "{}", search.steps);
+        assert_eq!(largest_clique(&graph, all), all.without(NodeId(nodes - 1)));
     }
 }

@@ -12,7 +12,6 @@ mod peer;
 mod ring;
 mod topology;
 
-pub use clique::clique_of;
 pub use link::{Link, LinkFull, Transmit};
 pub use ring::Posting;
 pub use topology::{Heard, Hearing, Occasion, Speech, Spoken, Strategy, Topology};

@@ -11,14 +11,14 @@ mod look;
 
 pub use along::Spoken;
 
-use crate::clique::{clique_of, mirrored_clique_of};
+use crate::clique::{Graph, clique_of, mirrored_clique_of};
 use crate::peer::{Life, Peer, Verdict};
 use crate::ring::{self, Rings};
 use phalanx_events::{MembershipNote, Point};
 use phalanx_types::{
     BootId, Bug, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, Span, Tick, Timings, ViewId,
 };
-use phalanx_wire::{Beat, BeatEntry, BeatFlags};
+use phalanx_wire::{Beat, BeatEntry, BeatFlags, BeatGrant};
 use std::collections::BTreeMap;
 
 /// A node that stalled ordered messages is not heard for so many detection times.
@@ -107,6 +107,8 @@ pub struct Topology {
     turn: u64,
     check_at: Tick,
     hears: NodeSet,
+    /// Who heard whom when [`Topology::wanted`] was asked last, and what that came to.
+    wanted: Option<(Graph, NodeSet)>,
     monitor: Monitor,
     /// What the last beats along rings said of those whom not all hear.
     relayed: BTreeMap<NodeId, NodeSet>,
@@ -149,6 +151,7 @@ impl Topology {
             turn: 0,
             check_at: now,
             hears: NodeSet::EMPTY.with(me.node),
+            wanted: None,
             monitor: match strategy {
                 Strategy::Mesh => Monitor::Mesh,
                 Strategy::Ring(order) => Monitor::Ring(Rings::new(now, me, order)),
@@ -254,8 +257,8 @@ impl Topology {
             self.turn += 1;
             self.beat_at = (self.beat_at + self.timings.beat()).max(now + self.timings.beat() / 2);
         }
-        let beat = self.next_beat(now, speech, granted);
-        self.address(now, &beat, occasion)
+        let beat = self.next_beat(now, speech);
+        self.address(now, &beat, occasion, granted)
     }
 
     /// A beat to one peer only, in answer to an urgent one.
@@ -267,26 +270,27 @@ impl Topology {
         speech: Speech,
         granted: impl Fn(Incarnation) -> Tick,
     ) -> Vec<u8> {
-        let mut beat = self.next_beat(now, speech, granted);
+        let mut beat = self.next_beat(now, speech);
         beat.hears_here = self.heard_on(now, path.network);
+        beat.grant = self.grant(to, &granted);
         debug_assert!(self.peers.contains_key(&to));
         beat.encode()
     }
 
     /// The nodes that a view should have: this one and those that all hear each other with it.
-    pub fn wanted(&self, now: Tick) -> NodeSet {
-        let rumours = self.rumours.iter().filter(|(node, rumour)| self.is_fresh(now, **node, rumour));
-        let mut hears: BTreeMap<_, _> = rumours.map(|(node, rumour)| (*node, rumour.hears)).collect();
-        for (node, peer) in &self.peers {
-            if let Some(life) = peer.life.as_ref().filter(|_| self.hears.has(*node)) {
-                hears.insert(*node, life.hears.with(*node));
-            }
+    pub fn wanted(&mut self, now: Tick) -> NodeSet {
+        let graph = self.graph(now);
+        if let Some((known, wanted)) = &self.wanted
+            && *known == graph
+        {
+            return *wanted;
         }
-        hears.insert(self.me.node, self.hears);
-        match &self.monitor {
-            Monitor::Mesh => clique_of(self.me.node, &hears),
-            Monitor::Ring(_) => mirrored_clique_of(self.me.node, &hears),
-        }
+        let wanted = match &self.monitor {
+            Monitor::Mesh => clique_of(self.me.node, &graph),
+            Monitor::Ring(_) => mirrored_clique_of(self.me.node, &graph),
+        };
+        self.wanted = Some((graph, wanted));
+        wanted
     }
 
     /// Does not hear `node` for a while: it answers beats but not ordered messages.
@@ -372,6 +376,22 @@ impl Topology {
             Monitor::Mesh => self.beat_at.min(self.check_at),
             Monitor::Ring(rings) => rings.beat_at().min(self.check_at),
         }
+    }
+
+    /// Who hears whom, as far as this node knows: of those that it hears by their own word.
+    fn graph(&self, now: Tick) -> Graph {
+        let (mut graph, believed) = (Graph::new(), self.believed(now));
+        for (node, rumour) in self.rumours.iter().filter(|(node, _)| believed.has(**node)) {
+            graph.insert(*node, rumour.hears);
+        }
+        self.heard_lives().for_each(|life| graph.insert(life.incarnation.node, life.hears));
+        graph.insert(self.me.node, self.hears);
+        graph
+    }
+
+    fn heard_lives(&self) -> impl Iterator<Item = &Life> {
+        let heard = self.peers.iter().filter(|(node, _)| self.hears.has(**node));
+        heard.filter_map(|(_, peer)| peer.life.as_ref())
     }
 
     fn life_of(&self, node: NodeId) -> Option<&Life> {
@@ -490,16 +510,15 @@ impl Topology {
         self.peers.values().map(Peer::cloned_until).filter(move |until| *until > now)
     }
 
-    fn next_beat(&mut self, now: Tick, speech: Speech, granted: impl Fn(Incarnation) -> Tick) -> Beat {
+    /// A beat as far as it is the same for all.
+    fn next_beat(&mut self, now: Tick, speech: Speech) -> Beat {
         self.beat_number += 1;
         let entry = |life: &Life| BeatEntry {
             node: life.incarnation.node,
             start: life.incarnation.start,
             number: life.number,
             hears: life.hears,
-            granted: granted(life.incarnation),
         };
-        let heard = self.peers.iter().filter(|(node, _)| self.hears.has(**node));
         Beat {
             flags: speech.flags,
             number: self.beat_number,
@@ -510,16 +529,31 @@ impl Topology {
             counter_max: speech.counter_max,
             hears: self.hears,
             hears_here: NodeSet::EMPTY,
-            entries: heard.filter_map(|(_, peer)| peer.life.as_ref()).map(entry).collect(),
+            grant: None,
+            entries: self.heard_lives().map(entry).collect(),
         }
     }
 
-    fn address(&self, now: Tick, beat: &Beat, occasion: Occasion) -> Vec<(NodeId, PathId, Vec<u8>)> {
+    /// What a peer is granted, if it is heard.
+    fn grant(&self, node: NodeId, granted: &impl Fn(Incarnation) -> Tick) -> Option<BeatGrant> {
+        let life = self.life_of(node).filter(|_| self.hears.has(node))?.incarnation;
+        let sent = granted(life);
+        (sent != Tick::ZERO).then_some(BeatGrant { start: life.start, sent })
+    }
+
+    fn address(
+        &self,
+        now: Tick,
+        beat: &Beat,
+        occasion: Occasion,
+        granted: impl Fn(Incarnation) -> Tick,
+    ) -> Vec<(NodeId, PathId, Vec<u8>)> {
         let encoded = beat.encode();
         let heard: BTreeMap<NetworkId, NodeSet> =
             (self.hearing.keys()).map(|network| (*network, self.heard_on(now, *network))).collect();
-        let to = |node: NodeId, path: PathId| {
+        let to = |node: NodeId, path: PathId, grant: Option<BeatGrant>| {
             let mut bytes = encoded.clone();
+            Beat::set_grant(&mut bytes, grant);
             Beat::set_hears_here(&mut bytes, heard.get(&path.network).copied().unwrap_or_default());
             (node, path, bytes)
         };
@@ -530,8 +564,8 @@ impl Topology {
             }
         };
         let beats = |(node, peer): (&NodeId, &Peer)| {
-            let node = *node;
-            paths(peer).into_iter().map(move |path| to(node, path))
+            let (node, grant) = (*node, self.grant(*node, &granted));
+            paths(peer).into_iter().map(move |path| to(node, path, grant))
         };
         self.peers.iter().flat_map(beats).collect()
     }
@@ -602,6 +636,7 @@ mod tests {
                 counter_max: 0,
                 hears,
                 hears_here: hears,
+                grant: None,
                 entries: vec![],
             };
             let heard = self.topology.hear(at(ms), path, from, &beat, &mut self.notes);

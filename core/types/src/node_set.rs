@@ -11,6 +11,7 @@ use std::fmt;
 #[cbor(transparent)]
 pub struct NodeSet(#[n(0)] u64);
 
+#[inline]
 fn bit(node: NodeId) -> u64 {
     match usize::from(node.0) {
         number @ 1..=NODES_MAX => 1 << (number - 1),
@@ -29,71 +30,91 @@ impl NodeSet {
     pub const EMPTY: NodeSet = NodeSet(0);
 
     /// The set that a word from the wire stands for; every word is a set.
+    #[inline]
     pub fn from_bits(bits: u64) -> NodeSet {
         NodeSet(bits)
     }
 
     /// The word that stands for this set.
+    #[inline]
     pub fn bits(self) -> u64 {
         self.0
     }
 
     /// Whether `node` is in it.
+    #[inline]
     pub fn has(self, node: NodeId) -> bool {
         self.0 & bit(node) != 0
     }
 
     /// This set with `node`.
+    #[inline]
     #[must_use]
     pub fn with(self, node: NodeId) -> NodeSet {
         NodeSet(self.0 | bit(node))
     }
 
     /// This set without `node`.
+    #[inline]
     #[must_use]
     pub fn without(self, node: NodeId) -> NodeSet {
         NodeSet(self.0 & !bit(node))
     }
 
     /// The nodes in both.
+    #[inline]
     #[must_use]
     pub fn and(self, other: NodeSet) -> NodeSet {
         NodeSet(self.0 & other.0)
     }
 
     /// The nodes in either.
+    #[inline]
     #[must_use]
     pub fn or(self, other: NodeSet) -> NodeSet {
         NodeSet(self.0 | other.0)
     }
 
     /// The nodes in this one only.
+    #[inline]
     #[must_use]
     pub fn minus(self, other: NodeSet) -> NodeSet {
         NodeSet(self.0 & !other.0)
     }
 
+    /// The same seen from the other end: the highest node that a cluster may have stands for the lowest, and so on.
+    #[inline]
+    #[must_use]
+    pub fn mirrored(self) -> NodeSet {
+        NodeSet(self.0.reverse_bits())
+    }
+
     /// How many nodes there are.
+    #[inline]
     pub fn len(self) -> usize {
         self.0.count_ones() as usize
     }
 
     /// Whether there is none.
+    #[inline]
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// Whether all of this set's nodes are in `other`.
+    #[inline]
     pub fn is_within(self, other: NodeSet) -> bool {
         self.0 & !other.0 == 0
     }
 
     /// The lowest node.
+    #[inline]
     pub fn first(self) -> Option<NodeId> {
         self.iter().next()
     }
 
     /// The nodes in order.
+    #[inline]
     pub fn iter(self) -> impl Iterator<Item = NodeId> {
         let mut rest = self.0;
         std::iter::from_fn(move || {
@@ -129,5 +150,12 @@ mod tests {
         assert!(set.without(NodeId(3)).is_within(set) && !set.is_within(set.without(NodeId(3))));
         assert_eq!(set.first(), Some(NodeId(1)));
         assert_eq!(NodeSet::EMPTY.first(), None);
+    }
+
+    #[test]
+    fn mirrored_the_highest_is_the_lowest() {
+        let set: NodeSet = [64, 1, 3].map(NodeId).into_iter().collect();
+        assert_eq!(set.mirrored().iter().map(|node| node.0).collect::<Vec<_>>(), [1, 62, 64]);
+        assert_eq!(set.mirrored().mirrored(), set);
     }
 }

@@ -1,14 +1,23 @@
 //! The heartbeat.
 //!
 //! Each node sends one to each peer on each path at each beat interval, and once more where news should not wait (a view
-//! installed, a stall survived). It says what its sender hears, grants leases, and repeats how far the sender has
-//! received ordered messages.
+//! installed, a stall survived). It says what its sender hears, grants its receiver a lease, and repeats how far the
+//! sender has received ordered messages.
+//!
+//! It is one frame however many nodes there are. What the sender knows of another node is written as the numbers that
+//! it is, each in as few bytes as it needs, and whom that node hears as what differs from whom the sender hears: four to
+//! eight bytes while all is well. Should that be too much all the same, so many entries go as fit, and the next beat begins
+//! behind them.
 
 use crate::frame::{WireError, beat_kind};
-use phalanx_types::limits::NODES_MAX;
+use crate::varint;
+use phalanx_types::limits::FRAME_BODY_BYTES_MAX;
 use phalanx_types::{BootId, NodeId, NodeSet, Tick, ViewId};
 use zerocopy::little_endian::{U16, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+/// So many entries fit whatever stands in them.
+const ENTRIES_FIT: usize = (FRAME_BODY_BYTES_MAX - size_of::<BeatHead>()) / (3 * varint::BYTES_MAX);
 
 /// What a beat says of its sender by a single bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,8 +51,19 @@ pub struct Beat {
     pub hears: NodeSet,
     /// The nodes that the sender hears on the path by which this beat goes.
     pub hears_here: NodeSet,
-    /// What the sender knows of each node that it hears.
+    /// What the receiver is granted; nothing if this is `None`.
+    pub grant: Option<BeatGrant>,
+    /// What the sender knows of each node that it hears, in their order.
     pub entries: Vec<BeatEntry>,
+}
+
+/// A lease granted to the receiver of a beat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BeatGrant {
+    /// The start number of the life that it is for.
+    pub start: u64,
+    /// The sending time, on the receiver's clock, of its newest beat that the sender grants.
+    pub sent: Tick,
 }
 
 /// What a beat's sender knows of one node that it hears.
@@ -57,8 +77,6 @@ pub struct BeatEntry {
     pub number: u64,
     /// The nodes it hears.
     pub hears: NodeSet,
-    /// The sending time (on that node's clock) of its newest beat that the sender grants; zero: no grant.
-    pub granted: Tick,
 }
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -66,9 +84,8 @@ pub struct BeatEntry {
 struct BeatHead {
     kind: u8,
     flags: u8,
-    entries: U16,
     view_coordinator: U16,
-    reserved: U16,
+    reserved: [u8; 4],
     number: U64,
     sent: U64,
     boot: [u8; 16],
@@ -77,17 +94,11 @@ struct BeatHead {
     counter_max: U64,
     hears: U64,
     hears_here: U64,
-}
-
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-struct EntryBody {
-    node: U16,
-    reserved: [u8; 6],
-    start: U64,
-    number: U64,
-    hears: U64,
-    granted: U64,
+    grant_start: U64,
+    /// Zero: nothing is granted.
+    grant_sent: U64,
+    /// The nodes of which an entry follows.
+    told: U64,
 }
 
 const READY: u8 = 1;
@@ -110,14 +121,23 @@ impl BeatFlags {
 }
 
 impl Beat {
-    /// Writes the beat: 80 bytes, and 40 for each entry.
+    /// Writes the beat: 104 bytes, and three numbers for each entry.
     pub fn encode(&self) -> Vec<u8> {
-        let head = BeatHead {
+        let bodies: Vec<Vec<u8>> = self.entries.iter().map(|entry| entry.body(self.hears)).collect();
+        let told = self.fitting(&bodies);
+        let mut out = self.head(told).as_bytes().to_vec();
+        let entries = self.entries.iter().zip(&bodies).filter(|(entry, _)| told.has(entry.node));
+        entries.for_each(|(_, body)| out.extend_from_slice(body));
+        out
+    }
+
+    fn head(&self, told: NodeSet) -> BeatHead {
+        let (grant_start, grant_sent) = BeatGrant::words(self.grant);
+        BeatHead {
             kind: beat_kind(),
             flags: self.flags.bits(),
-            entries: (self.entries.len() as u16).into(),
             view_coordinator: self.view.coordinator.0.into(),
-            reserved: U16::ZERO,
+            reserved: [0; 4],
             number: self.number.into(),
             sent: self.sent.0.into(),
             boot: self.boot.0,
@@ -126,13 +146,23 @@ impl Beat {
             counter_max: self.counter_max.into(),
             hears: self.hears.bits().into(),
             hears_here: self.hears_here.bits().into(),
-        };
-        let mut out = Vec::with_capacity(size_of::<BeatHead>() + self.entries.len() * size_of::<EntryBody>());
-        out.extend_from_slice(head.as_bytes());
-        for entry in &self.entries {
-            out.extend_from_slice(entry.body().as_bytes());
+            grant_start,
+            grant_sent,
+            told: told.bits().into(),
         }
-        out
+    }
+
+    /// The nodes whose entries fit, beginning where the beat before may have ended.
+    fn fitting(&self, bodies: &[Vec<u8>]) -> NodeSet {
+        let mut room = FRAME_BODY_BYTES_MAX - size_of::<BeatHead>();
+        let first = self.number.wrapping_mul(ENTRIES_FIT as u64) % (bodies.len() as u64).max(1);
+        let in_turn = self.entries.iter().zip(bodies).cycle().skip(first as usize).take(bodies.len());
+        let fits = |(_, body): &(&BeatEntry, &Vec<u8>)| {
+            let left = room.checked_sub(body.len());
+            room = left.unwrap_or(0);
+            left.is_some()
+        };
+        in_turn.take_while(fits).map(|(entry, _)| entry.node).collect()
     }
 
     /// Overwrites, in an encoded beat, the one field that differs between the paths of a node.
@@ -142,14 +172,26 @@ impl Beat {
         }
     }
 
+    /// Overwrites, in an encoded beat, what differs between its receivers.
+    pub fn set_grant(encoded: &mut [u8], grant: Option<BeatGrant>) {
+        if let Ok((head, _)) = BeatHead::mut_from_prefix(encoded) {
+            (head.grant_start, head.grant_sent) = BeatGrant::words(grant);
+        }
+    }
+
     pub(crate) fn decode(bytes: &[u8]) -> Result<Beat, WireError> {
-        let (head, rest) = BeatHead::ref_from_prefix(bytes).map_err(|_| WireError::Truncated)?;
-        let count = usize::from(head.entries.get());
-        if count > NODES_MAX || rest.len() != count * size_of::<EntryBody>() {
+        let (head, mut rest) = BeatHead::ref_from_prefix(bytes).map_err(|_| WireError::Truncated)?;
+        if bytes.len() > FRAME_BODY_BYTES_MAX {
             return Err(WireError::WrongLength);
         }
-        let bodies = <[EntryBody]>::ref_from_bytes(rest).map_err(|_| WireError::WrongLength)?;
+        let (hears, told) = (NodeSet::from_bits(head.hears.get()), NodeSet::from_bits(head.told.get()));
+        let entries =
+            told.iter().map(|node| BeatEntry::read(node, hears, &mut rest)).collect::<Result<_, _>>()?;
+        if !rest.is_empty() {
+            return Err(WireError::WrongLength);
+        }
         let coordinator = NodeId(head.view_coordinator.get());
+        let (start, sent) = (head.grant_start.get(), Tick(head.grant_sent.get()));
         Ok(Beat {
             flags: BeatFlags::from_bits(head.flags)?,
             number: head.number.get(),
@@ -158,33 +200,34 @@ impl Beat {
             view: ViewId { counter: head.view_counter.get(), coordinator },
             received: head.received.get(),
             counter_max: head.counter_max.get(),
-            hears: NodeSet::from_bits(head.hears.get()),
+            hears,
             hears_here: NodeSet::from_bits(head.hears_here.get()),
-            entries: bodies.iter().map(BeatEntry::from_body).collect(),
+            grant: (sent != Tick::ZERO).then_some(BeatGrant { start, sent }),
+            entries,
         })
     }
 }
 
+impl BeatGrant {
+    fn words(grant: Option<BeatGrant>) -> (U64, U64) {
+        grant.map_or((U64::ZERO, U64::ZERO), |grant| (grant.start.into(), grant.sent.0.into()))
+    }
+}
+
 impl BeatEntry {
-    fn body(&self) -> EntryBody {
-        EntryBody {
-            node: self.node.0.into(),
-            reserved: [0; 6],
-            start: self.start.into(),
-            number: self.number.into(),
-            hears: self.hears.bits().into(),
-            granted: self.granted.0.into(),
-        }
+    /// The entry in the beat of one who hears `heard`.
+    fn body(&self, heard: NodeSet) -> Vec<u8> {
+        let mut out = Vec::with_capacity(3 * varint::BYTES_MAX);
+        [self.start, self.number, self.hears.bits() ^ heard.bits()]
+            .into_iter()
+            .for_each(|number| varint::write(number, &mut out));
+        out
     }
 
-    fn from_body(body: &EntryBody) -> BeatEntry {
-        BeatEntry {
-            node: NodeId(body.node.get()),
-            start: body.start.get(),
-            number: body.number.get(),
-            hears: NodeSet::from_bits(body.hears.get()),
-            granted: Tick(body.granted.get()),
-        }
+    fn read(node: NodeId, heard: NodeSet, rest: &mut &[u8]) -> Result<BeatEntry, WireError> {
+        let (start, number) = (varint::read(rest)?, varint::read(rest)?);
+        let hears = NodeSet::from_bits(varint::read(rest)? ^ heard.bits());
+        Ok(BeatEntry { node, start, number, hears })
     }
 }
 
@@ -206,32 +249,70 @@ mod tests {
             counter_max: 12,
             hears,
             hears_here: NodeSet::EMPTY.with(NodeId(2)),
-            entries: vec![BeatEntry { node: NodeId(2), start: 3, number: 4, hears, granted: Tick(5) }],
+            grant: Some(BeatGrant { start: 3, sent: Tick(5) }),
+            entries: vec![BeatEntry { node: NodeId(2), start: 300, number: 4, hears: hears.with(NodeId(3)) }],
         }
     }
 
     #[test]
     fn golden_bytes_of_a_beat() {
-        let mut golden = vec![1, 5, 1, 0, 1, 0, 0, 0];
+        let mut golden = vec![1, 5, 1, 0, 0, 0, 0, 0];
         golden.extend_from_slice(&7u64.to_le_bytes());
         golden.extend_from_slice(&8u64.to_le_bytes());
         golden.extend_from_slice(&[9; 16]);
-        for word in [10u64, 11, 12, 3, 2] {
+        for word in [10u64, 11, 12, 3, 2, 3, 5, 2] {
             golden.extend_from_slice(&word.to_le_bytes());
         }
-        golden.extend_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0]);
-        for word in [3u64, 4, 3, 5] {
-            golden.extend_from_slice(&word.to_le_bytes());
-        }
+        golden.extend_from_slice(&[0xac, 2, 4, 4]);
         assert_eq!(beat().encode(), golden);
         assert_eq!(Frame::decode(&golden), Ok(Frame::Beat(beat())));
     }
 
     #[test]
-    fn the_field_of_a_path_can_be_set_afterwards() {
+    fn bytes_behind_the_last_entry_and_entries_that_are_missing_are_refused() {
+        let bytes = beat().encode();
+        assert_eq!(Frame::decode(&[&bytes[..], &[0]].concat()), Err(WireError::WrongLength));
+        assert_eq!(Frame::decode(&bytes[..bytes.len() - 1]), Err(WireError::Truncated));
+    }
+
+    /// A beat of a node that hears all others of a full cluster.
+    fn full(number: u64, entry: impl Fn(NodeId) -> BeatEntry) -> Beat {
+        let all = NodeSet::from_bits(u64::MAX);
+        let entries = all.without(NodeId(1)).iter().map(entry).collect();
+        Beat { number, hears: all, entries, ..beat() }
+    }
+
+    fn told(beat: &Beat) -> NodeSet {
+        let bytes = beat.encode();
+        assert!(bytes.len() <= FRAME_BODY_BYTES_MAX);
+        let Ok(Frame::Beat(read)) = Frame::decode(&bytes) else { panic!("it is a beat") };
+        read.entries.iter().map(|entry| entry.node).collect()
+    }
+
+    #[test]
+    fn the_beat_of_a_full_cluster_that_has_run_for_years_is_one_frame() {
+        let hears = NodeSet::from_bits(u64::MAX);
+        let beat = full(7, |node| BeatEntry { node, start: 10_000, number: 10_000_000_000, hears });
+        assert!(beat.encode().len() < FRAME_BODY_BYTES_MAX / 2 + 100);
+        assert_eq!(told(&beat), hears.without(NodeId(1)));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_in_one_of_two_beats_in_a_row() {
+        let worst = |node| BeatEntry { node, start: u64::MAX, number: u64::MAX, hears: NodeSet::EMPTY };
+        for number in 0..200 {
+            let (one, next) = (told(&full(number, worst)), told(&full(number + 1, worst)));
+            assert!(one.len() >= ENTRIES_FIT);
+            assert_eq!(one.or(next).len(), 63, "in beats {number} and the next");
+        }
+    }
+
+    #[test]
+    fn the_fields_of_a_path_and_of_a_receiver_can_be_set_afterwards() {
         let mut bytes = beat().encode();
         Beat::set_hears_here(&mut bytes, NodeSet::EMPTY);
-        let expected = Beat { hears_here: NodeSet::EMPTY, ..beat() };
+        Beat::set_grant(&mut bytes, None);
+        let expected = Beat { hears_here: NodeSet::EMPTY, grant: None, ..beat() };
         assert_eq!(Frame::decode(&bytes), Ok(Frame::Beat(expected)));
     }
 

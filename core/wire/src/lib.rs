@@ -9,9 +9,10 @@ pub mod beat;
 pub mod frame;
 pub mod header;
 pub mod ring;
+mod varint;
 
 pub use arrival::Arrival;
-pub use beat::{Beat, BeatEntry, BeatFlags};
+pub use beat::{Beat, BeatEntry, BeatFlags, BeatGrant};
 pub use frame::{Ack, Frame, Segment, Stream, WireError};
 pub use header::{DatagramKind, HEADER_BYTES, Header, LANE_OFFSET};
 pub use ring::{LeaseRequest, LeaseRound, Receipt, RingFrame, RingId, RingWord};

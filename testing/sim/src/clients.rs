@@ -70,6 +70,7 @@ impl<F: Factory> World<F> {
             self.later(after, Happening::ClientVotes { host: host as u8, start, client, vote });
         }
         self.client_votes(host, start, client, &event);
+        self.drill_hears(host, start, client, &event);
         self.tell(host, What::ClientHeard { client, event });
     }
 

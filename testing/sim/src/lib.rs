@@ -9,6 +9,7 @@ pub mod clock;
 pub mod core;
 pub mod deadman;
 pub mod disk;
+mod drill;
 mod drivers;
 pub mod fault;
 pub mod flight;

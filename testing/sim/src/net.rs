@@ -141,6 +141,11 @@ impl Net {
         self.recompute();
     }
 
+    /// From now on every frame takes so long and none is lost, until a trouble is laid or lifted.
+    pub fn pace(&mut self, delay: u64) {
+        self.links.fill(Link { delay, jitter: 0, ..QUIET });
+    }
+
     /// Takes all off.
     pub fn calm(&mut self) {
         self.troubles.clear();

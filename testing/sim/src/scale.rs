@@ -1,4 +1,5 @@
-//! What monitoring costs a node, and how soon a crash makes a new view, in clusters of several sizes.
+//! What monitoring costs a node, how soon a crash makes a new view, and how many message delays a vote takes, in clusters of
+//! several sizes.
 //!
 //! Nothing goes wrong here but one crash. The member whose frames are counted has the lowest address: it leads no ring, and
 //! would only number messages, of which there are none meanwhile.
@@ -8,7 +9,7 @@ use crate::setting::Setting;
 use crate::trace::Trace;
 use crate::world::World;
 use phalanx_oracle::{Oracle, Violation};
-use phalanx_types::{Monitoring, Plot, Span};
+use phalanx_types::{Monitoring, Plot, Span, TimingProfile};
 
 /// From power on to where all is quiet.
 const WARM: Span = Span::from_secs(5);
@@ -20,6 +21,12 @@ const PATIENCE: Span = Span::from_secs(20);
 const STEP: Span = Span::from_millis(1);
 /// The member whose frames are counted, from 0.
 const ORDINARY: usize = 0;
+/// How long every frame takes while a vote is measured: much longer than anything on a host.
+const HOP: Span = Span::from_millis(1);
+/// Time enough for all clients to have joined, and for a vote to end.
+const VOTED: Span = Span::from_secs(1);
+/// Phases of the vote that is measured.
+const PHASES: u32 = 5;
 
 /// What was measured in one cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +44,21 @@ impl Measured {
     }
 }
 
+fn world(monitoring: Monitoring, timing: TimingProfile, nodes: usize, seed: u64) -> World<Cores> {
+    let setting = Setting { monitoring, timing, ..Setting::plain(nodes, 2) };
+    let oracle = Oracle::safety(&setting.terms());
+    World::with(Cores(Plot::NONE), seed, setting, Vec::new(), oracle, Trace::default())
+}
+
 /// Runs a cluster of `nodes` nodes on two networks, crashes one in the middle, and watches.
-pub fn measure(monitoring: Monitoring, nodes: usize, seed: u64) -> Result<Measured, Violation> {
-    let setting = Setting { monitoring, ..Setting::plain(nodes, 2) };
-    let (oracle, beat) = (Oracle::safety(&setting.terms()), setting.timings().beat());
-    let mut world = World::with(Cores(Plot::NONE), seed, setting, Vec::new(), oracle, Trace::default());
+pub fn measure(
+    monitoring: Monitoring,
+    timing: TimingProfile,
+    nodes: usize,
+    seed: u64,
+) -> Result<Measured, Violation> {
+    let mut world = world(monitoring, timing, nodes, seed);
+    let beat = world.timings.beat();
     world.run_until(WARM)?;
     let before = world.traffic(ORDINARY);
     world.run_until(WARM + beat * BEATS)?;
@@ -58,22 +75,50 @@ pub fn measure(monitoring: Monitoring, nodes: usize, seed: u64) -> Result<Measur
     Ok(Measured { frames, view })
 }
 
+/// How many message delays pass, in hundredths, from a proposal until every member has heard that its five phases are over,
+/// where one frame takes as long as any other. `None` if some member never heard.
+pub fn delays_of_vote(monitoring: Monitoring, nodes: usize) -> Result<Option<u64>, Violation> {
+    let mut world = world(monitoring, TimingProfile::Auto, nodes, 0);
+    world.run_until(WARM)?;
+    world.drill_begins();
+    world.run_until(WARM + VOTED)?;
+    world.net.pace(HOP.0);
+    world.run_until(WARM + VOTED * 2)?;
+    let proposed = world.elapsed();
+    // The last one numbers no messages.
+    world.drill_proposes(nodes - 1, PHASES);
+    world.run_until(proposed + VOTED)?;
+    Ok(world.drill_ended().map(|ended| (ended - proposed).0 * 100 / HOP.0))
+}
+
 /// The sizes of which figures are told.
 const SIZES: [usize; 3] = [3, 16, 64];
+/// How many message delays five phases may take at each size.
+const DELAYS_MAX: [u64; 3] = [7, 8, 12];
 /// Crashes of which the median is told; of a large cluster one.
 const CRASHES: u64 = 3;
 const LARGE: usize = 32;
 /// A large ring may take so many percent of what a small one takes: frames of a member, and time of a new view.
 const PERCENT_MAX: [u64; 2] = [105, 150];
+/// Crashes of a small cluster of which the median and the worst are told, and what they may take.
+const SMALL_CRASHES: u64 = 15;
+const SMALL_MAX: [(TimingProfile, Span); 2] =
+    [(TimingProfile::Auto, Span::from_millis(450)), (TimingProfile::Fast, Span::from_millis(150))];
 
-/// A figure of one cluster: its name, its value and its unit.
+/// A figure of one cluster: its name, its value in hundredths and its unit.
 type Figure = (String, u64, &'static str);
 
-/// Tells all figures, one JSON object each. The goals are those of a ring: what the smallest takes, and not much more.
+/// Tells all figures, one JSON object each. Where a goal depends on the number of nodes it is what the smallest ring takes,
+/// and not much more.
 pub fn figures(mut tell: impl FnMut(String)) -> Result<(), Violation> {
     for monitoring in [Monitoring::Ring, Monitoring::Mesh] {
+        for (timing, goal) in SMALL_MAX {
+            for figure in figures_of_small(monitoring, timing)? {
+                tell(line(&figure, Some(centis(goal))));
+            }
+        }
         let mut least: Option<[u64; 2]> = None;
-        for nodes in SIZES {
+        for (nodes, delays) in SIZES.into_iter().zip(DELAYS_MAX) {
             let figures = figures_of(monitoring, nodes)?;
             let values = [figures[0].1, figures[1].1];
             let least = *least.get_or_insert(values);
@@ -82,19 +127,42 @@ pub fn figures(mut tell: impl FnMut(String)) -> Result<(), Violation> {
                     (monitoring == Monitoring::Ring && nodes > SIZES[0]).then(|| least * percent / 100);
                 tell(line(figure, goal));
             }
+            let vote = delays_of_vote(monitoring, nodes)?.unwrap_or(u64::MAX);
+            tell(line(&(name(monitoring, nodes, "five_phases"), vote, "message delays"), Some(delays * 100)));
         }
     }
     Ok(())
 }
 
+fn name(monitoring: Monitoring, nodes: usize, what: &str) -> String {
+    format!("scale_{monitoring}_{nodes}_{what}")
+}
+
+/// From a crash to the new view of the two others.
+fn figures_of_small(monitoring: Monitoring, timing: TimingProfile) -> Result<[Figure; 2], Violation> {
+    let nodes = SIZES[0];
+    let view = |seed| Ok(measure(monitoring, timing, nodes, seed)?.view.unwrap_or(PATIENCE));
+    let views: Vec<Span> = (0..SMALL_CRASHES).map(view).collect::<Result<_, _>>()?;
+    let worst = views.iter().copied().max().unwrap_or(PATIENCE);
+    let median = median(views.into_iter().map(centis).collect());
+    let name = |what: &str| name(monitoring, nodes, &format!("new_view_{timing}_{what}"));
+    Ok([(name("median"), median, "ms"), (name("worst"), centis(worst), "ms")])
+}
+
 fn figures_of(monitoring: Monitoring, nodes: usize) -> Result<[Figure; 2], Violation> {
     let crashes = if nodes >= LARGE { 1 } else { CRASHES };
-    let measured: Vec<Measured> =
-        (0..crashes).map(|seed| measure(monitoring, nodes, seed)).collect::<Result<_, _>>()?;
+    let measured: Vec<Measured> = (0..crashes)
+        .map(|seed| measure(monitoring, TimingProfile::Auto, nodes, seed))
+        .collect::<Result<_, _>>()?;
     let frames = median(measured.iter().map(Measured::frames_per_interval_centis).collect());
-    let view = median(measured.iter().map(|one| one.view.unwrap_or(PATIENCE).0).collect());
-    let name = |what: &str| format!("scale_{monitoring}_{nodes}_{what}");
-    Ok([(name("frames_per_interval"), frames, "frames"), (name("new_view"), view / 10_000, "ms")])
+    let view = median(measured.iter().map(|one| centis(one.view.unwrap_or(PATIENCE))).collect());
+    let name = |what: &str| name(monitoring, nodes, what);
+    Ok([(name("frames_per_interval"), frames, "frames"), (name("new_view"), view, "ms")])
+}
+
+/// Hundredths of a millisecond.
+fn centis(span: Span) -> u64 {
+    span.0 / 10_000
 }
 
 /// Values are in hundredths.
@@ -119,11 +187,20 @@ mod tests {
 
     #[test]
     fn a_ring_costs_an_ordinary_member_the_same_whatever_the_number_of_nodes() {
-        let of = |nodes| measure(Monitoring::Ring, nodes, 1).expect("no property is broken");
+        let auto = TimingProfile::Auto;
+        let of = |nodes| measure(Monitoring::Ring, auto, nodes, 1).expect("no property is broken");
         let (small, large) = (of(4), of(10));
         assert!(large.frames <= small.frames * 11 / 10, "{small:?} {large:?}");
         assert!(large.view.is_some_and(|view| view < Span::from_millis(600)), "{large:?}");
-        let mesh = |nodes| measure(Monitoring::Mesh, nodes, 1).expect("no property is broken").frames;
+        let mesh = |nodes| measure(Monitoring::Mesh, auto, nodes, 1).expect("no property is broken").frames;
         assert!(mesh(10) > mesh(4) * 2);
+    }
+
+    #[test]
+    fn five_phases_take_two_message_delays_and_five() {
+        for monitoring in [Monitoring::Mesh, Monitoring::Ring] {
+            let delays = delays_of_vote(monitoring, 5).expect("no property is broken").expect("it ends");
+            assert!((695..=705).contains(&delays), "{monitoring}: {delays} hundredths");
+        }
     }
 }

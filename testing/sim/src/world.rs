@@ -3,6 +3,7 @@
 //! Here is the loop; what a core asks for is carried out in `shell`, resources in `drivers`, boots and crashes in
 //! `power`, faults in `strike`. Nothing here reads a clock or draws chance from anywhere but the seed.
 
+use crate::drill::Drill;
 use crate::fault::{Mode, Planner, Strike};
 use crate::host::Host;
 use crate::net::{Net, Trouble};
@@ -180,6 +181,8 @@ pub struct World<F: Factory> {
     pub(crate) troubles: u32,
     /// How clients of Group Services vote in a story.
     pub(crate) manners: Option<Manners>,
+    /// What clients do of whom only the time of a vote is wanted.
+    pub(crate) drill: Option<Drill>,
     pub(crate) healing: bool,
     /// What an honest operator is about while most hosts are lost.
     pub(crate) rescue: Option<Rescue>,
@@ -265,6 +268,7 @@ impl<F: Factory> World<F> {
             clients: None,
             troubles: 0,
             manners: None,
+            drill: None,
             healing: false,
             rescue: None,
             requests: 0,

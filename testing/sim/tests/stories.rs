@@ -4,9 +4,10 @@ use phalanx_oracle::Oracle;
 use phalanx_sim::core::Cores;
 use phalanx_sim::disk::DiskHealth;
 use phalanx_sim::fault::{Class, Fault, Strike};
+use phalanx_sim::run::{Course, Judge, run_seed};
 use phalanx_sim::trace::Trace;
-use phalanx_sim::{Setting, World};
-use phalanx_types::{Plot, Span};
+use phalanx_sim::{Lite, Mode, Setting, World};
+use phalanx_types::{Monitoring, Plot, Span, TimingProfile};
 
 const LUCKS: u64 = 6;
 
@@ -37,4 +38,17 @@ fn a_journal_that_fails_while_the_deadman_is_gone_ends_the_groups_before_the_dae
     };
     let strikes: Vec<Strike> = (2..8).flat_map(|blows| blow(blows * 5_000)).collect();
     check(&strikes);
+}
+
+/// Seeds along rings that once were broken.
+#[test]
+fn seeds_along_rings_that_found_something_are_well() {
+    for (seed, timing, mode) in
+        [(700_019, TimingProfile::Auto, Mode::Stress), (700_270, TimingProfile::Relaxed, Mode::Swarm)]
+    {
+        let lite = Lite { nodes: None, networks: None, timing, monitoring: Monitoring::Ring };
+        let course = Course { lite, mode, judge: Judge::All };
+        let outcome = run_seed(&Cores(Plot::NONE), seed, course, Trace::default());
+        assert!(outcome.violation.is_none(), "{seed}: {:?}", outcome.violation);
+    }
 }

@@ -631,9 +631,9 @@ impl World {
                 (false, false) => {}
             }
         }
-        nodes
-            .iter()
-            .for_each(|node| self.step(*node, ManagerInput::Notice(Notice::Membership(membership.clone()))));
+        nodes.iter().for_each(|node| {
+            self.step(*node, ManagerInput::Notice(Notice::Membership(Box::new(membership.clone()))))
+        });
         let Some(body) = self.hosts[&donor].manager.as_ref().map(Manager::state) else { return };
         for node in nodes.iter().filter(|node| membership.passports[node].stamp != best) {
             let (body, digest) = (body.clone(), Digest::of(&body));

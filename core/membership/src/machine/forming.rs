@@ -9,7 +9,7 @@ use crate::promise::Grounds;
 use crate::proof::Expiry;
 use phalanx_events::{MembershipNote, MessageId, Point};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
-use phalanx_types::{Bug, Charter, Incarnation, NodeId, NodeSet, Span, Tick, View, ViewId};
+use phalanx_types::{Bug, Charter, Incarnation, NodeId, NodeSet, Tick, View, ViewId};
 use phalanx_wire::Stream;
 use std::collections::BTreeMap;
 use std::mem;
@@ -31,18 +31,22 @@ enum Urgency {
     /// Somebody heard would be left out, because others seem not to hear each other: when that has lasted, since they
     /// notice a lost node at slightly different times.
     Doubt,
+    /// Somebody is gone, because this node went over to others along a ring: once they are heard, here at the latest. In
+    /// between it would have a view of its own.
+    Moving(Tick),
     /// Somebody is gone.
     Now,
 }
 
 impl Membership {
     /// What the next view should have: who is wanted, in which life.
-    fn wanted(&self, now: Tick) -> Vec<Incarnation> {
+    fn wanted(&mut self, now: Tick) -> Vec<Incarnation> {
+        let wanted = self.topology.wanted(now);
         let life = |node: NodeId| match node == self.setup.me.node {
             true => Some(self.setup.me),
             false => self.topology.life(node).map(|(life, _)| life),
         };
-        self.topology.wanted(now).iter().filter_map(life).collect()
+        wanted.iter().filter_map(life).collect()
     }
 
     /// Compares what there is with what there should be, and begins a round where this node should.
@@ -56,17 +60,18 @@ impl Membership {
         let since = *self.mismatch_since.get_or_insert(now);
         let rank = wanted.iter().position(|life| *life == self.setup.me).unwrap_or(0) as u64;
         // The lowest begins; the next ones only if nothing comes of it.
-        let settle = match urgency {
-            Urgency::None | Urgency::Now => Span::ZERO,
-            Urgency::Settle => self.setup.timings.beat() * SETTLE_BEATS,
-            Urgency::Doubt => self.setup.timings.beat() * DOUBT_BEATS,
+        let due = match urgency {
+            Urgency::None | Urgency::Now => since,
+            Urgency::Settle => since + self.setup.timings.beat() * SETTLE_BEATS,
+            Urgency::Doubt => since + self.setup.timings.beat() * DOUBT_BEATS,
+            Urgency::Moving(until) => until,
         };
-        self.propose_at = since + settle + self.setup.timings.detect() * rank;
+        self.propose_at = due + self.setup.timings.detect() * rank;
         if now >= self.propose_at {
             match urgency {
                 Urgency::Doubt => self.reached(Point::HeardLeftOut),
                 Urgency::Now if now >= self.stuck_at() => self.reached(Point::RoundGivenUp),
-                Urgency::None | Urgency::Settle | Urgency::Now => {}
+                Urgency::None | Urgency::Settle | Urgency::Moving(_) | Urgency::Now => {}
             }
             (self.mismatch_since, self.propose_at) = (Some(now), now + self.setup.timings.detect());
             self.propose(now, wanted, above);
@@ -98,7 +103,9 @@ impl Membership {
         match () {
             () if now >= self.stuck_at() => Urgency::Now,
             () if gone().any(heard) => Urgency::Doubt,
-            () if gone().next().is_some() => Urgency::Now,
+            () if gone().next().is_some() => {
+                self.topology.moving_until(now).map_or(Urgency::Now, Urgency::Moving)
+            }
             () if wanted.iter().any(|life| !lives.contains(life)) => Urgency::Settle,
             () if self.charter.generation > self.formed_in => Urgency::Settle,
             () if self.could_count_more(wanted, above) => Urgency::Settle,
@@ -385,12 +392,23 @@ impl Membership {
             self.reached(Point::GrantsWithheld);
         }
         self.fifo = Fifo::new(me, &view);
-        self.phase =
-            Phase::Installed { order: Order::new(me, view.clone(), self.setup.plot), confirmed: false };
+        self.phase = Phase::Installed { order: self.new_order(view.clone()), confirmed: false };
         self.unseen_installs += 1;
         let installed = Installed { view, previous, delivered, passports, expiries, charter };
         self.out.push_back(Output::Up(Upcall::Installed(Box::new(installed))));
         mem::take(&mut self.early).into_iter().for_each(|(from, traffic)| self.on_traffic(from, traffic));
+    }
+
+    /// A view of which nothing was received here. What others have said of it before counts: they say it once.
+    fn new_order(&self, view: View) -> Order {
+        let said = |node: &NodeId| Some((*node, self.topology.progress(*node)?));
+        let said: Vec<_> = view.members.keys().filter_map(said).collect();
+        let id = view.id;
+        let mut order = Order::new(self.setup.me.node, view, self.setup.plot);
+        for (node, (_, received)) in said.into_iter().filter(|(_, (view, _))| *view == id) {
+            order.acknowledge(node, received);
+        }
+        order
     }
 
     /// A quorum that has installed this view can no longer decide anything in an older one.

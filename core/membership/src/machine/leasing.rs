@@ -29,10 +29,8 @@ impl Membership {
     }
 
     fn take_grant(&mut self, now: Tick, from: Incarnation, beat: &Beat) {
-        let me = self.setup.me;
-        let mine = beat.entries.iter().find(|entry| entry.node == me.node && entry.start == me.start);
-        if let Some(entry) = mine.filter(|entry| entry.granted != Tick::ZERO) {
-            self.lease.grant(now, from.node, entry.granted);
+        if let Some(grant) = beat.grant.filter(|grant| grant.start == self.setup.me.start) {
+            self.lease.grant(now, from.node, grant.sent);
         }
     }
 

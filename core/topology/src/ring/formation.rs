@@ -23,6 +23,8 @@ const COMMIT_BEATS: u32 = 6;
 const ANSWER_BEATS: u64 = 2;
 /// So many beats a newcomer must have been in the group before it counts for connectivity.
 const STABLE_BEATS: u64 = 2;
+/// So many beats after it went over to others a member is still about to be connected with them.
+const MOVE_BEATS: u64 = STABLE_BEATS + 2;
 /// Groups that this node remembers to have been in.
 const FORMER_MAX: usize = 4;
 
@@ -58,6 +60,8 @@ pub(crate) struct Formation {
     grief: Option<Grief>,
     /// Members that are known to be in another group by now.
     gone: NodeSet,
+    /// When this member went over to others and left somebody behind.
+    moved: Option<Tick>,
     /// Another group was committed since this was asked last.
     new: bool,
     out: Vec<(NodeId, RingFrame)>,
@@ -102,6 +106,7 @@ impl Formation {
             told: NodeSet::EMPTY,
             grief: None,
             gone: NodeSet::EMPTY,
+            moved: None,
             new: false,
             out: Vec::new(),
         }
@@ -130,6 +135,12 @@ impl Formation {
     /// Whether another group was committed since this was asked last.
     pub fn take_new(&mut self) -> bool {
         mem::take(&mut self.new)
+    }
+
+    /// While this member has gone over to others who are not connected with it yet: until when that may last.
+    pub fn moving_until(&self, moment: Moment) -> Option<Tick> {
+        let until = self.moved.map(|at| at + moment.timings.beat() * MOVE_BEATS);
+        until.filter(|until| moment.now < *until)
     }
 
     /// What is to be said, to whom.
@@ -454,6 +465,9 @@ impl Formation {
         if self.group.is_alone() {
             self.former.clear();
         }
+        let left = old.members().iter().any(|life| !self.group.has(*life));
+        let found = self.group.members().iter().any(|life| !old.has(*life));
+        self.moved = (left && found).then_some(now);
         let admitted = mem::take(&mut self.admitted);
         let since = |life: &Incarnation| (*life, admitted.get(life).copied().unwrap_or(now));
         self.admitted = self.group.members().iter().map(since).collect();

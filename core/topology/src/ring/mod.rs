@@ -198,6 +198,11 @@ impl Rings {
         self.rings.values().map(of).min().unwrap_or(Tick::NEVER)
     }
 
+    /// While this node has gone over to another group on some path: until when its members may not be connected yet.
+    pub fn moving_until(&self, moment: Moment) -> Option<Tick> {
+        self.rings.values().filter_map(|ring| ring.formation.moving_until(moment)).max()
+    }
+
     /// When the next beat is due.
     pub fn beat_at(&self) -> Tick {
         self.beat_at
@@ -346,7 +351,7 @@ impl Ring {
         for (to, request) in self.leases.requests(moment, group) {
             post(to, true, request.encode());
         }
-        for (node, due) in self.reach.due(moment, turn, news) {
+        for (node, due) in self.reach.due(moment, self.formation.me().node, turn, news) {
             self.reach.ask(moment.now, node);
             match due {
                 Due::News => beaten.news.push((node, path)),

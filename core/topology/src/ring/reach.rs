@@ -60,12 +60,15 @@ impl Reach {
         lost.filter(|at| *at > moment.now).min().unwrap_or(Tick::NEVER)
     }
 
-    /// What each member is to be told at the beat number `turn`, the news being in beat `news` or later.
-    pub fn due(&self, moment: Moment, turn: u64, news: u64) -> Vec<(NodeId, Due)> {
+    /// What each member is to be told by `me` at the beat number `turn`, the news being in beat `news` or later. Each begins
+    /// with another one, so that nobody is asked by all at once.
+    pub fn due(&self, moment: Moment, me: NodeId, turn: u64, news: u64) -> Vec<(NodeId, Due)> {
         let count = (self.pairs.len() as u64).max(1);
+        let first = self.pairs.range(..me).count() as u64;
+        let asked = (first + turn % count) % count;
         let due = |(place, (node, pair)): (u64, (&NodeId, &Pair))| match () {
             () if pair.noted < news => Some((*node, Due::News)),
-            () if pair.is_overdue(moment) || place == turn % count => Some((*node, Due::Question)),
+            () if pair.is_overdue(moment) || place == asked => Some((*node, Due::Question)),
             () => None,
         };
         (0..).zip(&self.pairs).filter_map(due).collect()
@@ -107,6 +110,8 @@ mod tests {
     use crate::ring::group::tests::life;
     use phalanx_types::{Span, TimingProfile, Timings};
 
+    const ME: NodeId = NodeId(1);
+
     fn at(ms: u64) -> Moment {
         let timings = Timings::of(TimingProfile::Auto);
         Moment { now: Tick::ZERO + Span::from_millis(ms), resumed: Tick::ZERO, timings }
@@ -121,12 +126,12 @@ mod tests {
     #[test]
     fn a_pair_reaches_each_other_once_the_first_news_is_noted() {
         let mut reach = pair();
-        assert_eq!(reach.due(at(0), 0, 1), [(NodeId(2), Due::News), (NodeId(3), Due::News)]);
+        assert_eq!(reach.due(at(0), ME, 0, 1), [(NodeId(2), Due::News), (NodeId(3), Due::News)]);
         assert!(!reach.works(life(2), at(1)));
         reach.answer(at(1).now, life(2), 1);
         assert!(reach.works(life(2), at(9_999)), "nothing was asked since");
         assert!(!reach.works(life(3), at(1)));
-        assert_eq!(reach.due(at(1), 0, 1), [(NodeId(2), Due::Question), (NodeId(3), Due::News)]);
+        assert_eq!(reach.due(at(1), ME, 0, 1), [(NodeId(2), Due::Question), (NodeId(3), Due::News)]);
     }
 
     #[test]
@@ -150,10 +155,26 @@ mod tests {
     fn a_question_is_asked_in_turn_and_again_when_its_answer_is_overdue() {
         let mut reach = pair();
         [2, 3].into_iter().for_each(|node| reach.answer(at(0).now, life(node), 1));
-        assert_eq!(reach.due(at(40), 0, 1), [(NodeId(2), Due::Question)]);
+        assert_eq!(reach.due(at(40), ME, 0, 1), [(NodeId(2), Due::Question)]);
         reach.ask(at(40).now, NodeId(2));
-        assert_eq!(reach.due(at(80), 1, 1), [(NodeId(3), Due::Question)]);
-        assert_eq!(reach.due(at(160), 3, 1), [(NodeId(2), Due::Question), (NodeId(3), Due::Question)]);
+        assert_eq!(reach.due(at(80), ME, 1, 1), [(NodeId(3), Due::Question)]);
+        assert_eq!(reach.due(at(160), ME, 3, 1), [(NodeId(2), Due::Question), (NodeId(3), Due::Question)]);
+    }
+
+    #[test]
+    fn in_a_full_ring_each_is_asked_by_one_at_each_beat() {
+        let nodes = || (1..=64).map(life);
+        let asked_by = |me: Incarnation, turn| {
+            let mut reach = Reach::default();
+            reach.follow(nodes().filter(|life| *life != me));
+            nodes().for_each(|life| reach.answer(at(0).now, life, 1));
+            reach.due(at(40), me.node, turn, 1)
+        };
+        for turn in [0, 1, 62, 63, 1_000] {
+            let asked: Vec<_> = nodes().flat_map(|me| asked_by(me, turn)).map(|(node, _)| node).collect();
+            let different: std::collections::BTreeSet<_> = asked.iter().collect();
+            assert_eq!((asked.len(), different.len()), (64, 64), "turn {turn}");
+        }
     }
 
     #[test]

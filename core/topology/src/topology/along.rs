@@ -48,6 +48,14 @@ impl Topology {
         matches!(self.monitor, Monitor::Ring(_))
     }
 
+    /// While this node has left somebody for others along a ring, and those may not be heard yet: until when that may last.
+    pub fn moving_until(&self, now: Tick) -> Option<Tick> {
+        match &self.monitor {
+            Monitor::Mesh => None,
+            Monitor::Ring(rings) => rings.moving_until(ring::moment(now, self.resumed, self.timings)),
+        }
+    }
+
     /// Whether what is said along the rings now may grant leases.
     pub fn grants_on_rings(&self, now: Tick) -> bool {
         match &self.monitor {
@@ -84,7 +92,7 @@ impl Topology {
         if to.is_empty() {
             return Vec::new();
         }
-        let mut bytes = self.next_beat(now, speech, |_| Tick::ZERO).encode();
+        let mut bytes = self.next_beat(now, speech).encode();
         let mut posting = |(to, path): (NodeId, PathId)| {
             Beat::set_hears_here(&mut bytes, self.connected_on(path.network));
             Posting { to, path, routine: false, bytes: bytes.clone() }
@@ -97,18 +105,16 @@ impl Topology {
         self.peers.iter().filter(|(_, peer)| connected(peer)).map(|(node, _)| *node).collect()
     }
 
-    /// Whether a rumour of `node` is still believed. Beats to all repeat it; along rings it stands as long as anybody who is
-    /// heard says to hear that node.
-    pub(super) fn is_fresh(&self, now: Tick, node: NodeId, rumour: &Rumour) -> bool {
+    /// The nodes of which rumours are still believed. Beats to all repeat them; along rings they stand as long as anybody
+    /// who is heard says to hear that node.
+    pub(super) fn believed(&self, now: Tick) -> NodeSet {
+        let recent = |rumour: &Rumour| now.since(rumour.at) < self.timings.detect();
         match &self.monitor {
-            Monitor::Mesh => now.since(rumour.at) < self.timings.detect(),
-            Monitor::Ring(_) => self.heard_lives().any(|life| life.hears.has(node)),
+            Monitor::Mesh => {
+                self.rumours.iter().filter(|(_, rumour)| recent(rumour)).map(|(node, _)| *node).collect()
+            }
+            Monitor::Ring(_) => self.heard_lives().fold(NodeSet::EMPTY, |all, life| all.or(life.hears)),
         }
-    }
-
-    fn heard_lives(&self) -> impl Iterator<Item = &Life> {
-        let heard = self.peers.iter().filter(|(node, _)| self.hears.has(**node));
-        heard.filter_map(|(_, peer)| peer.life.as_ref())
     }
 
     /// Whether there is something new of those whom not all hear.
@@ -124,9 +130,9 @@ impl Topology {
 
     /// What those hear whom somebody else may not hear: he knows it from this node only.
     fn hearsay(&self) -> BTreeMap<NodeId, NodeSet> {
-        let unheard =
-            |node: NodeId| self.heard_lives().any(|life| !life.hears.with(life.incarnation.node).has(node));
-        let lives = self.heard_lives().filter(|life| unheard(life.incarnation.node));
+        let heard = |life: &Life| life.hears.with(life.incarnation.node);
+        let by_all = self.heard_lives().map(heard).reduce(NodeSet::and).unwrap_or(NodeSet::EMPTY);
+        let lives = self.heard_lives().filter(|life| !by_all.has(life.incarnation.node));
         lives.map(|life| (life.incarnation.node, life.hears)).collect()
     }
 }
