@@ -46,7 +46,7 @@ fn seeds_along_rings_that_found_something_are_well() {
     for (seed, timing, mode) in
         [(700_019, TimingProfile::Auto, Mode::Stress), (700_270, TimingProfile::Relaxed, Mode::Swarm)]
     {
-        let lite = Lite { nodes: None, networks: None, timing, monitoring: Monitoring::Ring };
+        let lite = Lite { timing, monitoring: Monitoring::Ring, ..Lite::DEFAULT };
         let course = Course { lite, mode, judge: Judge::All };
         let outcome = run_seed(&Cores(Plot::NONE), seed, course, Trace::default());
         assert!(outcome.violation.is_none(), "{seed}: {:?}", outcome.violation);
