@@ -13,7 +13,10 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
-const READ_BYTES: usize = 16 << 10;
+/// Bytes of a client that are read at a time.
+pub(crate) const READ_BYTES: usize = 16 << 10;
+/// Bytes that are gathered for a client before they are sent without waiting for the rest of what it is told.
+const GATHERED_BYTES_MAX: usize = 128 << 10;
 
 /// Where a client is in its life.
 pub(crate) enum Stage {
@@ -38,7 +41,15 @@ pub(crate) struct Connection {
     pub peer: Peer,
     pub stage: Stage,
     pub frames: Frames,
-    unread: Vec<u8>,
+    unread: Unread,
+}
+
+/// What a client was told and the kernel has not taken.
+#[derive(Default)]
+struct Unread {
+    bytes: Vec<u8>,
+    /// Where it begins.
+    start: usize,
 }
 
 /// Why a client is dropped, or that it went by itself.
@@ -63,11 +74,16 @@ impl Connection {
         stream.set_nonblocking(true)?;
         let peer = Peer::of(&stream)?;
         let stage = Stage::Greeting { until: now() + GS_HELLO_LIMIT };
-        Ok(Connection { stream, peer, stage, frames: Frames::default(), unread: Vec::new() })
+        Ok(Connection { stream, peer, stage, frames: Frames::default(), unread: Unread::default() })
     }
 
     pub fn has_unread(&self) -> bool {
-        !self.unread.is_empty()
+        self.unread.len() > 0
+    }
+
+    /// Whether it has said something that was left because it was held then, and is not any more.
+    pub fn is_heard_late(&self) -> bool {
+        self.frames.waiting() > 0 && !self.is_held()
     }
 
     /// Whether nothing more is read of it until its requests are taken in.
@@ -87,12 +103,11 @@ impl Connection {
     }
 
     /// Reads what is there, no more than a little at a time.
-    pub fn read(&mut self) -> Result<(), Gone> {
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<(), Gone> {
         if self.is_held() {
             return Ok(());
         }
-        let mut buffer = [0; READ_BYTES];
-        match self.stream.read(&mut buffer) {
+        match self.stream.read(buffer) {
             Ok(0) => Err(Gone::Closed),
             Ok(length) => {
                 self.frames.push(&buffer[..length]);
@@ -116,20 +131,24 @@ impl Connection {
         self.stage = Stage::Closing { until: now() + GS_HELLO_LIMIT };
     }
 
+    /// Tells it something, which goes out with what else it is told in this turn, or as soon as that is much.
     pub fn write(&mut self, body: &[u8]) -> Result<(), Gone> {
         let frame = frame(body).expect("what a node says has limits that make it fit");
-        self.unread.extend_from_slice(&frame);
+        self.unread.bytes.extend_from_slice(&frame);
+        if self.unread.len() > GATHERED_BYTES_MAX {
+            self.flush()?;
+        }
         match self.unread.len() > GS_UNREAD_BYTES_MAX {
             true => Err(Gone::Hangs),
-            false => self.flush(),
+            false => Ok(()),
         }
     }
 
     pub fn flush(&mut self) -> Result<(), Gone> {
-        while !self.unread.is_empty() {
-            match self.stream.write(&self.unread) {
+        while self.unread.len() > 0 {
+            match self.stream.write(self.unread.rest()) {
                 Ok(0) => return Err(Gone::Closed),
-                Ok(length) => drop(self.unread.drain(..length)),
+                Ok(length) => self.unread.taken(length),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Err(Gone::Closed),
@@ -138,6 +157,25 @@ impl Connection {
         match self.stage {
             Stage::Closing { .. } => Err(Gone::Over),
             Stage::Greeting { .. } | Stage::Open(_) => Ok(()),
+        }
+    }
+}
+
+impl Unread {
+    fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// So many bytes were taken. What is left moves to the front when it is less than what went.
+    fn taken(&mut self, length: usize) {
+        self.start += length;
+        if self.start * 2 >= self.bytes.len() {
+            self.bytes.drain(..self.start);
+            self.start = 0;
         }
     }
 }

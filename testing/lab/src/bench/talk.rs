@@ -82,6 +82,7 @@ impl Talk {
     pub fn run(&self) -> Outcome<()> {
         let settings = Settings::new("talk").during("naming the client")?;
         let mut client = Client::connect(&settings).during("connecting")?;
+        client.gather();
         let name = Name::new(&self.group).during("GROUP")?;
         let seat = client.join(&name, 1, Attributes::default()).during("joining")?;
         gather(&mut client)?;
