@@ -166,6 +166,8 @@ impl Daemon {
         self.carrier.receive_routine(arrivals);
         let (fed, beats) = (self.feeder.news(), mem::take(arrivals));
         self.step(Input::Due { fed, beats });
+        // Beats do not wait for whatever else there is to do.
+        self.carrier.flush();
     }
 
     fn step(&mut self, input: Input) {
