@@ -96,7 +96,9 @@ impl Daemon {
         let mut wait = Wait::new(&inbox, &clients, &signals)?;
         wait.watch(&carrier)?;
         let mut effects = Vec::new();
-        let node = Node::new(cradle.birth, &mut effects).map_err(|why| unborn(settings, why))?;
+        let mut node = Node::new(cradle.birth, &mut effects).map_err(|why| unborn(settings, why))?;
+        // The scribe would not write them down.
+        node.spare_remarks();
         let mut daemon = Daemon {
             node,
             carrier,

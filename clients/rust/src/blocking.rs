@@ -13,7 +13,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-
 /// A client of Group Services. Dropped, it is gone for its groups, as if it had failed.
 pub struct Client {
     stream: Stream,

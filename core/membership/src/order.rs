@@ -10,13 +10,14 @@ use phalanx_events::Service;
 use phalanx_types::limits::{PENDING_MESSAGES_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX};
 use phalanx_types::{Bug, Incarnation, NodeId, Plot, View};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// A message of this node that has no place yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pending {
     pub number: u64,
     pub service: Service,
-    pub body: Vec<u8>,
+    pub body: Arc<Vec<u8>>,
 }
 
 /// One view's order as one member sees it.
@@ -89,8 +90,9 @@ impl Order {
 
     /// At the sequencer: takes a message to be numbered.
     pub fn queue(&mut self, sender: Incarnation, pending: Pending) {
-        let known =
-            (self.backlog.iter()).any(|(life, queued)| *life == sender && queued.number == pending.number);
+        // The numbers of one sender only rise.
+        let last = self.backlog.iter().rev().find(|(life, _)| *life == sender);
+        let known = last.is_some_and(|(_, queued)| queued.number >= pending.number);
         if !known && self.backlog.len() < PENDING_MESSAGES_MAX * self.view.members.len() {
             self.backlog.push_back((sender, pending));
         }
@@ -122,12 +124,19 @@ impl Order {
         self.received += 1;
         self.acked.insert(self.me, self.received);
         if message.sender.node == self.me {
-            self.pending.retain(|pending| pending.number != message.number);
+            self.forget_pending(message.number);
         }
         self.held_bytes += message.body.len();
         self.received_bytes += message.body.len() as u64;
         self.held.insert(message.sequence, message);
         self.forget();
+    }
+
+    /// An own message has its place. They get theirs in order, so it is nearly always the first.
+    fn forget_pending(&mut self, number: u64) {
+        if self.pending.pop_front_if(|pending| pending.number == number).is_none() {
+            self.pending.retain(|pending| pending.number != number);
+        }
     }
 
     /// Notes how far `node` has received.
@@ -201,7 +210,7 @@ mod tests {
     }
 
     fn pending(number: u64, service: Service) -> Pending {
-        Pending { number, service, body: vec![number as u8] }
+        Pending { number, service, body: vec![number as u8].into() }
     }
 
     #[test]

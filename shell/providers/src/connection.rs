@@ -7,14 +7,16 @@ use phalanx_host::now;
 use phalanx_local::Peer;
 use phalanx_session::{Frames, Hello, Subscription, Told, frame};
 use phalanx_types::Tick;
-use phalanx_types::limits::{GS_HELLO_LIMIT, GS_REQUESTS_BYTES_MAX, GS_UNREAD_BYTES_MAX};
+use phalanx_types::limits::{GS_FRAME_BYTES_MAX, GS_HELLO_LIMIT, GS_REQUESTS_BYTES_MAX, GS_UNREAD_BYTES_MAX};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
-/// Bytes of a client that are read at a time.
-pub(crate) const READ_BYTES: usize = 16 << 10;
+/// Bytes of a client that are read at a time, unless a frame of which some have come is longer.
+const READ_BYTES: usize = 16 << 10;
+/// Bytes that can be read at a time.
+pub(crate) const READ_BYTES_MAX: usize = READ_BYTES + GS_FRAME_BYTES_MAX;
 /// Bytes that are gathered for a client before they are sent without waiting for the rest of what it is told.
 const GATHERED_BYTES_MAX: usize = 128 << 10;
 
@@ -50,6 +52,8 @@ struct Unread {
     bytes: Vec<u8>,
     /// Where it begins.
     start: usize,
+    /// The kernel took no more when it was last tried: that is tried again once a turn, not with each thing told.
+    is_stuck: bool,
 }
 
 /// Why a client is dropped, or that it went by itself.
@@ -107,7 +111,8 @@ impl Connection {
         if self.is_held() {
             return Ok(());
         }
-        match self.stream.read(buffer) {
+        let length = self.frames.missing().max(READ_BYTES);
+        match self.stream.read(&mut buffer[..length]) {
             Ok(0) => Err(Gone::Closed),
             Ok(length) => {
                 self.frames.push(&buffer[..length]);
@@ -118,10 +123,14 @@ impl Connection {
         }
     }
 
-    /// Tells it something, if it is a client.
+    /// Tells it something, if it is a client. It goes out with what else it is told in this turn, or as soon as that is much.
     pub fn tell(&mut self, told: &Told) -> Result<(), Gone> {
         match self.stage {
-            Stage::Open(_) => self.write(&told.write()),
+            Stage::Open(_) => {
+                told.frame_onto(&mut self.unread.bytes)
+                    .expect("what a node says has limits that make it fit");
+                self.gather()
+            }
             Stage::Greeting { .. } | Stage::Closing { .. } => Ok(()),
         }
     }
@@ -131,11 +140,14 @@ impl Connection {
         self.stage = Stage::Closing { until: now() + GS_HELLO_LIMIT };
     }
 
-    /// Tells it something, which goes out with what else it is told in this turn, or as soon as that is much.
     pub fn write(&mut self, body: &[u8]) -> Result<(), Gone> {
         let frame = frame(body).expect("what a node says has limits that make it fit");
         self.unread.bytes.extend_from_slice(&frame);
-        if self.unread.len() > GATHERED_BYTES_MAX {
+        self.gather()
+    }
+
+    fn gather(&mut self) -> Result<(), Gone> {
+        if self.unread.len() > GATHERED_BYTES_MAX && !self.unread.is_stuck {
             self.flush()?;
         }
         match self.unread.len() > GS_UNREAD_BYTES_MAX {
@@ -149,11 +161,15 @@ impl Connection {
             match self.stream.write(self.unread.rest()) {
                 Ok(0) => return Err(Gone::Closed),
                 Ok(length) => self.unread.taken(length),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.unread.is_stuck = true;
+                    return Ok(());
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Err(Gone::Closed),
             }
         }
+        self.unread.is_stuck = false;
         match self.stage {
             Stage::Closing { .. } => Err(Gone::Over),
             Stage::Greeting { .. } | Stage::Open(_) => Ok(()),

@@ -1,7 +1,7 @@
 //! The server: one thread, all clients, nobody waited for.
 
 use crate::acts::{Acts, Desk, Full, UnderWay, acts};
-use crate::connection::{Connection, Gone, Member, READ_BYTES, Stage};
+use crate::connection::{Connection, Gone, Member, READ_BYTES_MAX, Stage};
 use crate::deactivate::{Deactivator, Order};
 use crate::pulse::{Beat, Pulse};
 use crate::socket::may_be_client;
@@ -154,7 +154,7 @@ impl Server {
             welcomed: BTreeSet::new(),
             leaving: Vec::new(),
             expelled: None,
-            buffer: vec![0; READ_BYTES].into(),
+            buffer: vec![0; READ_BYTES_MAX].into(),
         };
         Ok((server, told, acts))
     }
@@ -210,7 +210,8 @@ impl Server {
             self.bell.hush();
         }
         let newcomers = self.has_place() && ready.next().is_some_and(|come| come);
-        let is_ready = |(ready, (_, client)): &(bool, (&ClientId, &Connection))| *ready || client.is_heard_late();
+        let is_ready =
+            |(ready, (_, client)): &(bool, (&ClientId, &Connection))| *ready || client.is_heard_late();
         let clients = ready.zip(&self.clients).filter(is_ready).map(|(_, (id, _))| *id).collect();
         Ok(Ready { newcomers, clients })
     }
