@@ -32,6 +32,8 @@ pub(crate) struct Order {
     /// Bytes of all that was received.
     received_bytes: u64,
     delivered: u64,
+    /// The last safe message that was received.
+    last_safe: u64,
     acked: BTreeMap<NodeId, u64>,
     /// Own messages that have no place yet, in order.
     pending: VecDeque<Pending>,
@@ -51,6 +53,7 @@ impl Order {
             received: 0,
             received_bytes: 0,
             delivered: 0,
+            last_safe: 0,
             acked,
             pending: VecDeque::new(),
             backlog: VecDeque::new(),
@@ -73,9 +76,10 @@ impl Order {
         self.acked.get(&node).copied().unwrap_or(0)
     }
 
-    /// Whether a safe message waits for others to have it, so that they should say so soon.
-    pub fn awaits_safety(&self) -> bool {
-        self.delivered < self.received
+    /// Whether others may wait to hear that a safe message is here, if they were told that all up to `told` are. It may be
+    /// delivered here already: who hears last that all have it has nobody to wait for, but is waited for.
+    pub fn awaits_safety(&self, told: u64) -> bool {
+        self.last_safe > told
     }
 
     /// Whether another own message can be taken.
@@ -128,6 +132,9 @@ impl Order {
         }
         self.held_bytes += message.body.len();
         self.received_bytes += message.body.len() as u64;
+        if message.service == Service::Safe {
+            self.last_safe = message.sequence;
+        }
         self.held.insert(message.sequence, message);
         self.forget();
     }
@@ -226,6 +233,22 @@ mod tests {
         order.acknowledge(NodeId(3), 2);
         assert_eq!(order.deliver().map(|message| message.number), Some(2));
         assert!(order.unstable().is_empty());
+    }
+
+    #[test]
+    fn who_hears_last_that_all_have_a_safe_message_says_all_the_same_that_it_is_here() {
+        let (mut sequencer, mut last) = (order(1), order(2));
+        sequencer.queue(life(1), pending(1, Service::Agreed));
+        sequencer.queue(life(1), pending(2, Service::Safe));
+        let numbered = sequencer.number();
+        last.receive(numbered[0].clone());
+        assert!(!last.awaits_safety(0));
+        last.acknowledge(NodeId(1), 2);
+        last.acknowledge(NodeId(3), 2);
+        last.receive(numbered[1].clone());
+        assert_eq!([last.deliver(), last.deliver()].map(|message| message.is_some()), [true, true]);
+        assert!(last.awaits_safety(1));
+        assert!(!last.awaits_safety(2));
     }
 
     #[test]

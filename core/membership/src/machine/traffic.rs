@@ -271,7 +271,7 @@ impl Membership {
         let new = received - self.ack_told.min(received);
         let new_bytes = order.received_bytes() - self.ack_told_bytes;
         if new == 0
-            || !(order.awaits_safety() || new >= ACK_EVERY || new_bytes >= ACK_EVERY_BYTES)
+            || !(order.awaits_safety(self.ack_told) || new >= ACK_EVERY || new_bytes >= ACK_EVERY_BYTES)
         {
             return;
         }
