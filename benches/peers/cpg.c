@@ -1,7 +1,7 @@
 /* A talker for Corosync's closed process groups, the peer of `phalanx-lab talk`: it joins a group, waits until three are there, keeps
  * WINDOW own messages under way and counts what is delivered.
  *
- * usage: cpg GROUP SIZE SECONDS WINDOW        prints {"per_s": …, "median_us": …, "p99_us": …}
+ * usage: cpg GROUP SIZE SECONDS WINDOW        prints {"per_s": …, "median_us": …, "p99_us": …, "heard": …, "cpu_ms": …}
  */
 #include <corosync/cpg.h>
 #include <poll.h>
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -17,7 +18,7 @@ static const uint64_t WARM_UP_NS = 500000000, GATHER_NS = 20000000000;
 
 static size_t members;
 static uint32_t own_node;
-static uint64_t begin_ns, end_ns, sent_ns, delivered;
+static uint64_t begin_ns, end_ns, sent_ns, delivered, heard;
 static int under_way, window_size;
 static uint32_t latencies[LATENCIES_MAX];
 static size_t latency_count;
@@ -29,6 +30,14 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static uint64_t cpu_ms(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000
+           + (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
 static void on_message(cpg_handle_t handle, const struct cpg_name *group, uint32_t node, uint32_t pid, void *body,
                        size_t length)
 {
@@ -36,6 +45,7 @@ static void on_message(cpg_handle_t handle, const struct cpg_name *group, uint32
     uint64_t now = now_ns();
     int counts = now >= begin_ns && now < end_ns;
     delivered += (uint64_t)counts;
+    heard++;
     if (node != own_node)
         return;
     under_way--;
@@ -111,6 +121,7 @@ int main(int argc, char **argv)
         return 1;
     }
     char *body = calloc(1, size);
+    uint64_t cpu_ms_before = cpu_ms();
     begin_ns = now_ns() + WARM_UP_NS;
     end_ns = begin_ns + duration;
     while (now_ns() < end_ns || (under_way > 0 && now_ns() < end_ns + WARM_UP_NS)) {
@@ -120,9 +131,11 @@ int main(int argc, char **argv)
     qsort(latencies, latency_count, sizeof *latencies, by_size);
     printf("{\"per_s\": %.0f, \"median_us\": ", (double)delivered * 1e9 / (double)duration);
     if (latency_count > 0)
-        printf("%u, \"p99_us\": %u}\n", latencies[latency_count / 2], latencies[latency_count * 99 / 100]);
+        printf("%u, \"p99_us\": %u", latencies[latency_count / 2], latencies[latency_count * 99 / 100]);
     else
-        printf("null, \"p99_us\": null}\n");
+        printf("null, \"p99_us\": null");
+    printf(", \"heard\": %llu, \"cpu_ms\": %llu}\n", (unsigned long long)heard,
+           (unsigned long long)(cpu_ms() - cpu_ms_before));
     check(cpg_leave(handle, &group), "leave");
     cpg_finalize(handle);
     return 0;

@@ -66,7 +66,7 @@ pub fn groups(data: &[u8]) {
     let _ = (minicbor::decode::<domain::Word>(data), domain::VoteWord::read(data));
     let me = Incarnation { node: NodeId(1), start: 1 };
     let mut engine = Engine::new(me, Timings::of(TimingProfile::Auto));
-    engine.hear(Tick::ZERO, Upcall::Delivered { sender: me, body: data.to_vec(), sequence: 1 });
+    engine.hear(Tick::ZERO, Upcall::Delivered { sender: me, body: data.to_vec().into(), sequence: 1 });
     engine.hear(Tick::ZERO, Upcall::Fifo { sender: me, body: data.to_vec() });
     engine.hear(Tick::ZERO, Upcall::State { from: NodeId(2), body: data.to_vec() });
     while engine.services().poll().is_some() {}

@@ -97,7 +97,9 @@ impl Daemon {
         let mut wait = Wait::new(&inbox, &clients, &signals)?;
         wait.watch(&carrier)?;
         let mut effects = Vec::new();
-        let node = Node::new(cradle.birth, &mut effects).map_err(|why| unborn(settings, why))?;
+        let mut node = Node::new(cradle.birth, &mut effects).map_err(|why| unborn(settings, why))?;
+        // The scribe would not write them down.
+        node.spare_remarks();
         let mut daemon = Daemon {
             node,
             carrier,
@@ -167,6 +169,8 @@ impl Daemon {
         self.carrier.receive_routine(arrivals);
         let (fed, beats) = (self.feeder.news(), mem::take(arrivals));
         self.step(Input::Due { fed, beats });
+        // Beats do not wait for whatever else there is to do.
+        self.carrier.flush();
     }
 
     fn step(&mut self, input: Input) {

@@ -4,10 +4,9 @@ use crate::remark::Remark;
 use phalanx_api::Asked;
 use phalanx_lifeline::Slate;
 use phalanx_node::Input;
-use phalanx_realtime::{Giver, Refused, Taker, queue};
-use rustix::event::{EventfdFlags, eventfd};
+use phalanx_realtime::{Bell, Giver, Refused, Taker, queue};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// Words that may wait: far more than operations and clients there can be.
@@ -36,27 +35,27 @@ pub struct Guarded {
 /// The real-time thread's end.
 pub struct Inbox {
     words: Taker<Word>,
-    bell: Arc<OwnedFd>,
+    bell: Arc<Bell>,
 }
 
 /// The other threads' end.
 #[derive(Clone)]
 pub struct Post {
     words: Giver<Word>,
-    bell: Arc<OwnedFd>,
+    bell: Arc<Bell>,
 }
 
 /// Both ends.
 pub fn inbox() -> io::Result<(Inbox, Post)> {
     let (giver, words) = queue(WORDS_MAX);
-    let bell = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+    let bell = Arc::new(Bell::new()?);
     Ok((Inbox { words, bell: Arc::clone(&bell) }, Post { words: giver, bell }))
 }
 
 impl Inbox {
     /// Silences the bell; before the words are read, so that none is missed.
     pub fn hush(&self) {
-        let _ = rustix::io::read(&*self.bell, &mut [0; 8]);
+        self.bell.hush();
     }
 
     /// The next word, if there is one.
@@ -75,7 +74,7 @@ impl Post {
     /// Leaves a word. If the daemon is ending nobody reads it any more.
     pub fn send(&self, word: Word) {
         match self.words.give(word) {
-            Ok(()) => drop(rustix::io::write(&*self.bell, &1u64.to_ne_bytes())),
+            Ok(()) => self.bell.ring(),
             Err(Refused::Gone) => {}
             // A daemon that hears nothing any more is worse than none.
             Err(Refused::Full) => panic!("the daemon does not hear: {WORDS_MAX} words wait for it"),

@@ -64,9 +64,10 @@ impl Wait {
         Ok(())
     }
 
-    /// Wakes at `at`, at the latest.
+    /// Wakes at `at`, at the latest. A timer that goes off earlier is left as it is: under load the next deadline is put off
+    /// again and again, and to wake once in vain costs less than that.
     pub fn arm(&mut self, at: Tick) -> io::Result<()> {
-        if self.armed == Some(at) {
+        if self.armed.is_some_and(|armed| armed <= at) {
             return Ok(());
         }
         // A zero would disarm it: what is long due is due at once.

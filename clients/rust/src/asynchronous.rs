@@ -2,7 +2,7 @@
 
 use crate::error::ClientError;
 use crate::event::{Event, Phase, Seat};
-use crate::machine::Machine;
+use crate::machine::{GATHERED_BYTES_MAX, Machine, READ_BYTES};
 use crate::settings::Settings;
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{Attributes, LocalName, Message, Name, Phases, Said};
@@ -11,12 +11,12 @@ use std::io::ErrorKind;
 use std::net::IpAddr;
 use tokio::net::UnixStream;
 
-const READ_BYTES: usize = 16 << 10;
-
 /// A client of Group Services. Dropped, it is gone for its groups, as if it had failed.
 pub struct Client {
     stream: UnixStream,
     machine: Machine,
+    gathers: bool,
+    buffer: Box<[u8]>,
     welcome: Welcome,
     name: LocalName,
     well: Box<dyn FnMut() -> bool + Send>,
@@ -29,19 +29,36 @@ impl Client {
         let connected = UnixStream::connect(&socket).await;
         let stream = connected.map_err(|error| ClientError::unconnected(socket, error))?;
         let mut machine = Machine::new(&settings.hello());
+        let mut buffer: Box<[u8]> = vec![0; READ_BYTES].into();
         let welcome = loop {
             if let Some(welcome) = machine.welcome() {
                 break welcome.clone();
             }
-            exchange(&stream, &mut machine).await?;
+            exchange(&stream, &mut machine, &mut buffer).await?;
         };
         let (name, well) = (settings.name.clone(), Box::new(|| true));
-        Ok(Client { stream, machine, welcome, name, well })
+        Ok(Client { stream, machine, gathers: false, buffer, welcome, name, well })
     }
 
     /// Has `well` asked whenever the node checks that this client answers; it is asked while the client waits for something.
     pub fn check_with(&mut self, well: impl FnMut() -> bool + Send + 'static) {
         self.well = Box::new(well);
+    }
+
+    /// From now on what is asked for is gathered: it goes out when this client waits for something, with [`Client::flush`], or
+    /// once it is much. For programs that ask for many things one behind the other, whom it spares a system call for each,
+    /// and their node a wake-up.
+    pub fn gather(&mut self) {
+        self.gathers = true;
+    }
+
+    /// Sends what was gathered. What is not sent when this is given up is sent with whatever comes next.
+    pub async fn flush(&mut self) -> Result<(), ClientError> {
+        while !self.machine.unsent().is_empty() {
+            self.stream.writable().await?;
+            send(&self.stream, &mut self.machine)?;
+        }
+        Ok(())
     }
 
     /// Where this client is: its node and its cluster.
@@ -123,11 +140,11 @@ impl Client {
     /// Goes, and all providers of this client with it.
     pub async fn quit(mut self) -> Result<(), ClientError> {
         self.machine.quit()?;
-        self.send().await
+        self.flush().await
     }
 
     async fn listen(&mut self) -> Result<(), ClientError> {
-        exchange(&self.stream, &mut self.machine).await?;
+        exchange(&self.stream, &mut self.machine, &mut self.buffer).await?;
         while let Some(number) = self.machine.pings() {
             let well = (self.well)();
             self.machine.pong(number, well);
@@ -135,25 +152,22 @@ impl Client {
         Ok(())
     }
 
-    /// What is not sent when this is given up is sent with whatever comes next.
     async fn send(&mut self) -> Result<(), ClientError> {
-        while !self.machine.unsent().is_empty() {
-            self.stream.writable().await?;
-            send(&self.stream, &mut self.machine)?;
+        match self.gathers && self.machine.unsent().len() < GATHERED_BYTES_MAX {
+            true => Ok(()),
+            false => self.flush().await,
         }
-        Ok(())
     }
 }
 
 /// Sends what is to be sent and waits until something comes.
-async fn exchange(stream: &UnixStream, machine: &mut Machine) -> Result<(), ClientError> {
+async fn exchange(stream: &UnixStream, machine: &mut Machine, buffer: &mut [u8]) -> Result<(), ClientError> {
     while !machine.unsent().is_empty() {
         stream.writable().await?;
         send(stream, machine)?;
     }
     stream.readable().await?;
-    let mut buffer = [0; READ_BYTES];
-    match stream.try_read(&mut buffer) {
+    match stream.try_read(buffer) {
         Ok(0) => Err(ClientError::Ended),
         Ok(length) => Ok(machine.receive(&buffer[..length])?),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(()),

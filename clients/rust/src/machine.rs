@@ -8,6 +8,11 @@ use phalanx_session::{Adapter, Broken, Heard, Hello, Notice, Request, Session, T
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
+/// Bytes that are read at a time.
+pub(crate) const READ_BYTES: usize = 64 << 10;
+/// Bytes of what is asked for that are gathered at most.
+pub(crate) const GATHERED_BYTES_MAX: usize = 64 << 10;
+
 /// A client without its connection. Whoever has one sends what is [`Machine::unsent`], hands in what comes, answers the
 /// [`Machine::pings`], and takes the events.
 #[derive(Clone, Debug)]

@@ -493,30 +493,31 @@ impl Services {
     /// The domain is further than what it says one by one. So who is a provider no more, or did not become one, leaves its
     /// seat when all is said.
     fn tell(&mut self, now: Tick, told: Vec<Tell>) {
-        let mut concerned = BTreeSet::new();
+        let mut gone = BTreeSet::new();
         for Tell { group, to, notice } in told {
             match to {
                 Audience::Providers(providers) => {
                     let me = self.me;
                     for provider in providers.into_iter().filter(|provider| provider.life == me) {
-                        self.tell_provider(now, &group, provider, &notice);
-                        concerned.insert((group.clone(), provider));
+                        let seat = (group.clone(), provider.instance);
+                        self.tell_provider(now, &seat, provider, &notice);
+                        if !self.domain.knows(&group, provider) {
+                            gone.insert(seat);
+                        }
                     }
                 }
                 Audience::Subscribers => self.tell_subscribers(&group, &notice),
             }
         }
-        concerned.retain(|(group, provider)| !self.domain.knows(group, *provider));
-        for (group, provider) in concerned {
-            self.seats.remove(&(group, provider.instance));
+        for seat in gone {
+            self.seats.remove(&seat);
         }
     }
 
-    fn tell_provider(&mut self, now: Tick, group: &Name, provider: ProviderId, notice: &Notice) {
-        let seat = (group.clone(), provider.instance);
-        self.note_question(now, &seat, notice);
-        if let Some(client) = self.seats.get(&seat) {
-            let (group, notice) = (group.clone(), notice.clone());
+    fn tell_provider(&mut self, now: Tick, seat: &Seat, provider: ProviderId, notice: &Notice) {
+        self.note_question(now, seat, notice);
+        if let Some(client) = self.seats.get(seat) {
+            let (group, notice) = (seat.0.clone(), notice.clone());
             self.events.push_back((*client, ClientEvent::Provider { group, provider, notice }));
         }
     }

@@ -31,9 +31,21 @@ impl Transfer {
     }
 }
 
+/// Bytes of a word without its message, as good as always.
+const WORD_BYTES: usize = 128;
+
 impl Word {
     pub fn write(&self) -> Vec<u8> {
-        minicbor::to_vec(self).expect("writing to memory does not fail")
+        let mut bytes = Vec::with_capacity(WORD_BYTES + self.message_bytes());
+        minicbor::encode(self, &mut bytes).expect("writing to memory does not fail");
+        bytes
+    }
+
+    fn message_bytes(&self) -> usize {
+        match self {
+            Word::Broadcast(body) => body.len(),
+            Word::Group(word) => word.act.message().map_or(0, |message| message.bytes().len()),
+        }
     }
 
     pub fn read(bytes: &[u8]) -> Option<Word> {

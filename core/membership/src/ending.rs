@@ -76,6 +76,7 @@ mod tests {
     use super::*;
     use phalanx_events::Service;
     use phalanx_types::{BootId, Incarnation};
+    use std::sync::Arc;
 
     const OLD: ViewId = ViewId { counter: 4, coordinator: NodeId(1) };
     const NEW: ViewId = ViewId { counter: 5, coordinator: NodeId(1) };
@@ -87,7 +88,7 @@ mod tests {
             sender,
             number: *sequence,
             service: Service::Agreed,
-            body: vec![],
+            body: Arc::default(),
         };
         let flush = Flush {
             life: Incarnation { node: NodeId(node), start: 1 },

@@ -34,14 +34,20 @@ impl Links {
 
     /// Queues a message. False if the peer drains nothing and too much is waiting for it already.
     #[must_use]
-    pub fn send(&mut self, to: Incarnation, stream: Stream, message: Arc<[u8]>) -> bool {
+    pub fn send(&mut self, to: Incarnation, stream: Stream, message: Arc<Vec<u8>>) -> bool {
         self.to(to).send(stream, message).is_ok()
     }
 
-    /// Takes in a segment; gives the messages that it completes.
-    pub fn receive(&mut self, now: Tick, from: Incarnation, segment: &Segment<'_>) -> Vec<(Stream, Vec<u8>)> {
+    /// Takes in a segment; gives the messages that it completes, as `read` reads them.
+    pub fn receive<T>(
+        &mut self,
+        now: Tick,
+        from: Incarnation,
+        segment: &Segment<'_>,
+        read: impl Fn(Stream, &[u8]) -> T,
+    ) -> Vec<T> {
         let mut messages = Vec::new();
-        self.to(from).receive(now, segment, |stream, message| messages.push((stream, message)));
+        self.to(from).receive(now, segment, |stream, message| messages.push(read(stream, message)));
         messages
     }
 
@@ -65,8 +71,8 @@ impl Links {
     }
 
     /// When [`Links::poll`] has something next if nothing arrives.
-    pub fn wake_at(&self) -> Tick {
+    pub fn wake_at(&self, timings: &Timings) -> Tick {
         let busy = self.links.values().filter(|(_, link)| !link.is_idle());
-        busy.map(|(_, link)| link.wake_at()).min().unwrap_or(Tick::NEVER)
+        busy.map(|(_, link)| link.wake_at(timings)).min().unwrap_or(Tick::NEVER)
     }
 }

@@ -130,8 +130,8 @@ pub(crate) enum Traffic {
         number: u64,
         #[n(2)]
         service: Service,
-        #[cbor(n(3), with = "minicbor::bytes")]
-        body: Vec<u8>,
+        #[cbor(n(3), with = "shared")]
+        body: Arc<Vec<u8>>,
     },
     /// Sequencer to all.
     #[n(1)]
@@ -178,8 +178,8 @@ pub(crate) struct Ordered {
     pub number: u64,
     #[n(3)]
     pub service: Service,
-    #[cbor(n(4), with = "minicbor::bytes")]
-    pub body: Vec<u8>,
+    #[cbor(n(4), with = "shared")]
+    pub body: Arc<Vec<u8>>,
 }
 
 impl Traffic {
@@ -193,6 +193,16 @@ impl Traffic {
             | Traffic::Heard { view, .. } => *view,
         }
     }
+
+    fn body_bytes(&self) -> usize {
+        match self {
+            Traffic::Submit { body, .. } => body.len(),
+            Traffic::Ordered { message, .. } => message.body.len(),
+            Traffic::State { body, .. } => body.len(),
+            Traffic::Fifo { message, .. } => message.body.len(),
+            Traffic::Heard { .. } => 0,
+        }
+    }
 }
 
 impl Ordered {
@@ -201,9 +211,38 @@ impl Ordered {
     }
 }
 
+/// Bytes that several keep and nobody copies: who waits for a place, who holds what others may lack, who delivers.
+mod shared {
+    use minicbor::decode::{Decoder, Error};
+    use minicbor::encode::{self, Encoder, Write};
+    use std::sync::Arc;
+
+    pub fn encode<C, W: Write>(
+        bytes: &Arc<Vec<u8>>,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        e.bytes(bytes)?.ok()
+    }
+
+    pub fn decode<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<Arc<Vec<u8>>, Error> {
+        Ok(Arc::new(d.bytes()?.to_vec()))
+    }
+}
+
+/// Bytes of a message in a view without its body, as good as always.
+const TRAFFIC_BYTES: usize = 64;
+
 /// Writes a message of this module.
-pub(crate) fn write<T: Encode<()>>(message: &T) -> Arc<[u8]> {
+pub(crate) fn write<T: Encode<()>>(message: &T) -> Arc<Vec<u8>> {
     minicbor::to_vec(message).expect("writing to memory does not fail").into()
+}
+
+/// The same of a message in a view: room for all of it is made at once.
+pub(crate) fn write_traffic(traffic: &Traffic) -> Arc<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(TRAFFIC_BYTES + traffic.body_bytes());
+    minicbor::encode(traffic, &mut bytes).expect("writing to memory does not fail");
+    bytes.into()
 }
 
 /// Reads a message of this module; the whole input must be one.
@@ -232,7 +271,7 @@ mod tests {
 
     #[test]
     fn trailing_bytes_are_refused() {
-        let bytes = [&*write(&prepare()), &[0]].concat();
+        let bytes = [write(&prepare()).as_slice(), &[0]].concat();
         assert_eq!(read::<Control>(&bytes), None);
     }
 

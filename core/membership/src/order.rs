@@ -10,13 +10,14 @@ use phalanx_events::Service;
 use phalanx_types::limits::{PENDING_MESSAGES_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX};
 use phalanx_types::{Bug, Incarnation, NodeId, Plot, View};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// A message of this node that has no place yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pending {
     pub number: u64,
     pub service: Service,
-    pub body: Vec<u8>,
+    pub body: Arc<Vec<u8>>,
 }
 
 /// One view's order as one member sees it.
@@ -31,6 +32,8 @@ pub(crate) struct Order {
     /// Bytes of all that was received.
     received_bytes: u64,
     delivered: u64,
+    /// The last safe message that was received.
+    last_safe: u64,
     acked: BTreeMap<NodeId, u64>,
     /// Own messages that have no place yet, in order.
     pending: VecDeque<Pending>,
@@ -50,6 +53,7 @@ impl Order {
             received: 0,
             received_bytes: 0,
             delivered: 0,
+            last_safe: 0,
             acked,
             pending: VecDeque::new(),
             backlog: VecDeque::new(),
@@ -72,9 +76,10 @@ impl Order {
         self.acked.get(&node).copied().unwrap_or(0)
     }
 
-    /// Whether a safe message waits for others to have it, so that they should say so soon.
-    pub fn awaits_safety(&self) -> bool {
-        self.delivered < self.received
+    /// Whether others may wait to hear that a safe message is here, if they were told that all up to `told` are. It may be
+    /// delivered here already: who hears last that all have it has nobody to wait for, but is waited for.
+    pub fn awaits_safety(&self, told: u64) -> bool {
+        self.last_safe > told
     }
 
     /// Whether another own message can be taken.
@@ -89,8 +94,9 @@ impl Order {
 
     /// At the sequencer: takes a message to be numbered.
     pub fn queue(&mut self, sender: Incarnation, pending: Pending) {
-        let known =
-            (self.backlog.iter()).any(|(life, queued)| *life == sender && queued.number == pending.number);
+        // The numbers of one sender only rise.
+        let last = self.backlog.iter().rev().find(|(life, _)| *life == sender);
+        let known = last.is_some_and(|(_, queued)| queued.number >= pending.number);
         if !known && self.backlog.len() < PENDING_MESSAGES_MAX * self.view.members.len() {
             self.backlog.push_back((sender, pending));
         }
@@ -122,12 +128,22 @@ impl Order {
         self.received += 1;
         self.acked.insert(self.me, self.received);
         if message.sender.node == self.me {
-            self.pending.retain(|pending| pending.number != message.number);
+            self.forget_pending(message.number);
         }
         self.held_bytes += message.body.len();
         self.received_bytes += message.body.len() as u64;
+        if message.service == Service::Safe {
+            self.last_safe = message.sequence;
+        }
         self.held.insert(message.sequence, message);
         self.forget();
+    }
+
+    /// An own message has its place. They get theirs in order, so it is nearly always the first.
+    fn forget_pending(&mut self, number: u64) {
+        if self.pending.pop_front_if(|pending| pending.number == number).is_none() {
+            self.pending.retain(|pending| pending.number != number);
+        }
     }
 
     /// Notes how far `node` has received.
@@ -201,7 +217,7 @@ mod tests {
     }
 
     fn pending(number: u64, service: Service) -> Pending {
-        Pending { number, service, body: vec![number as u8] }
+        Pending { number, service, body: vec![number as u8].into() }
     }
 
     #[test]
@@ -217,6 +233,22 @@ mod tests {
         order.acknowledge(NodeId(3), 2);
         assert_eq!(order.deliver().map(|message| message.number), Some(2));
         assert!(order.unstable().is_empty());
+    }
+
+    #[test]
+    fn who_hears_last_that_all_have_a_safe_message_says_all_the_same_that_it_is_here() {
+        let (mut sequencer, mut last) = (order(1), order(2));
+        sequencer.queue(life(1), pending(1, Service::Agreed));
+        sequencer.queue(life(1), pending(2, Service::Safe));
+        let numbered = sequencer.number();
+        last.receive(numbered[0].clone());
+        assert!(!last.awaits_safety(0));
+        last.acknowledge(NodeId(1), 2);
+        last.acknowledge(NodeId(3), 2);
+        last.receive(numbered[1].clone());
+        assert_eq!([last.deliver(), last.deliver()].map(|message| message.is_some()), [true, true]);
+        assert!(last.awaits_safety(1));
+        assert!(!last.awaits_safety(2));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub fn messages() -> Vec<Vec<u8>> {
     let life = Incarnation { node: NodeId(1), start: 7 };
     let id = ViewId { counter: 3, coordinator: NodeId(1) };
     let ordered =
-        Ordered { sequence: 4, sender: life, number: 2, service: Service::Safe, body: vec![1, 2, 3] };
+        Ordered { sequence: 4, sender: life, number: 2, service: Service::Safe, body: vec![1, 2, 3].into() };
     let fifo = FifoMessage { sender: life, number: 2, after: 1, body: vec![4; 4] };
     let flush = Flush {
         life,
@@ -45,7 +45,7 @@ pub fn messages() -> Vec<Vec<u8>> {
     };
     let control = [Control::Prepare { id, members: vec![life] }, Control::Flush { id, flush }];
     let traffic = [
-        Traffic::Submit { view: id, number: 2, service: Service::Agreed, body: vec![1] },
+        Traffic::Submit { view: id, number: 2, service: Service::Agreed, body: vec![1].into() },
         Traffic::Ordered { view: id, message: ordered },
         Traffic::State { view: id, body: vec![0; 40] },
         Traffic::Fifo { view: id, message: fifo },

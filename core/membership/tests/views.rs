@@ -111,7 +111,7 @@ impl Lab {
                 Output::Up(Upcall::Installed(installed)) => host.installed.push(*installed),
                 Output::Up(Upcall::Delivered { body, sequence, .. }) => {
                     let view = host.installed.last().expect("a view comes first").view.id;
-                    host.delivered.push((view, sequence, body));
+                    host.delivered.push((view, sequence, body.to_vec()));
                 }
                 Output::Up(Upcall::Fifo { body, .. }) => host.heard.push(body),
                 Output::Up(Upcall::Returned { .. } | Upcall::State { .. }) => {}

@@ -41,6 +41,8 @@ pub struct Node {
     hearing: BTreeMap<NetworkId, Hearing>,
     /// Whether the deadman accepted the last lease end that it was asked to.
     guarded: bool,
+    /// Whether nobody hears notes of single messages.
+    spares_remarks: bool,
     stores: u64,
     /// Images of the ledger under way, by what the manager calls them.
     images: BTreeMap<StoreToken, u64>,
@@ -131,6 +133,7 @@ impl Node {
             told,
             hearing: BTreeMap::new(),
             guarded: true,
+            spares_remarks: false,
             stores: 0,
             images: BTreeMap::new(),
         };
@@ -140,6 +143,11 @@ impl Node {
         let now = node.birth.now;
         node.step(now, Input::Wake, out);
         Ok(node)
+    }
+
+    /// Nobody hears notes of single messages: none are made. To be called before the first step. What this node does is the same.
+    pub fn spare_remarks(&mut self) {
+        self.spares_remarks = true;
     }
 
     /// Takes one input; pushes onto `out` what the shell must do, in order.
@@ -494,7 +502,10 @@ impl Node {
         let mut engine = Engine::new(self.birth.me, self.timings);
         engine.plant(self.birth.plot);
         let mut words = Words { manager: &mut self.manager, engine: &engine };
-        let membership = Membership::new(now, setup, &mut words);
+        let mut membership = Membership::new(now, setup, &mut words);
+        if self.spares_remarks {
+            membership.spare_remarks();
+        }
         let reserving = BTreeMap::new();
         self.stage = Stage::Beating(Box::new(Beating { membership, engine, reserving }));
         self.settle(now, out);

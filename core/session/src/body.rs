@@ -14,6 +14,11 @@ pub(crate) fn write<T: Encode<()>>(thing: &T) -> Vec<u8> {
     minicbor::to_vec(thing).expect("writing to memory does not fail")
 }
 
+/// Appends a body that says `thing`.
+pub(crate) fn write_onto<T: Encode<()>>(thing: &T, out: &mut Vec<u8>) {
+    minicbor::encode(thing, out).expect("writing to memory does not fail");
+}
+
 /// What a body says.
 pub(crate) fn read<'b, T: Decode<'b, ()>>(body: &'b [u8]) -> Result<T, Garbled> {
     walk(body).ok_or(Garbled)?;

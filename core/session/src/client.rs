@@ -1,7 +1,7 @@
 //! The client's end of a connection, without the connection: bytes in, what was said out, and the other way round.
 
-use crate::body::Garbled;
-use crate::frame::{Frames, TooLong, frame};
+use crate::body::{self, Garbled};
+use crate::frame::{Frames, TooLong, append, frame};
 use crate::hello::{Greeting, Hello, Turned, VERSION, Welcome};
 use crate::request::Request;
 use crate::told::Told;
@@ -85,8 +85,7 @@ impl Session {
 
     /// Something is to be said. Only a list of providers can be too long; then nothing is said.
     pub fn request(&mut self, request: &Request) -> Result<(), TooLong> {
-        self.unsent.extend_from_slice(&frame(&request.write())?);
-        Ok(())
+        append(&mut self.unsent, |out| body::write_onto(request, out))
     }
 
     /// What is to be sent.

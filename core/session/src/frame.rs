@@ -28,6 +28,20 @@ pub fn frame(body: &[u8]) -> Result<Vec<u8>, TooLong> {
     Ok(frame)
 }
 
+/// Appends to `out` what a body that `write` writes is as a frame; nothing if that is too long.
+pub(crate) fn append(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), TooLong> {
+    let start = out.len();
+    out.extend_from_slice(&[0; HEAD]);
+    write(out);
+    let length = out.len() - start - HEAD;
+    if length > GS_FRAME_BYTES_MAX {
+        out.truncate(start);
+        return Err(TooLong);
+    }
+    out[start..start + HEAD].copy_from_slice(&(length as u32).to_le_bytes());
+    Ok(())
+}
+
 impl Frames {
     /// Takes in what came. Only what came takes memory, whatever lengths it speaks of.
     pub fn push(&mut self, bytes: &[u8]) {
@@ -47,6 +61,13 @@ impl Frames {
         let Some(body) = rest.get(..length) else { return Ok(None) };
         self.start += HEAD + length;
         Ok(Some(body))
+    }
+
+    /// How many bytes of the first frame have not come yet, as far as is known.
+    pub fn missing(&self) -> usize {
+        let rest = &self.bytes[self.start..];
+        let length = rest.first_chunk::<HEAD>().map(|head| u32::from_le_bytes(*head) as usize);
+        (HEAD + length.unwrap_or(0).min(GS_FRAME_BYTES_MAX)).saturating_sub(rest.len())
     }
 
     /// Bytes that came and make no whole frame yet, or were not taken out.

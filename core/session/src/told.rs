@@ -1,6 +1,7 @@
 //! What a node tells a client: what happens in its groups, and the answers to what it asked.
 
 use crate::body::{self, Garbled};
+use crate::frame::{self, TooLong};
 use crate::list::{Departed, Providers};
 use minicbor::decode::Error;
 use minicbor::{Decode, Decoder, Encode};
@@ -284,6 +285,11 @@ impl Told {
     /// As it is sent.
     pub fn write(&self) -> Vec<u8> {
         body::write(self)
+    }
+
+    /// Appends it to `out` as a frame. What a node says has limits that make it fit into one.
+    pub fn frame_onto(&self, out: &mut Vec<u8>) -> Result<(), TooLong> {
+        frame::append(out, |out| body::write_onto(self, out))
     }
 
     /// What was sent.

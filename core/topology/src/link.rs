@@ -11,10 +11,15 @@ use phalanx_wire::{Segment, Stream};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// Segments of a stream that may be under way at once: as many as an acknowledgement can tell apart.
-const WINDOW_SEGMENTS: usize = 64;
+/// Segments of a stream that may be under way at once. An acknowledgement tells apart the first 64 of them behind one that is
+/// missing; the others are acknowledged when that has come.
+const WINDOW_SEGMENTS: usize = 256;
 /// Bytes that may wait in a stream. A peer that does not drain them is stalled, and membership leaves it out.
 const QUEUE_BYTES_MAX: usize = 2 * LINK_MESSAGE_BYTES_MAX;
+/// Segments after which an acknowledgement does not wait for something to ride along with any more …
+const ACK_EVERY: usize = 8;
+/// … and the part of a beat's interval after which it does not either: less than the sender waits before it sends again.
+const ACK_WAIT_PART: u64 = 16;
 /// How often the wait before sending again doubles.
 const BACKOFF_DOUBLINGS_MAX: u32 = 5;
 /// Bytes of a length.
@@ -54,7 +59,7 @@ struct Outgoing {
     /// When the first of them is to be sent again, or sooner.
     resend_at: Tick,
     /// Messages that were not sent, or not whole.
-    waiting: VecDeque<Arc<[u8]>>,
+    waiting: VecDeque<Arc<Vec<u8>>>,
     /// How much of the first of them was sent, its length included.
     taken: usize,
     /// Of all that is not acknowledged.
@@ -79,7 +84,10 @@ struct Incoming {
     partial: Vec<u8>,
     /// The peer promised a message that is longer than any may be: nothing more of this generation is believed.
     spoilt: bool,
-    ack_due: bool,
+    /// Segments that came since the last acknowledgement.
+    unacknowledged: usize,
+    /// When the first of those came.
+    since: Tick,
 }
 
 impl Link {
@@ -97,7 +105,7 @@ impl Link {
     }
 
     /// Queues a message.
-    pub fn send(&mut self, stream: Stream, message: Arc<[u8]>) -> Result<(), LinkFull> {
+    pub fn send(&mut self, stream: Stream, message: Arc<Vec<u8>>) -> Result<(), LinkFull> {
         let outgoing = &mut self.outgoing[stream.index()];
         let bytes = outgoing.bytes + LENGTH_BYTES + message.len();
         if bytes > QUEUE_BYTES_MAX || message.len() > LINK_MESSAGE_BYTES_MAX {
@@ -109,7 +117,7 @@ impl Link {
     }
 
     /// Takes in a segment; hands each message that it completes to `deliver`.
-    pub fn receive(&mut self, now: Tick, segment: &Segment<'_>, mut deliver: impl FnMut(Stream, Vec<u8>)) {
+    pub fn receive(&mut self, now: Tick, segment: &Segment<'_>, mut deliver: impl FnMut(Stream, &[u8])) {
         let index = segment.stream.index();
         if segment.ack_generation == self.generation {
             let measured = self.outgoing[index].acknowledge(now, segment.ack, segment.ack_bits);
@@ -117,35 +125,44 @@ impl Link {
                 self.round_trip = (self.round_trip * 7 + round_trip) / 8;
             }
         }
-        self.incoming[index].receive(segment, |message| deliver(segment.stream, message));
+        self.incoming[index].receive(now, segment, |message| deliver(segment.stream, message));
     }
 
     /// The next segment to send now, if any; call until there is none. Acknowledgements ride along, or go alone.
     pub fn poll(&mut self, now: Tick, timings: &Timings) -> Option<Transmit> {
         let patience = Patience::of(self.round_trip, timings);
-        Stream::ALL.into_iter().find_map(|stream| self.poll_stream(stream, now, patience))
+        let acknowledges = self.incoming.each_ref().map(|incoming| incoming.acknowledges_at(timings) <= now);
+        let poll = |stream: Stream| self.poll_stream(stream, now, patience, acknowledges[stream.index()]);
+        Stream::ALL.into_iter().find_map(poll)
     }
 
     /// When [`Link::poll`] has something next if nothing arrives.
-    pub fn wake_at(&self) -> Tick {
+    pub fn wake_at(&self, timings: &Timings) -> Tick {
         let next = |outgoing: &Outgoing| if outgoing.can_cut() { Tick::ZERO } else { outgoing.resend_at };
-        self.outgoing.iter().map(next).min().unwrap_or(Tick::NEVER)
+        let acks = self.incoming.iter().map(|incoming| incoming.acknowledges_at(timings));
+        self.outgoing.iter().map(next).chain(acks).min().unwrap_or(Tick::NEVER)
     }
 
     /// Whether anything waits to be sent or acknowledged.
     pub fn is_idle(&self) -> bool {
         self.outgoing.iter().all(|outgoing| outgoing.bytes == 0)
-            && self.incoming.iter().all(|incoming| !incoming.ack_due)
+            && self.incoming.iter().all(|incoming| incoming.unacknowledged == 0)
     }
 
-    fn poll_stream(&mut self, stream: Stream, now: Tick, patience: Patience) -> Option<Transmit> {
+    fn poll_stream(
+        &mut self,
+        stream: Stream,
+        now: Tick,
+        patience: Patience,
+        acknowledges: bool,
+    ) -> Option<Transmit> {
         let generation = self.generation;
         let incoming = &mut self.incoming[stream.index()];
         let due = self.outgoing[stream.index()].take_due(now, patience);
-        if due.is_none() && !incoming.ack_due {
+        if due.is_none() && !acknowledges {
             return None;
         }
-        incoming.ack_due = false;
+        incoming.unacknowledged = 0;
         let (number, tries, bytes) = due.unwrap_or((0, 0, &[]));
         let (ack, ack_bits) = incoming.acknowledgement();
         let ack_generation = incoming.generation;
@@ -264,14 +281,17 @@ impl Outgoing {
 }
 
 impl Incoming {
-    fn receive(&mut self, segment: &Segment<'_>, mut deliver: impl FnMut(Vec<u8>)) {
+    fn receive(&mut self, now: Tick, segment: &Segment<'_>, mut deliver: impl FnMut(&[u8])) {
         if segment.generation > self.generation {
             *self = Incoming { generation: segment.generation, ..Incoming::default() };
         }
         if segment.generation < self.generation || segment.number == 0 || self.spoilt {
             return;
         }
-        self.ack_due = true;
+        if self.unacknowledged == 0 {
+            self.since = now;
+        }
+        self.unacknowledged += 1;
         if segment.number == self.received + 1 && self.ahead.is_empty() {
             self.received += 1;
             return self.append(segment.bytes, &mut deliver);
@@ -286,7 +306,7 @@ impl Incoming {
     }
 
     /// Delivers what is whole, and keeps the rest. Memory grows with what came, never with what was promised.
-    fn append(&mut self, bytes: &[u8], deliver: &mut impl FnMut(Vec<u8>)) {
+    fn append(&mut self, bytes: &[u8], deliver: &mut impl FnMut(&[u8])) {
         self.partial.extend_from_slice(bytes);
         let mut rest = &self.partial[..];
         while let Some((length, body)) = rest.split_first_chunk::<LENGTH_BYTES>() {
@@ -296,13 +316,22 @@ impl Incoming {
                 break;
             }
             let (message, behind) = body.split_at(length);
-            deliver(message.to_vec());
+            deliver(message);
             rest = behind;
         }
         let done = self.partial.len() - rest.len();
         self.partial.drain(..done);
         if self.spoilt {
             self.partial = Vec::new();
+        }
+    }
+
+    /// When what came is acknowledged even if nothing goes the other way. What is missing is told at once.
+    fn acknowledges_at(&self, timings: &Timings) -> Tick {
+        match self.unacknowledged {
+            0 => Tick::NEVER,
+            few if few < ACK_EVERY && self.ahead.is_empty() => self.since + timings.beat() / ACK_WAIT_PART,
+            _ => self.since,
         }
     }
 
@@ -326,7 +355,7 @@ mod tests {
         while let Some(transmit) = from.poll(now, &timings) {
             if !lose() {
                 let Ok(Frame::Segment(segment)) = Frame::decode(&transmit.bytes) else { panic!("a segment") };
-                to.receive(now, &segment, |_, message| delivered.push(message));
+                to.receive(now, &segment, |_, message| delivered.push(message.to_vec()));
             }
         }
         delivered
@@ -336,14 +365,46 @@ mod tests {
     fn a_long_message_arrives_whole_and_is_acknowledged() {
         let (mut a, mut b) = (Link::new(1), Link::new(1));
         let message: Vec<u8> = (0..100_000u32).map(|i| i as u8).collect();
-        a.send(Stream::Data, message.as_slice().into()).unwrap();
+        a.send(Stream::Data, message.clone().into()).unwrap();
         let mut got = Vec::new();
-        for _ in 0..4 {
-            got.extend(pump(&mut a, &mut b, Tick(5), || false));
-            pump(&mut b, &mut a, Tick(5), || false);
+        let wait = Timings::of(TimingProfile::Auto).beat() / ACK_WAIT_PART;
+        for round in 0..4 {
+            let now = Tick(5) + wait * round;
+            got.extend(pump(&mut a, &mut b, now, || false));
+            pump(&mut b, &mut a, now, || false);
         }
         assert_eq!(got, [message]);
         assert!(a.is_idle() && b.is_idle());
+    }
+
+    #[test]
+    fn few_segments_are_acknowledged_together_and_not_late() {
+        let timings = Timings::of(TimingProfile::Auto);
+        let (mut a, mut b) = (Link::new(1), Link::new(1));
+        let send = |a: &mut Link, b: &mut Link| {
+            a.send(Stream::Vote, b"one".to_vec().into()).unwrap();
+            pump(a, b, Tick(5), || false);
+        };
+        send(&mut a, &mut b);
+        assert_eq!(b.poll(Tick(5), &timings), None);
+        assert_eq!(b.wake_at(&timings), Tick(5) + timings.beat() / ACK_WAIT_PART);
+        assert!(b.wake_at(&timings) < a.wake_at(&timings), "before the sender loses patience");
+        assert!(b.poll(b.wake_at(&timings), &timings).is_some());
+        assert_eq!(b.wake_at(&timings), Tick::NEVER);
+        (0..ACK_EVERY).for_each(|_| send(&mut a, &mut b));
+        assert!(b.poll(Tick(5), &timings).is_some(), "many are acknowledged at once");
+        assert!(b.is_idle());
+    }
+
+    #[test]
+    fn what_is_missing_is_told_at_once() {
+        let timings = Timings::of(TimingProfile::Auto);
+        let (mut a, mut b) = (Link::new(1), Link::new(1));
+        a.send(Stream::Vote, b"lost".to_vec().into()).unwrap();
+        pump(&mut a, &mut b, Tick(5), || true);
+        a.send(Stream::Vote, b"came".to_vec().into()).unwrap();
+        pump(&mut a, &mut b, Tick(5), || false);
+        assert!(b.poll(Tick(5), &timings).is_some());
     }
 
     #[test]
@@ -381,20 +442,20 @@ mod tests {
     #[test]
     fn a_new_generation_starts_from_nothing() {
         let (mut a, mut b) = (Link::new(1), Link::new(1));
-        a.send(Stream::Vote, b"lost half way"[..].into()).unwrap();
+        a.send(Stream::Vote, b"lost half way".to_vec().into()).unwrap();
         pump(&mut a, &mut b, Tick(1), || true);
         let mut a = Link::new(2);
-        a.send(Stream::Vote, b"new"[..].into()).unwrap();
+        a.send(Stream::Vote, b"new".to_vec().into()).unwrap();
         assert_eq!(pump(&mut a, &mut b, Tick(2), || false), [b"new".to_vec()]);
     }
 
     #[test]
     fn a_full_stream_takes_nothing_more() {
         let mut link = Link::new(1);
-        let message: Arc<[u8]> = vec![0; LINK_MESSAGE_BYTES_MAX / 4 - LENGTH_BYTES].into();
+        let message: Arc<Vec<u8>> = vec![0; LINK_MESSAGE_BYTES_MAX / 4 - LENGTH_BYTES].into();
         let taken = (0..100).take_while(|_| link.send(Stream::Data, message.clone()).is_ok()).count();
         assert_eq!(taken, 8);
-        let long: Arc<[u8]> = vec![0; LINK_MESSAGE_BYTES_MAX + 1].into();
+        let long: Arc<Vec<u8>> = vec![0; LINK_MESSAGE_BYTES_MAX + 1].into();
         assert_eq!(Link::new(1).send(Stream::Data, long), Err(LinkFull));
     }
 
@@ -407,7 +468,7 @@ mod tests {
             let (mut a, mut b) = (Link::new(1), Link::new(1));
             let messages: Vec<Vec<u8>> = sizes.iter().zip(0..).map(|(size, i)| vec![i; *size]).collect();
             for message in &messages {
-                a.send(Stream::Vote, message.as_slice().into()).unwrap();
+                a.send(Stream::Vote, message.clone().into()).unwrap();
             }
             let (mut got, mut now, mut turn) = (Vec::new(), Tick::ZERO, 0usize);
             // Three in ten frames are lost; after some rounds the weather improves.

@@ -1,11 +1,11 @@
 //! Where acts of clients wait for the real-time thread, which takes them when it likes and as many as it likes.
 
 use phalanx_groups::services::{ClientAct, ClientId};
-use phalanx_realtime::{Giver, Taker, queue};
+use phalanx_realtime::{Bell, Giver, Taker, queue};
 use phalanx_types::limits::{GS_CLIENTS_MAX, GS_REQUESTS_MAX};
-use rustix::event::{EventfdFlags, eventfd};
+use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -24,13 +24,15 @@ pub struct Act {
 /// The real-time thread's end.
 pub struct Acts {
     acts: Taker<Act>,
-    bell: Arc<OwnedFd>,
+    bell: Arc<Bell>,
 }
 
 /// The server's end.
 pub(crate) struct Desk {
     acts: Giver<Act>,
-    bell: Arc<OwnedFd>,
+    bell: Arc<Bell>,
+    /// Some were left since it was rung for.
+    is_left: Cell<bool>,
 }
 
 /// How many requests of one client are under way, and how many bytes they had.
@@ -45,8 +47,8 @@ pub(crate) struct Full;
 
 pub(crate) fn acts() -> io::Result<(Desk, Acts)> {
     let (giver, taker) = queue(ACTS_MAX);
-    let bell = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
-    Ok((Desk { acts: giver, bell: Arc::clone(&bell) }, Acts { acts: taker, bell }))
+    let bell = Arc::new(Bell::new()?);
+    Ok((Desk { acts: giver, bell: Arc::clone(&bell), is_left: Cell::new(false) }, Acts { acts: taker, bell }))
 }
 
 impl Acts {
@@ -57,12 +59,12 @@ impl Acts {
 
     /// Silences the bell; before acts are taken, so that none is missed.
     pub fn hush(&self) {
-        let _ = rustix::io::read(&*self.bell, &mut [0; 8]);
+        self.bell.hush();
     }
 
     /// Has the bell ring again: some acts were left.
     pub fn ring(&self) {
-        ring(&self.bell);
+        self.bell.ring();
     }
 }
 
@@ -73,7 +75,7 @@ impl AsFd for Acts {
 }
 
 impl Desk {
-    /// Leaves an act. If the daemon is ending nobody takes it any more, and that is as well.
+    /// Leaves an act, for which [`Desk::ring`] rings. If the daemon is ending nobody takes it any more, and that is as well.
     pub fn leave(
         &self,
         client: ClientId,
@@ -83,11 +85,19 @@ impl Desk {
     ) -> Result<(), Full> {
         let act = Act { client, act, _ticket: under_way.ticket(bytes) };
         match self.acts.give(act) {
-            Ok(()) => ring(&self.bell),
+            Ok(()) => self.is_left.set(true),
             Err(phalanx_realtime::Refused::Gone) => {}
             Err(phalanx_realtime::Refused::Full) => return Err(Full),
         }
         Ok(())
+    }
+
+    /// Has the acts taken that were left since it rang last: many at a time, for the thread that takes them is more urgent
+    /// than this one and would come for each.
+    pub fn ring(&self) {
+        if self.is_left.take() {
+            self.bell.ring();
+        }
     }
 }
 
@@ -113,9 +123,4 @@ impl Drop for Ticket {
         counts.0.fetch_sub(1, Ordering::Relaxed);
         counts.1.fetch_sub(*bytes, Ordering::Relaxed);
     }
-}
-
-fn ring(bell: &OwnedFd) {
-    // A bell that rings already goes on ringing.
-    let _ = rustix::io::write(bell, &1u64.to_ne_bytes());
 }

@@ -7,13 +7,18 @@ use phalanx_host::now;
 use phalanx_local::Peer;
 use phalanx_session::{Frames, Hello, Subscription, Told, frame};
 use phalanx_types::Tick;
-use phalanx_types::limits::{GS_HELLO_LIMIT, GS_REQUESTS_BYTES_MAX, GS_UNREAD_BYTES_MAX};
+use phalanx_types::limits::{GS_FRAME_BYTES_MAX, GS_HELLO_LIMIT, GS_REQUESTS_BYTES_MAX, GS_UNREAD_BYTES_MAX};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
+/// Bytes of a client that are read at a time, unless a frame of which some have come is longer.
 const READ_BYTES: usize = 16 << 10;
+/// Bytes that can be read at a time.
+pub(crate) const READ_BYTES_MAX: usize = READ_BYTES + GS_FRAME_BYTES_MAX;
+/// Bytes that are gathered for a client before they are sent without waiting for the rest of what it is told.
+const GATHERED_BYTES_MAX: usize = 128 << 10;
 
 /// Where a client is in its life.
 pub(crate) enum Stage {
@@ -38,7 +43,17 @@ pub(crate) struct Connection {
     pub peer: Peer,
     pub stage: Stage,
     pub frames: Frames,
-    unread: Vec<u8>,
+    unread: Unread,
+}
+
+/// What a client was told and the kernel has not taken.
+#[derive(Default)]
+struct Unread {
+    bytes: Vec<u8>,
+    /// Where it begins.
+    start: usize,
+    /// The kernel took no more when it was last tried: that is tried again once a turn, not with each thing told.
+    is_stuck: bool,
 }
 
 /// Why a client is dropped, or that it went by itself.
@@ -63,11 +78,16 @@ impl Connection {
         stream.set_nonblocking(true)?;
         let peer = Peer::of(&stream)?;
         let stage = Stage::Greeting { until: now() + GS_HELLO_LIMIT };
-        Ok(Connection { stream, peer, stage, frames: Frames::default(), unread: Vec::new() })
+        Ok(Connection { stream, peer, stage, frames: Frames::default(), unread: Unread::default() })
     }
 
     pub fn has_unread(&self) -> bool {
-        !self.unread.is_empty()
+        self.unread.len() > 0
+    }
+
+    /// Whether it has said something that was left because it was held then, and is not any more.
+    pub fn is_heard_late(&self) -> bool {
+        self.frames.waiting() > 0 && !self.is_held()
     }
 
     /// Whether nothing more is read of it until its requests are taken in.
@@ -87,12 +107,12 @@ impl Connection {
     }
 
     /// Reads what is there, no more than a little at a time.
-    pub fn read(&mut self) -> Result<(), Gone> {
+    pub fn read(&mut self, buffer: &mut [u8]) -> Result<(), Gone> {
         if self.is_held() {
             return Ok(());
         }
-        let mut buffer = [0; READ_BYTES];
-        match self.stream.read(&mut buffer) {
+        let length = self.frames.missing().max(READ_BYTES);
+        match self.stream.read(&mut buffer[..length]) {
             Ok(0) => Err(Gone::Closed),
             Ok(length) => {
                 self.frames.push(&buffer[..length]);
@@ -103,10 +123,14 @@ impl Connection {
         }
     }
 
-    /// Tells it something, if it is a client.
+    /// Tells it something, if it is a client. It goes out with what else it is told in this turn, or as soon as that is much.
     pub fn tell(&mut self, told: &Told) -> Result<(), Gone> {
         match self.stage {
-            Stage::Open(_) => self.write(&told.write()),
+            Stage::Open(_) => {
+                told.frame_onto(&mut self.unread.bytes)
+                    .expect("what a node says has limits that make it fit");
+                self.gather()
+            }
             Stage::Greeting { .. } | Stage::Closing { .. } => Ok(()),
         }
     }
@@ -118,26 +142,56 @@ impl Connection {
 
     pub fn write(&mut self, body: &[u8]) -> Result<(), Gone> {
         let frame = frame(body).expect("what a node says has limits that make it fit");
-        self.unread.extend_from_slice(&frame);
+        self.unread.bytes.extend_from_slice(&frame);
+        self.gather()
+    }
+
+    fn gather(&mut self) -> Result<(), Gone> {
+        if self.unread.len() > GATHERED_BYTES_MAX && !self.unread.is_stuck {
+            self.flush()?;
+        }
         match self.unread.len() > GS_UNREAD_BYTES_MAX {
             true => Err(Gone::Hangs),
-            false => self.flush(),
+            false => Ok(()),
         }
     }
 
     pub fn flush(&mut self) -> Result<(), Gone> {
-        while !self.unread.is_empty() {
-            match self.stream.write(&self.unread) {
+        while self.unread.len() > 0 {
+            match self.stream.write(self.unread.rest()) {
                 Ok(0) => return Err(Gone::Closed),
-                Ok(length) => drop(self.unread.drain(..length)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Ok(length) => self.unread.taken(length),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.unread.is_stuck = true;
+                    return Ok(());
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Err(Gone::Closed),
             }
         }
+        self.unread.is_stuck = false;
         match self.stage {
             Stage::Closing { .. } => Err(Gone::Over),
             Stage::Greeting { .. } | Stage::Open(_) => Ok(()),
+        }
+    }
+}
+
+impl Unread {
+    fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// So many bytes were taken. What is left moves to the front when it is less than what went.
+    fn taken(&mut self, length: usize) {
+        self.start += length;
+        if self.start * 2 >= self.bytes.len() {
+            self.bytes.drain(..self.start);
+            self.start = 0;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The server: one thread, all clients, nobody waited for.
 
 use crate::acts::{Acts, Desk, Full, UnderWay, acts};
-use crate::connection::{Connection, Gone, Member, Stage};
+use crate::connection::{Connection, Gone, Member, READ_BYTES_MAX, Stage};
 use crate::deactivate::{Deactivator, Order};
 use crate::pulse::{Beat, Pulse};
 use crate::socket::may_be_client;
@@ -9,18 +9,18 @@ use phalanx_groups::domain::{self, Deactivation, Name};
 use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_host::clock::{remaining, timespec};
 use phalanx_host::now;
-use phalanx_realtime::{Giver, Taker, queue};
+use phalanx_realtime::{Bell, Giver, Taker, queue};
 use phalanx_session::{
     Adapter, Greeting, Hello, News, Notice, Request, Subscription, Told as Say, Turned, VERSION, Welcome,
 };
 use phalanx_types::limits::{GS_CLIENTS_MAX, GS_REQUESTS_MAX};
 use phalanx_types::{Incarnation, NodeName, Span, Tick};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::mem;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,7 +67,7 @@ enum Word {
 #[derive(Clone)]
 pub struct Told {
     words: Giver<Word>,
-    bell: Arc<OwnedFd>,
+    bell: Arc<Bell>,
     /// Something could not be told: nobody knows any more what clients know.
     lost: Arc<AtomicBool>,
 }
@@ -78,7 +78,7 @@ pub struct Server {
     place: Place,
     deactivator: Deactivator,
     words: Taker<Word>,
-    bell: Arc<OwnedFd>,
+    bell: Arc<Bell>,
     lost: Arc<AtomicBool>,
     desk: Desk,
     is_open: bool,
@@ -90,6 +90,15 @@ pub struct Server {
     leaving: Vec<ClientId>,
     /// Providers of one client that are being expelled: the last of them is not known yet.
     expelled: Option<(ClientId, Order)>,
+    /// Where what is read comes first.
+    buffer: Box<[u8]>,
+}
+
+/// Who wants something of the server.
+#[derive(Default)]
+struct Ready {
+    newcomers: bool,
+    clients: Vec<ClientId>,
 }
 
 impl Told {
@@ -115,7 +124,7 @@ impl Told {
             Err(phalanx_realtime::Refused::Gone) => return,
             Err(phalanx_realtime::Refused::Full) => self.lost.store(true, Ordering::Relaxed),
         }
-        let _ = rustix::io::write(&*self.bell, &1u64.to_ne_bytes());
+        self.bell.ring();
     }
 }
 
@@ -127,7 +136,7 @@ impl Server {
         deactivator: Deactivator,
     ) -> io::Result<(Server, Told, Acts)> {
         let (giver, words) = queue(WORDS_MAX);
-        let bell = Arc::new(eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?);
+        let bell = Arc::new(Bell::new()?);
         let lost = Arc::new(AtomicBool::new(false));
         let (desk, acts) = acts()?;
         let told = Told { words: giver, bell: Arc::clone(&bell), lost: Arc::clone(&lost) };
@@ -145,6 +154,7 @@ impl Server {
             welcomed: BTreeSet::new(),
             leaving: Vec::new(),
             expelled: None,
+            buffer: vec![0; READ_BYTES_MAX].into(),
         };
         Ok((server, told, acts))
     }
@@ -152,25 +162,36 @@ impl Server {
     /// Serves until it is told to end.
     pub fn run(&mut self, daemon: &mut dyn Daemon) -> io::Result<()> {
         loop {
-            self.wait()?;
+            let ready = self.wait()?;
             self.say_who_left();
-            self.accept();
-            self.each(daemon, |server, id, client, daemon| {
-                client.read()?;
+            if ready.newcomers {
+                self.accept();
+            }
+            self.each(&ready.clients, daemon, |server, id, client, daemon| {
+                client.read(&mut server.buffer)?;
                 server.hear(id, client, daemon)
             });
+            self.desk.ring();
             if !self.deliver(daemon) {
                 return Ok(());
             }
             let now = now();
-            self.each(daemon, |server, id, client, _| {
+            let due = self.due(now);
+            self.each(&due, daemon, |server, id, client, _| {
                 client.flush()?;
                 server.mind(id, client, now)
             });
+            self.desk.ring();
         }
     }
 
-    fn wait(&self) -> io::Result<()> {
+    /// Who has something to read, or a deadline that is over.
+    fn due(&self, now: Tick) -> Vec<ClientId> {
+        let due = |client: &Connection| client.has_unread() || client.wake_at() <= now;
+        self.clients.iter().filter(|(_, client)| due(client)).map(|(id, _)| *id).collect()
+    }
+
+    fn wait(&self) -> io::Result<Ready> {
         let mut fds = vec![PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
         if self.has_place() {
             fds.push(PollFd::new(&self.listener, PollFlags::IN));
@@ -180,11 +201,19 @@ impl Server {
             PollFd::new(client, if client.has_unread() { reads | PollFlags::OUT } else { reads })
         }));
         match poll(&mut fds, timespec_until(self.wake_at()).as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Ok(Ready::default()),
             Err(error) => return Err(error.into()),
         }
-        let _ = rustix::io::read(&*self.bell, &mut [0; 8]);
-        Ok(())
+        let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
+        if ready.next().is_some_and(|rings| rings) {
+            self.bell.hush();
+        }
+        let newcomers = self.has_place() && ready.next().is_some_and(|come| come);
+        let is_ready =
+            |(ready, (_, client)): &(bool, (&ClientId, &Connection))| *ready || client.is_heard_late();
+        let clients = ready.zip(&self.clients).filter(is_ready).map(|(_, (id, _))| *id).collect();
+        Ok(Ready { newcomers, clients })
     }
 
     fn wake_at(&self) -> Tick {
@@ -212,16 +241,18 @@ impl Server {
         }
     }
 
-    /// Does something for each client; who is gone by that is dropped.
+    /// Does something for each of these clients; who is gone by that is dropped.
     fn each(
         &mut self,
+        clients: &[ClientId],
         daemon: &mut dyn Daemon,
         mut act: impl FnMut(&mut Server, ClientId, &mut Connection, &mut dyn Daemon) -> Result<(), Gone>,
     ) {
-        for (id, mut client) in mem::take(&mut self.clients) {
-            match act(self, id, &mut client, daemon) {
-                Ok(()) => drop(self.clients.insert(id, client)),
-                Err(gone) => self.drop_client(id, &client, gone, daemon),
+        for id in clients {
+            let Some(mut client) = self.clients.remove(id) else { continue };
+            match act(self, *id, &mut client, daemon) {
+                Ok(()) => drop(self.clients.insert(*id, client)),
+                Err(gone) => self.drop_client(*id, &client, gone, daemon),
             }
         }
     }
@@ -358,7 +389,8 @@ impl Server {
     /// Hands out what the daemon said; false when it said to end.
     fn deliver(&mut self, daemon: &mut dyn Daemon) -> bool {
         if self.lost.swap(false, Ordering::Relaxed) {
-            self.each(daemon, |_, _, _, _| Err(Gone::Hangs));
+            let all: Vec<ClientId> = self.clients.keys().copied().collect();
+            self.each(&all, daemon, |_, _, _, _| Err(Gone::Hangs));
         }
         while let Some(word) = self.words.take() {
             match word {

@@ -1,11 +1,13 @@
-//! Makes a thread real-time, its process locked in memory, signals readable, and queues that keep nobody spinning.
+//! Makes a thread real-time, its process locked in memory, signals readable, and queues and bells that keep nobody spinning.
 //!
 //! Only what the standard library and rustix lack; never decides when to be real-time.
 
+pub mod bell;
 pub mod priority;
 pub mod queue;
 pub mod signals;
 
+pub use bell::Bell;
 pub use priority::{lock_memory, make_helper, make_realtime};
 pub use queue::{Giver, Refused, Taker, queue};
 pub use signals::{Signal, Signals};

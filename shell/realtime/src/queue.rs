@@ -40,11 +40,13 @@ struct State<T> {
     limit: usize,
     givers: usize,
     is_taken: bool,
+    /// Who waits for something to take: only then a system call wakes somebody.
+    sleepers: usize,
 }
 
 /// Both ends of a queue in which at most `limit` things wait.
 pub fn queue<T>(limit: usize) -> (Giver<T>, Taker<T>) {
-    let state = State { waiting: VecDeque::new(), limit, givers: 1, is_taken: true };
+    let state = State { waiting: VecDeque::new(), limit, givers: 1, is_taken: true, sleepers: 0 };
     let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
     (Giver { shared: Arc::clone(&shared) }, Taker { shared })
 }
@@ -65,8 +67,11 @@ impl<T> Giver<T> {
             () if state.waiting.len() >= state.limit => return Err(Refused::Full),
             () => state.waiting.push_back(thing),
         }
+        let is_awaited = state.sleepers > 0;
         drop(state);
-        self.shared.changed.notify_one();
+        if is_awaited {
+            self.shared.changed.notify_one();
+        }
         Ok(())
     }
 }
@@ -79,9 +84,13 @@ impl<T> Taker<T> {
 
     /// The next thing, waiting for it; `None` once the queue is empty and over.
     pub fn wait(&self) -> Option<T> {
-        let idle = |state: &mut State<T>| state.waiting.is_empty() && state.givers > 0;
-        let state = self.shared.changed.wait_while(self.shared.lock(), idle);
-        state.unwrap_or_else(PoisonError::into_inner).waiting.pop_front()
+        let mut state = self.shared.lock();
+        while state.waiting.is_empty() && state.givers > 0 {
+            state.sleepers += 1;
+            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.sleepers -= 1;
+        }
+        state.waiting.pop_front()
     }
 
     /// Whether nobody will give anything more.

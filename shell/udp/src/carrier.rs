@@ -7,9 +7,9 @@ use crate::drops::{Dropped, Drops};
 use crate::paths::Paths;
 use crate::seal::{Opened, Seal};
 use crate::steering::split;
-use crate::train::{READ_BYTES_MAX, Train, accept_trains, read};
+use crate::train::{Cuts, READ_BYTES_MAX, Train, accept_trains, read};
 use phalanx_types::{NodeId, PathId, ViewId};
-use phalanx_wire::{Arrival, HEADER_BYTES};
+use phalanx_wire::Arrival;
 use rustix::net::sockopt;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -39,7 +39,10 @@ pub struct Carrier {
     /// Where what is routine arrives.
     routine: BTreeMap<PathId, UdpSocket>,
     drops: Drops,
-    train: Train,
+    /// What waits to be sent, by where it goes.
+    trains: BTreeMap<(PathId, SocketAddr), Train>,
+    /// Whether the kernel cuts trains.
+    cuts: Cuts,
     buffer: Box<[u8]>,
 }
 
@@ -52,7 +55,8 @@ impl Carrier {
             sockets: BTreeMap::new(),
             routine: BTreeMap::new(),
             drops: Drops::default(),
-            train: Train::default(),
+            trains: BTreeMap::new(),
+            cuts: Cuts::default(),
             buffer: vec![0; READ_BYTES_MAX].into(),
         };
         let faults = carrier.bind_missing();
@@ -93,15 +97,15 @@ impl Carrier {
     /// Sends a frame, at [`Carrier::flush`] at the latest; or a Hello in its place, while there is no session.
     pub fn send(&mut self, to: NodeId, path: PathId, lane: u8, view: ViewId, bytes: &[u8]) {
         let Some(address) = self.paths.of(to, path) else { return };
-        if let Some(datagram) = self.seal.seal(to, lane, view, bytes) {
-            self.put(path, address, &datagram);
-        }
+        self.put(path, address, |seal, out| {
+            seal.seal_onto(to, lane, view, bytes, out);
+        });
     }
 
     /// Sends what waits for more to go with it.
     pub fn flush(&mut self) {
-        if let Some(path) = self.train.path() {
-            self.train.depart(self.sockets.get(&path));
+        for ((path, address), train) in &mut self.trains {
+            train.depart(self.sockets.get(path), *address, &mut self.cuts);
         }
     }
 
@@ -140,7 +144,9 @@ impl Carrier {
     fn take(&mut self, path: PathId, source: SocketAddr, datagram: &[u8], arrivals: &mut Vec<Arrival>) {
         match self.open_from(path, source, datagram) {
             Ok(Opened::Frame { from, bytes }) => arrivals.push(Arrival { path, from, bytes }),
-            Ok(Opened::Hello { answer: Some(answer) }) => self.put(path, source, &answer),
+            Ok(Opened::Hello { answer: Some(answer) }) => {
+                self.put(path, source, |_, out| out.extend_from_slice(&answer));
+            }
             Ok(Opened::Hello { answer: None }) => {}
             Err(reason) => self.drops.count(reason),
         }
@@ -155,13 +161,14 @@ impl Carrier {
         }
     }
 
-    fn put(&mut self, path: PathId, address: SocketAddr, datagram: &[u8]) {
-        debug_assert!(datagram.len() >= HEADER_BYTES);
-        if !self.train.take(path, address, datagram) {
-            self.flush();
-            // A network that takes nothing now is as one that loses it: beats and repetitions find out.
-            let taken = self.train.take(path, address, datagram);
-            debug_assert!(taken, "an empty train takes everything");
+    /// Puts a datagram behind what waits to go the same way. A network that takes nothing now is as one that loses it: beats
+    /// and repetitions find out.
+    fn put(&mut self, path: PathId, address: SocketAddr, write: impl FnOnce(&mut Seal, &mut Vec<u8>)) {
+        let train = self.trains.entry((path, address)).or_default();
+        let seal = &mut self.seal;
+        train.take(|out| write(seal, out));
+        if train.is_full() {
+            train.depart(self.sockets.get(&path), address, &mut self.cuts);
         }
     }
 

@@ -88,13 +88,23 @@ impl Seal {
     /// The datagram that carries `body` to `to`; a Hello in its place while there is no session. `None` if there is no
     /// such peer.
     pub fn seal(&mut self, to: NodeId, lane: u8, view: ViewId, body: &[u8]) -> Option<Vec<u8>> {
-        let peer = self.peers.get_mut(&to)?;
+        let mut datagram = Vec::new();
+        self.seal_onto(to, lane, view, body, &mut datagram).then_some(datagram)
+    }
+
+    /// Appends to `out` the datagram that [`Seal::seal`] gives; false if there is no such peer.
+    pub fn seal_onto(&mut self, to: NodeId, lane: u8, view: ViewId, body: &[u8], out: &mut Vec<u8>) -> bool {
+        let Some(peer) = self.peers.get_mut(&to) else { return false };
         let candidate = peer.candidate.as_ref().filter(|session| session.echoed);
-        let Some(session) = peer.working.as_ref().or(candidate) else { return self.greet(to) };
+        let Some(session) = peer.working.as_ref().or(candidate) else {
+            out.extend(self.greet(to).into_iter().flatten());
+            return true;
+        };
         peer.counter += 1;
         let mut header = header(&self.identity, DatagramKind::Sealed, session.life, peer.counter);
         (header.lane, header.view) = (lane, view);
-        Some(session.seal(header.encode(), peer.counter, body))
+        session.seal_onto(header.encode(), peer.counter, body, out);
+        true
     }
 
     /// Opens a datagram, or says why not.

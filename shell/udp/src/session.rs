@@ -30,13 +30,15 @@ impl Session {
         Session { life, challenge, echoed: false, sending, receiving, window: Window::default() }
     }
 
-    /// The header, and `body` sealed and bound to it.
-    pub(crate) fn seal(&self, header: [u8; HEADER_BYTES], counter: u64, body: &[u8]) -> Vec<u8> {
-        let mut sealed = body.to_vec();
-        self.sending
-            .seal_in_place_append_tag(nonce(counter), Aad::from(header), &mut sealed)
-            .expect("a frame is far shorter than the cipher's limit");
-        [&header[..], &sealed].concat()
+    /// Appends to `out` the header, and `body` sealed and bound to it.
+    pub(crate) fn seal_onto(&self, header: [u8; HEADER_BYTES], counter: u64, body: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(&header);
+        let start = out.len();
+        out.extend_from_slice(body);
+        let sealed =
+            self.sending.seal_in_place_separate_tag(nonce(counter), Aad::from(header), &mut out[start..]);
+        let tag = sealed.expect("a frame is far shorter than the cipher's limit");
+        out.extend_from_slice(tag.as_ref());
     }
 
     /// The body of a datagram; its counter is used up then, and only then.

@@ -1,6 +1,6 @@
 //! Many datagrams in one system call, where the kernel can cut them apart (UDP_SEGMENT) and put them together (UDP_GRO).
 //!
-//! Datagrams of one length to one address that are sent one behind the other go as a train; the last one may be shorter.
+//! Datagrams of one length to one address that are sent one behind the other go together; the last one may be shorter.
 //! Where the kernel does not take trains each datagram goes alone.
 
 use nix::cmsg_space;
@@ -9,7 +9,6 @@ use nix::sys::socket::sockopt::UdpGroSegment;
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt,
 };
-use phalanx_types::PathId;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -21,69 +20,78 @@ const TRAIN_LENGTH_MAX: usize = 60;
 /// Bytes of what is read at a time: a train, or the longest datagram there is.
 pub const READ_BYTES_MAX: usize = 65_536;
 
-/// Datagrams that wait to be sent together.
+/// Datagrams that wait to be sent to one address.
 #[derive(Default)]
 pub struct Train {
-    to: Option<(PathId, SocketAddr)>,
-    /// Of each datagram but the last.
-    size: usize,
-    count: usize,
     bytes: Vec<u8>,
-    /// The last one is shorter: nothing can follow it.
-    closed: bool,
-    /// The kernel does not cut.
-    refused: bool,
+    /// Where each datagram ends.
+    ends: Vec<usize>,
+}
+
+/// Whether the kernel cuts what is sent into datagrams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cuts {
+    /// As far as is known.
+    #[default]
+    Taken,
+    /// It has refused.
+    Refused,
 }
 
 impl Train {
-    /// Takes a datagram; false if it does not fit to what waits, which must be sent before.
-    pub fn take(&mut self, path: PathId, address: SocketAddr, datagram: &[u8]) -> bool {
-        if self.count > 0 && !self.fits(path, address, datagram.len()) {
-            return false;
+    /// Takes the datagram that `write` appends to the bytes; none if it appends nothing.
+    pub fn take(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        if self.bytes.len() > start {
+            self.ends.push(self.bytes.len());
         }
-        if self.count == 0 {
-            (self.to, self.size) = (Some((path, address)), datagram.len());
-        }
-        self.closed = datagram.len() < self.size;
-        self.bytes.extend_from_slice(datagram);
-        self.count += 1;
-        true
     }
 
-    fn fits(&self, path: PathId, address: SocketAddr, length: usize) -> bool {
-        !self.closed
-            && self.to == Some((path, address))
-            && length <= self.size
-            && self.count < TRAIN_LENGTH_MAX
-            && self.bytes.len() + length <= TRAIN_BYTES_MAX
-    }
-
-    /// The path of what waits, if something does.
-    pub fn path(&self) -> Option<PathId> {
-        self.to.filter(|_| self.count > 0).map(|(path, _)| path)
+    /// Whether it should not wait for more.
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() >= TRAIN_BYTES_MAX
     }
 
     /// Sends what waits, if there is a socket for it. What the network does not take now is lost.
-    pub fn depart(&mut self, socket: Option<&UdpSocket>) {
-        if let (Some(socket), Some((_, address))) = (socket, self.to) {
-            self.send(socket, address);
-        }
-        self.bytes.clear();
-        (self.to, self.count, self.closed) = (None, 0, false);
-    }
-
-    fn send(&mut self, socket: &UdpSocket, address: SocketAddr) {
-        if self.count > 1 && !self.refused {
-            match send_cut(socket, address, &self.bytes, self.size) {
-                Err(Errno::EINVAL | Errno::EIO | Errno::ENOPROTOOPT | Errno::EOPNOTSUPP) => {
-                    self.refused = true
-                }
-                Ok(()) | Err(_) => return,
+    pub fn depart(&mut self, socket: Option<&UdpSocket>, address: SocketAddr, cuts: &mut Cuts) {
+        if let Some(socket) = socket {
+            let mut rest = (self.bytes.as_slice(), 0, self.ends.as_slice());
+            while let Some((run, size, count)) = first_run(rest) {
+                send(socket, address, (run, size, count), cuts);
+                rest = (&rest.0[run.len()..], rest.1 + run.len(), &rest.2[count..]);
             }
         }
-        for datagram in self.bytes.chunks(self.size.max(1)) {
-            let _ = socket.send_to(datagram, address);
+        self.bytes.clear();
+        self.ends.clear();
+    }
+}
+
+/// The datagrams in front that the kernel can cut apart, how long each of them but the last is, and how many they are.
+/// What is given are the bytes, where those begin, and where each datagram ends.
+fn first_run<'a>((bytes, start, ends): (&'a [u8], usize, &[usize])) -> Option<(&'a [u8], usize, usize)> {
+    let size = ends.first()? - start;
+    let (mut length, mut count) = (size, 1);
+    for end in &ends[1..] {
+        let next = end - start - length;
+        let closed = length < size * count;
+        if closed || next > size || count == TRAIN_LENGTH_MAX || length + next > TRAIN_BYTES_MAX {
+            break;
         }
+        (length, count) = (length + next, count + 1);
+    }
+    Some((&bytes[..length], size, count))
+}
+
+fn send(socket: &UdpSocket, address: SocketAddr, (run, size, count): (&[u8], usize, usize), cuts: &mut Cuts) {
+    if count > 1 && *cuts == Cuts::Taken {
+        match send_cut(socket, address, run, size) {
+            Err(Errno::EINVAL | Errno::EIO | Errno::ENOPROTOOPT | Errno::EOPNOTSUPP) => *cuts = Cuts::Refused,
+            Ok(()) | Err(_) => return,
+        }
+    }
+    for datagram in run.chunks(size.max(1)) {
+        let _ = socket.send_to(datagram, address);
     }
 }
 
@@ -126,9 +134,6 @@ fn to_address(storage: &SockaddrStorage) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phalanx_types::NetworkId;
-
-    const PATH: PathId = PathId { network: NetworkId(0), index: 0 };
 
     fn read_all(socket: &UdpSocket) -> Vec<Vec<u8>> {
         let (mut got, mut buffer) = (Vec::new(), vec![0; READ_BYTES_MAX]);
@@ -138,7 +143,7 @@ mod tests {
         got
     }
 
-    fn check(own: &str, refused: bool) {
+    fn check(own: &str, mut cuts: Cuts) {
         let Ok(receiver) = UdpSocket::bind(own) else { return };
         let sender = UdpSocket::bind(own).unwrap();
         accept_trains(&receiver).unwrap();
@@ -148,35 +153,49 @@ mod tests {
             .zip(0u8..)
             .map(|(size, byte)| vec![byte; *size])
             .collect();
-        let mut train = Train { refused, ..Train::default() };
-        for datagram in &datagrams {
-            if !train.take(PATH, address, datagram) {
-                train.depart(Some(&sender));
-                assert!(train.take(PATH, address, datagram), "an empty train takes everything");
-            }
-        }
-        train.depart(Some(&sender));
+        let (mut train, before) = (Train::default(), cuts);
+        datagrams.iter().for_each(|datagram| train.take(|bytes| bytes.extend_from_slice(datagram)));
+        train.take(|_| {});
+        train.depart(Some(&sender), address, &mut cuts);
         assert_eq!(read_all(&receiver), datagrams, "{own}");
-        assert_eq!(train.path(), None);
-        assert_eq!(train.refused, refused, "this kernel cuts");
+        assert_eq!(cuts, before, "this kernel cuts");
+        train.depart(Some(&sender), address, &mut cuts);
+        assert!(read_all(&receiver).is_empty(), "it has departed");
     }
 
     #[test]
     fn what_goes_in_trains_arrives_as_datagrams() {
-        check("127.0.0.1:0", false);
-        check("[::1]:0", false);
-        check("127.0.0.1:0", true);
+        check("127.0.0.1:0", Cuts::Taken);
+        check("[::1]:0", Cuts::Taken);
+        check("127.0.0.1:0", Cuts::Refused);
+    }
+
+    fn runs(sizes: &[usize]) -> Vec<usize> {
+        let ends: Vec<usize> = sizes
+            .iter()
+            .scan(0, |end, size| {
+                *end += size;
+                Some(*end)
+            })
+            .collect();
+        let bytes = vec![0; sizes.iter().sum()];
+        let (mut counts, mut rest) = (Vec::new(), (&bytes[..], 0, &ends[..]));
+        while let Some((run, _, count)) = first_run(rest) {
+            counts.push(count);
+            rest = (&rest.0[run.len()..], rest.1 + run.len(), &rest.2[count..]);
+        }
+        counts
     }
 
     #[test]
-    fn a_train_ends_where_the_kernel_could_not_cut() {
-        let address: SocketAddr = "127.0.0.1:9".parse().unwrap();
-        let other: SocketAddr = "127.0.0.2:9".parse().unwrap();
+    fn a_run_ends_where_the_kernel_could_not_cut() {
+        assert_eq!(runs(&[]), []);
+        assert_eq!(runs(&[1_000, 1_000, 1_001]), [2, 1], "longer");
+        assert_eq!(runs(&[1_000, 400, 400, 300]), [2, 2], "the last of a run is shorter");
+        assert_eq!(runs(&[1_000; 100]), [TRAIN_BYTES_MAX / 1_000, 100 - TRAIN_BYTES_MAX / 1_000]);
+        assert_eq!(runs(&[100; 100]), [TRAIN_LENGTH_MAX, 100 - TRAIN_LENGTH_MAX]);
         let mut train = Train::default();
-        assert!(train.take(PATH, address, &[0; 1_000]));
-        assert!(!train.take(PATH, other, &[0; 1_000]), "another address");
-        assert!(!train.take(PATH, address, &[0; 1_001]), "longer");
-        let taken = (0..100).take_while(|_| train.take(PATH, address, &[0; 1_000])).count();
-        assert_eq!(taken + 1, TRAIN_BYTES_MAX / 1_000);
+        (0..TRAIN_BYTES_MAX / 1_000).for_each(|_| train.take(|bytes| bytes.resize(bytes.len() + 1_000, 0)));
+        assert!(train.is_full());
     }
 }

@@ -283,6 +283,9 @@ impl Group {
     }
 
     fn announce(&mut self) -> Vec<Tell> {
+        if self.waiting.answers.is_empty() {
+            return Vec::new();
+        }
         let members: BTreeSet<ProviderId> = self.members().collect();
         let known = std::mem::take(&mut self.waiting.answers).into_iter();
         let known = known.filter(|(provider, _)| members.contains(provider));
@@ -432,7 +435,7 @@ impl Group {
 
     fn begin(&mut self, from: Option<ProviderId>, proposal: Proposal, phases: Phases) -> Vec<Tell> {
         self.protocols += 1;
-        let voters = self.voters(&proposal.change);
+        let voters = phases.limit().map(|_| self.voters(&proposal.change)).unwrap_or_default();
         let limit = phases.limit().filter(|_| !voters.is_empty());
         let default = self.attributes.default_vote;
         self.open = limit.map(|_| Open { losing: !proposal.change.leaving().is_empty() });
@@ -486,7 +489,7 @@ impl Group {
         let concerned = self.concerned();
         let Some(running) = self.running.take() else { return Vec::new() };
         let Running { number: protocol, from, proposal, summary, .. } = running;
-        let before = self.standing();
+        let before = proposal.may_change_standing().then(|| self.standing());
         let joining = if approved { proposal.change.joining() } else { BTreeSet::new() };
         let leaving = match approved || proposal.change.is_done_anyway() {
             true => proposal.change.leaving(),
@@ -494,23 +497,19 @@ impl Group {
         };
         self.apply(&proposal, approved, &leaving);
         let standing = self.standing();
-        let to_subscribers = Notice::Changed {
+        let news = before.filter(|before| *before != standing).map(|_| Notice::Changed {
             changing: joining.union(&leaving).copied().collect(),
             standing: standing.clone(),
-        };
+        });
         let deactivation = self.deactivation(&proposal.change, &leaving);
         let notice = match approved {
-            true => Notice::Approved { protocol, from, summary, proposal, standing: standing.clone() },
-            false => {
-                let standing = standing.clone();
-                Notice::Rejected { protocol, from, summary, proposal, against, standing }
-            }
+            true => Notice::Approved { protocol, from, summary, proposal, standing },
+            false => Notice::Rejected { protocol, from, summary, proposal, against, standing },
         };
         let mut told: Vec<Tell> = deactivation.into_iter().collect();
         told.push(self.tell_providers(concerned, notice));
-        if before != standing {
-            told.push(Tell { group: self.name.clone(), to: Audience::Subscribers, notice: to_subscribers });
-        }
+        let to_subscribers = |notice| Tell { group: self.name.clone(), to: Audience::Subscribers, notice };
+        told.extend(news.map(to_subscribers));
         told
     }
 

@@ -6,8 +6,9 @@ use phalanx_types::Incarnation;
 use phalanx_types::limits::{
     GS_FLAG_BYTES_MAX, GS_LOCAL_NAME_BYTES_MAX, GS_MESSAGE_BYTES_MAX, GS_NAME_BYTES_MAX, GS_STATE_BYTES_MAX,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::fmt;
+use std::sync::Arc;
 
 /// Why something a client gave is not accepted. Nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -25,7 +26,7 @@ pub enum Unfit {
 
 /// The name of a group of Group Services: 1 to 32 visible ASCII characters, unique in the domain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Name(String);
+pub struct Name(#[serde(serialize_with = "plain")] Arc<str>);
 
 /// What a provider is called in logs: up to 16 visible ASCII characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -37,11 +38,11 @@ pub struct Flag(String);
 
 /// The group state value: 1 to 256 bytes; a group begins with one of a single zero.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct StateValue(Vec<u8>);
+pub struct StateValue(#[serde(serialize_with = "plain")] Arc<[u8]>);
 
-/// A provider message: up to 64 KiB.
+/// A provider message: up to 64 KiB. It is told to many, so a copy is the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Message(Vec<u8>);
+pub struct Message(#[serde(serialize_with = "plain")] Arc<[u8]>);
 
 /// A provider: an instance number, unique in its group on its node, and the life of that node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize)]
@@ -59,7 +60,7 @@ impl Name {
     pub fn new(text: &str) -> Result<Name, Unfit> {
         match text.is_empty() {
             true => Err(Unfit::Empty),
-            false => visible(text, GS_NAME_BYTES_MAX).map(Name),
+            false => visible(text, GS_NAME_BYTES_MAX).map(|text| Name(text.into())),
         }
     }
 
@@ -72,7 +73,7 @@ impl Name {
 impl LocalName {
     /// A local name, if it is one.
     pub fn new(text: &str) -> Result<LocalName, Unfit> {
-        visible(text, GS_LOCAL_NAME_BYTES_MAX).map(LocalName)
+        visible(text, GS_LOCAL_NAME_BYTES_MAX).map(|text| LocalName(text.to_owned()))
     }
 
     /// The name as text.
@@ -84,7 +85,7 @@ impl LocalName {
 impl Flag {
     /// A flag, if it is one.
     pub fn new(text: &str) -> Result<Flag, Unfit> {
-        visible(text, GS_FLAG_BYTES_MAX).map(Flag)
+        visible(text, GS_FLAG_BYTES_MAX).map(|text| Flag(text.to_owned()))
     }
 
     /// The flag as text.
@@ -96,6 +97,10 @@ impl Flag {
 impl StateValue {
     /// A state value, if it is one.
     pub fn new(bytes: Vec<u8>) -> Result<StateValue, Unfit> {
+        StateValue::shared(bytes.into())
+    }
+
+    fn shared(bytes: Arc<[u8]>) -> Result<StateValue, Unfit> {
         match bytes.is_empty() {
             true => Err(Unfit::Empty),
             false => short(bytes, GS_STATE_BYTES_MAX).map(StateValue),
@@ -110,13 +115,17 @@ impl StateValue {
 
 impl Default for StateValue {
     fn default() -> StateValue {
-        StateValue(vec![0])
+        StateValue([0].into())
     }
 }
 
 impl Message {
     /// A message, if it is one.
     pub fn new(bytes: Vec<u8>) -> Result<Message, Unfit> {
+        Message::shared(bytes.into())
+    }
+
+    fn shared(bytes: Arc<[u8]>) -> Result<Message, Unfit> {
         short(bytes, GS_MESSAGE_BYTES_MAX).map(Message)
     }
 
@@ -126,16 +135,21 @@ impl Message {
     }
 }
 
-fn visible(text: &str, max: usize) -> Result<String, Unfit> {
+fn visible(text: &str, max: usize) -> Result<&str, Unfit> {
     match () {
         () if text.len() > max => Err(Unfit::TooLong { max }),
         () if !text.bytes().all(|byte| byte.is_ascii_graphic()) => Err(Unfit::NotVisible),
-        () => Ok(text.to_owned()),
+        () => Ok(text),
     }
 }
 
-fn short(bytes: Vec<u8>, max: usize) -> Result<Vec<u8>, Unfit> {
+fn short(bytes: Arc<[u8]>, max: usize) -> Result<Arc<[u8]>, Unfit> {
     if bytes.len() > max { Err(Unfit::TooLong { max }) } else { Ok(bytes) }
+}
+
+/// In notes and answers: like what is shared.
+fn plain<T: Serialize + ?Sized, S: Serializer>(shared: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    shared.as_ref().serialize(serializer)
 }
 
 /// Written as text or bytes; what is read is as fit as what is made.
@@ -162,8 +176,8 @@ macro_rules! on_the_wire {
 on_the_wire!(Name, str, str, Name::new);
 on_the_wire!(LocalName, str, str, LocalName::new);
 on_the_wire!(Flag, str, str, Flag::new);
-on_the_wire!(StateValue, bytes, bytes, |bytes: &[u8]| StateValue::new(bytes.to_vec()));
-on_the_wire!(Message, bytes, bytes, |bytes: &[u8]| Message::new(bytes.to_vec()));
+on_the_wire!(StateValue, bytes, bytes, |bytes: &[u8]| StateValue::shared(bytes.into()));
+on_the_wire!(Message, bytes, bytes, |bytes: &[u8]| Message::shared(bytes.into()));
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

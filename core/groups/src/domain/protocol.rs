@@ -254,6 +254,13 @@ impl Change {
     }
 }
 
+impl Proposal {
+    /// Whether a group can look another after it.
+    pub fn may_change_standing(&self) -> bool {
+        self.state.is_some() || self.change.is_membership()
+    }
+}
+
 impl Running {
     /// The first phase of a protocol among `voters`.
     pub fn new(

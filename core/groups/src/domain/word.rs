@@ -3,7 +3,7 @@
 //! Who speaks is who sent the message: a provider is named by its instance, and is one of the sender's life.
 
 use super::attributes::{Attributes, Phases};
-use super::name::{LocalName, Name};
+use super::name::{LocalName, Message, Name};
 use super::protocol::{Change, Gone, Proposal, Said};
 use crate::group::Vote;
 use minicbor::{Decode, Encode};
@@ -162,4 +162,14 @@ pub enum Act {
         #[n(1)]
         responsive: bool,
     },
+}
+
+impl Act {
+    /// The message that is told with it.
+    pub(crate) fn message(&self) -> Option<&Message> {
+        match self {
+            Act::Propose { proposal, .. } => proposal.message.as_ref(),
+            Act::Join { .. } | Act::Lost { .. } | Act::Ended | Act::Responsive { .. } => None,
+        }
+    }
 }

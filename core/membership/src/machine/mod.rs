@@ -27,6 +27,7 @@ use phalanx_types::{
 };
 use phalanx_wire::{Arrival, Frame, Stream};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// What a membership is made with.
 #[derive(Clone, Debug)]
@@ -106,7 +107,7 @@ pub enum Upcall {
         /// Who sent it.
         sender: Incarnation,
         /// What.
-        body: Vec<u8>,
+        body: Arc<Vec<u8>>,
         /// Its place in the view.
         sequence: u64,
     },
@@ -120,7 +121,7 @@ pub enum Upcall {
     /// An own message found no place in its view; others may have delivered it.
     Returned {
         /// What was sent.
-        body: Vec<u8>,
+        body: Arc<Vec<u8>>,
     },
     /// Replicated state came from another member of the installed view.
     State {
@@ -178,6 +179,20 @@ pub enum SendError {
     Full,
     /// Longer than [`MESSAGE_BYTES_MAX`].
     TooLong,
+}
+
+/// Whether there are notes of single messages, with a digest of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Remarks {
+    Made,
+    /// Nobody would hear them.
+    Spared,
+}
+
+impl Remarks {
+    fn are_made(self) -> bool {
+        self == Remarks::Made
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -249,6 +264,7 @@ pub struct Membership {
     reserve_asked: u64,
     /// Something came from above or beside since the last step: a [`Membership::wake`] is due at once.
     stirred: bool,
+    remarks: Remarks,
     out: VecDeque<Output>,
 }
 
@@ -298,6 +314,7 @@ impl Membership {
             early: Vec::new(),
             reserve_asked: 0,
             stirred: false,
+            remarks: Remarks::Made,
             out: VecDeque::new(),
             phase: Phase::Installed { order, confirmed: false },
             setup,
@@ -362,6 +379,11 @@ impl Membership {
             }
         }
         self.finish(now, above);
+    }
+
+    /// Nobody hears notes of single messages: none are made any more. All else is as ever.
+    pub fn spare_remarks(&mut self) {
+        self.remarks = Remarks::Spared;
     }
 
     /// The deadman accepted a lease end.
@@ -438,7 +460,8 @@ impl Membership {
 
     fn next_timer(&self) -> Tick {
         let quarantine = if self.ready { Tick::NEVER } else { self.quarantine_until };
-        let timers = [self.topology.wake_at(), self.links.wake_at(), quarantine, self.propose_at];
+        let timers =
+            [self.topology.wake_at(), self.links.wake_at(&self.setup.timings), quarantine, self.propose_at];
         timers.into_iter().min().unwrap_or(Tick::NEVER)
     }
 

@@ -3,7 +3,7 @@
 use super::{Above, Membership, Output, Phase, SendError, Upcall};
 use crate::fifo::{FifoMessage, Receipt};
 use crate::links::Outbound;
-use crate::message::{self, Ordered, Traffic};
+use crate::message::{self, Control, Ordered, Traffic};
 use crate::order::Pending;
 use phalanx_events::{MembershipNote, MessageId, Point, Service};
 use phalanx_types::limits::{MESSAGE_BYTES_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX};
@@ -15,9 +15,15 @@ use std::sync::Arc;
 /// excluded.
 const EARLY_MESSAGES_MAX: usize = 4 * WINDOW_MESSAGES_MAX;
 /// Acknowledge at the latest after so many messages, even if nobody waits for it …
-const ACK_EVERY: u64 = 32;
+const ACK_EVERY: u64 = WINDOW_MESSAGES_MAX as u64 / 4;
 /// … and after so many bytes, long before the sequencer runs out of credit.
 const ACK_EVERY_BYTES: u64 = WINDOW_BYTES_MAX as u64 / 8;
+
+/// What came by a link, if it is what comes there.
+enum Heard {
+    Control(Option<Box<Control>>),
+    Traffic(Option<Traffic>),
+}
 
 impl Membership {
     /// Hands in a message for the agreed order of the installed view.
@@ -32,10 +38,13 @@ impl Membership {
         self.stirred = true;
         self.message_number += 1;
         let id = MessageId { life: self.setup.me, number: self.message_number };
-        let (view, digest) = (order.view.id, Digest::of(&body));
-        let pending = Pending { number: id.number, service, body };
+        let view = order.view.id;
+        let pending = Pending { number: id.number, service, body: body.into() };
         order.keep(pending.clone());
-        self.out.push_back(Output::Note(MembershipNote::Sent { message: id, view, digest, service }));
+        if self.remarks.are_made() {
+            let digest = Digest::of(&pending.body);
+            self.note(MembershipNote::Sent { message: id, view, digest, service });
+        }
         self.submit(pending);
         Ok(id)
     }
@@ -53,8 +62,10 @@ impl Membership {
         self.stirred = true;
         self.fifo_number += 1;
         let id = MessageId { life: self.setup.me, number: self.fifo_number };
-        let (view, digest) = (order.view.id, Digest::of(&body));
-        self.note(MembershipNote::FifoSent { message: id, view, digest });
+        let view = order.view.id;
+        if self.remarks.are_made() {
+            self.note(MembershipNote::FifoSent { message: id, view, digest: Digest::of(&body) });
+        }
         let after = self.fifo.heard_here(self.setup.me.node);
         let message = FifoMessage { sender: id.life, number: id.number, after, body };
         self.send_to_members(&Traffic::Fifo { view, message: message.clone() });
@@ -67,7 +78,7 @@ impl Membership {
     pub fn send_state(&mut self, to: NodeId, body: Vec<u8>) {
         let Phase::Installed { order, .. } = &self.phase else { return };
         let Some(member) = order.view.members.get(&to).map(|member| member.incarnation) else { return };
-        let message = message::write(&Traffic::State { view: order.view.id, body });
+        let message = message::write_traffic(&Traffic::State { view: order.view.id, body });
         self.stirred = true;
         self.send_or_shun(member, Stream::Data, message);
     }
@@ -82,16 +93,16 @@ impl Membership {
         if self.topology.life(from.node).is_none_or(|(life, _)| life != from) {
             return self.drop_frame(from, "segment of a life that is not heard");
         }
-        for (stream, bytes) in self.links.receive(now, from, segment) {
-            match stream {
-                Stream::Control => match message::read(&bytes) {
-                    Some(control) => self.on_control(now, from, control, above),
-                    None => self.drop_frame(from, "not a membership message"),
-                },
-                Stream::Vote | Stream::Data => match message::read(&bytes) {
-                    Some(traffic) => self.on_traffic(from, traffic),
-                    None => self.drop_frame(from, "not a message of a view"),
-                },
+        let read = |stream, bytes: &[u8]| match stream {
+            Stream::Control => Heard::Control(message::read(bytes).map(Box::new)),
+            Stream::Vote | Stream::Data => Heard::Traffic(message::read(bytes)),
+        };
+        for heard in self.links.receive(now, from, segment, read) {
+            match heard {
+                Heard::Control(Some(control)) => self.on_control(now, from, *control, above),
+                Heard::Control(None) => self.drop_frame(from, "not a membership message"),
+                Heard::Traffic(Some(traffic)) => self.on_traffic(from, traffic),
+                Heard::Traffic(None) => self.drop_frame(from, "not a message of a view"),
             }
         }
     }
@@ -143,7 +154,7 @@ impl Membership {
         }
         let life = order.view.members[&sequencer].incarnation;
         let Pending { number, service, body } = pending;
-        let message = message::write(&Traffic::Submit { view: order.view.id, number, service, body });
+        let message = message::write_traffic(&Traffic::Submit { view: order.view.id, number, service, body });
         self.send_or_shun(life, Stream::Vote, message);
     }
 
@@ -182,7 +193,7 @@ impl Membership {
     }
 
     fn send_to_members(&mut self, traffic: &Traffic) {
-        let bytes = message::write(traffic);
+        let bytes = message::write_traffic(traffic);
         for life in self.other_members() {
             self.send_or_shun(life, Stream::Vote, Arc::clone(&bytes));
         }
@@ -194,14 +205,14 @@ impl Membership {
     }
 
     /// A peer whose link takes nothing more has stalled for longer than any queue of ours may grow.
-    pub(super) fn send_or_shun(&mut self, to: Incarnation, stream: Stream, message: Arc<[u8]>) {
+    pub(super) fn send_or_shun(&mut self, to: Incarnation, stream: Stream, message: Arc<Vec<u8>>) {
         if !self.links.send(to, stream, message) {
             self.note(MembershipNote::MemberStalled { life: to });
             self.topology.shun(self.now, to.node);
         }
     }
 
-    pub(super) fn send_to_others(&mut self, members: &[Incarnation], control: &Arc<[u8]>) {
+    pub(super) fn send_to_others(&mut self, members: &[Incarnation], control: &Arc<Vec<u8>>) {
         let me = self.setup.me;
         for life in members.iter().filter(|life| **life != me) {
             self.send_or_shun(*life, Stream::Control, Arc::clone(control));
@@ -225,26 +236,30 @@ impl Membership {
     }
 
     pub(super) fn hand_up(&mut self, view: ViewId, message: Ordered, transitional: bool) {
-        self.note(MembershipNote::Delivered {
-            message: message.id(),
-            view,
-            sequence: message.sequence,
-            digest: Digest::of(&message.body),
-            service: message.service,
-            transitional,
-        });
+        if self.remarks.are_made() {
+            self.note(MembershipNote::Delivered {
+                message: message.id(),
+                view,
+                sequence: message.sequence,
+                digest: Digest::of(&message.body),
+                service: message.service,
+                transitional,
+            });
+        }
         let Ordered { sequence, sender, body, .. } = message;
         self.out.push_back(Output::Up(Upcall::Delivered { sender, body, sequence }));
     }
 
     pub(super) fn hand_up_fifo(&mut self, view: ViewId, message: FifoMessage, transitional: bool) {
         let FifoMessage { sender, number, body, .. } = message;
-        self.note(MembershipNote::FifoDelivered {
-            message: MessageId { life: sender, number },
-            view,
-            digest: Digest::of(&body),
-            transitional,
-        });
+        if self.remarks.are_made() {
+            self.note(MembershipNote::FifoDelivered {
+                message: MessageId { life: sender, number },
+                view,
+                digest: Digest::of(&body),
+                transitional,
+            });
+        }
         self.out.push_back(Output::Up(Upcall::Fifo { sender, body }));
     }
 
@@ -255,7 +270,9 @@ impl Membership {
         let (view, received) = (order.view.id, order.received() + early);
         let new = received - self.ack_told.min(received);
         let new_bytes = order.received_bytes() - self.ack_told_bytes;
-        if new == 0 || !(order.awaits_safety() || new >= ACK_EVERY || new_bytes >= ACK_EVERY_BYTES) {
+        if new == 0
+            || !(order.awaits_safety(self.ack_told) || new >= ACK_EVERY || new_bytes >= ACK_EVERY_BYTES)
+        {
             return;
         }
         (self.ack_told, self.ack_told_bytes) = (received, order.received_bytes());

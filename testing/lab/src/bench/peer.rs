@@ -1,5 +1,7 @@
 //! Corosync on the laboratory's hosts, encrypted as it is by default in what Debian ships, to be measured beside us.
 
+use super::cost::Cost;
+use crate::host::child_of;
 use crate::site::{NAMES, Site};
 use crate::tool::{Outcome, Trouble, While, run, wait_until};
 use std::fs;
@@ -35,6 +37,12 @@ impl Corosync {
     /// The program that talks to it.
     pub fn talker(&self) -> String {
         self.talker.to_string_lossy().into_owned()
+    }
+
+    /// What its daemons have cost so far, in milliseconds on a core.
+    pub fn cpu_ms(&self) -> Outcome<u64> {
+        let inside = |daemon: &Child| child_of(daemon.id()).unwrap_or(daemon.id());
+        self.daemons.iter().map(|daemon| Ok(Cost::of(inside(daemon))?.cpu_ms)).sum()
     }
 
     /// Ends it. What is left ends with its host.

@@ -1,5 +1,6 @@
 //! A client of Group Services that sends messages and counts what is delivered: what `groups` runs on each host.
 
+use super::cost::Cost;
 use crate::tool::{Outcome, Trouble, While};
 use phalanx_client::{
     Attributes, Change, Client, Event, Message, Name, Outcome as End, Phases, Said, Seat, Service, Settings,
@@ -62,6 +63,17 @@ impl How {
     }
 }
 
+/// What one talker heard.
+#[derive(Default)]
+struct Told {
+    /// Messages while it counted.
+    counted: u64,
+    /// All messages.
+    heard: u64,
+    /// Of own messages, in microseconds, where one is under way at a time.
+    latencies: Vec<u64>,
+}
+
 impl Talk {
     /// `GROUP SIZE SECONDS WINDOW HOW`.
     pub fn parse(words: &[&str]) -> Outcome<Talk> {
@@ -82,10 +94,13 @@ impl Talk {
     pub fn run(&self) -> Outcome<()> {
         let settings = Settings::new("talk").during("naming the client")?;
         let mut client = Client::connect(&settings).during("connecting")?;
+        client.gather();
         let name = Name::new(&self.group).during("GROUP")?;
         let seat = client.join(&name, 1, Attributes::default()).during("joining")?;
         gather(&mut client)?;
-        let (delivered, mut latencies) = self.talk(&mut client, &seat)?;
+        let before = Cost::of(std::process::id())?;
+        let Told { counted: delivered, heard, mut latencies } = self.talk(&mut client, &seat)?;
+        let cpu_ms = Cost::of(std::process::id())?.cpu_ms - before.cpu_ms;
         latencies.sort_unstable();
         let at = |part: usize| {
             latencies.get((latencies.len() * part / 100).min(latencies.len().saturating_sub(1)))
@@ -93,13 +108,14 @@ impl Talk {
         let seconds = self.duration.as_secs_f64();
         println!(
             "{}",
-            json!({"per_s": (delivered as f64 / seconds).round(), "median_us": at(50), "p99_us": at(99)})
+            json!({"per_s": (delivered as f64 / seconds).round(), "median_us": at(50), "p99_us": at(99),
+                "heard": heard, "cpu_ms": cpu_ms})
         );
         client.quit().during("leaving")
     }
 
-    fn talk(&self, client: &mut Client, seat: &Seat) -> Outcome<(u64, Vec<u64>)> {
-        let (mut under_way, mut delivered, mut latencies) = (0, 0, Vec::new());
+    fn talk(&self, client: &mut Client, seat: &Seat) -> Outcome<Told> {
+        let (mut under_way, mut told) = (0, Told::default());
         let begin = Instant::now() + WARM_UP;
         let end = begin + self.duration;
         let mut sent = Instant::now();
@@ -110,17 +126,17 @@ impl Talk {
                 self.send(client, seat)?;
             }
             if now >= end && (under_way == 0 || now >= end + WARM_UP) {
-                return Ok((delivered, latencies));
+                return Ok(told);
             }
             let left = end.saturating_duration_since(now).max(WARM_UP / 10);
             let Some(event) = client.next_event_within(left).during("listening")? else { continue };
             let Some(own) = self.hear(client, seat, event)? else { continue };
             let now = Instant::now();
             let counts = now >= begin && now < end;
-            delivered += u64::from(counts);
+            (told.heard, told.counted) = (told.heard + 1, told.counted + u64::from(counts));
             if own {
                 under_way = usize::saturating_sub(under_way, 1);
-                latencies.extend(
+                told.latencies.extend(
                     (counts && self.window == 1).then(|| now.duration_since(sent).as_micros() as u64),
                 );
             }
