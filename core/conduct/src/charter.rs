@@ -10,7 +10,7 @@ use crate::message::{Envelope, Word, encode};
 use phalanx_events::ManagerNote;
 use phalanx_model::Quorum;
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
-use phalanx_types::{Bug, Charter, CharterStage, Electorate, Majority, NodeId, NodeSet, Tick, ViewId};
+use phalanx_types::{Charter, CharterStage, Electorate, Majority, NodeId, NodeSet, Tick, ViewId};
 
 /// How far the charter is on its way in this view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,8 +135,7 @@ impl Manager {
 
     fn all_have_stored(&self) -> bool {
         let members = self.in_step().map(|membership| membership.view.members.keys().copied().collect());
-        let alone = self.plot.has(Bug::CharterSettledAlone);
-        members.is_some_and(|members: NodeSet| alone || members.is_within(self.passage.stored))
+        members.is_some_and(|members: NodeSet| members.is_within(self.passage.stored))
     }
 
     fn say_charter(&mut self, turn: &mut Turn<'_>, charter: Charter) {

@@ -50,8 +50,8 @@ pub enum Bug {
     ReleasingIsReleased,
     /// Votes and other messages without an order that a survivor lacks at the end of a view are not brought to it.
     VotesNotFlushed,
-    /// A member takes its own word for everybody's when a charter passes.
-    CharterSettledAlone,
+    /// Who decides is not brought into a new view by those who know it.
+    CharterNotBrought,
     /// How recent a manager's state is counts the messages that it has taken in, not the votes.
     StampWithoutVotes,
 }
@@ -88,7 +88,7 @@ impl Bug {
         ("proof-not-awaited", Bug::ProofNotAwaited),
         ("releasing-is-released", Bug::ReleasingIsReleased),
         ("votes-not-flushed", Bug::VotesNotFlushed),
-        ("charter-settled-alone", Bug::CharterSettledAlone),
+        ("charter-not-brought", Bug::CharterNotBrought),
         ("stamp-without-votes", Bug::StampWithoutVotes),
     ];
 }

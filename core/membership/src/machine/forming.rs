@@ -196,7 +196,10 @@ impl Membership {
             held: order.unstable(),
             promises: BTreeMap::new(),
             passport: above.passport(),
-            charter: self.charter.merged(above.charter()),
+            charter: match self.setup.plot.has(Bug::CharterNotBrought) {
+                true => Charter::FIRST,
+                false => self.charter.merged(above.charter()),
+            },
             fifo: self.fifo.unstable(),
             heard: self.fifo.heard(),
         }
