@@ -202,7 +202,7 @@ impl Topology {
         if let (Monitor::Ring(rings), Verdict::Newest | Verdict::NewLife | Verdict::Older, Some(life)) =
             (&mut self.monitor, verdict, &peer.life)
         {
-            rings.acknowledge(now, path, from.node, life.number);
+            rings.acknowledge(now, path, from, life.number);
         }
         match verdict {
             Verdict::Newest | Verdict::NewLife => self.take_rumours(now, beat),

@@ -8,8 +8,8 @@ use crate::core::Cores;
 use crate::setting::Setting;
 use crate::trace::Trace;
 use crate::world::World;
-use phalanx_oracle::{Oracle, Violation};
-use phalanx_types::{Monitoring, Plot, Span, TimingProfile};
+use phalanx_oracle::{Census, Oracle, Violation};
+use phalanx_types::{Monitoring, Plot, Span, TimingProfile, ViewId};
 
 /// From power on to where all is quiet.
 const WARM: Span = Span::from_secs(5);
@@ -17,6 +17,8 @@ const WARM: Span = Span::from_secs(5);
 const BEATS: u64 = 100;
 /// A new view that takes longer than this is none.
 const PATIENCE: Span = Span::from_secs(20);
+/// A daemon that is killed is started again after so long.
+const AWAY: Span = Span::from_millis(50);
 /// How finely the time of a new view is told.
 const STEP: Span = Span::from_millis(1);
 /// The member whose frames are counted, from 0.
@@ -44,8 +46,20 @@ impl Measured {
     }
 }
 
+/// What came of a daemon that was killed and started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restarted {
+    /// From its start until all have one view again, it among them; `None` if that took too long.
+    pub view: Option<Span>,
+    /// Whether the group that ran beside it went on there.
+    pub kept: bool,
+}
+
 fn world(monitoring: Monitoring, timing: TimingProfile, nodes: usize, seed: u64) -> World<Cores> {
-    let setting = Setting { monitoring, timing, ..Setting::plain(nodes, 2) };
+    world_of(Setting { monitoring, timing, ..Setting::plain(nodes, 2) }, seed)
+}
+
+fn world_of(setting: Setting, seed: u64) -> World<Cores> {
     let oracle = Oracle::safety(&setting.terms());
     World::with(Cores(Plot::NONE), seed, setting, Vec::new(), oracle, Trace::default())
 }
@@ -63,16 +77,40 @@ pub fn measure(
     let before = world.traffic(ORDINARY);
     world.run_until(WARM + beat * BEATS)?;
     let frames = world.traffic(ORDINARY) - before;
-    let crashed = world.elapsed();
     let old = world.common_view();
     world.crash(nodes / 2);
-    let mut view = None;
-    while view.is_none() && world.elapsed() < crashed + PATIENCE {
+    Ok(Measured { frames, view: until_view(&mut world, old)? })
+}
+
+/// How long it takes from now until all daemons have one view that is not `old`.
+fn until_view(world: &mut World<Cores>, old: Option<ViewId>) -> Result<Option<Span>, Violation> {
+    let (began, mut view) = (world.elapsed(), None);
+    while view.is_none() && world.elapsed() < began + PATIENCE {
         world.run_until(world.elapsed() + STEP)?;
         let now = world.common_view();
-        view = (now.is_some() && now != old).then(|| world.elapsed() - crashed);
+        view = (now.is_some() && now != old).then(|| world.elapsed() - began);
     }
-    Ok(Measured { frames, view })
+    Ok(view)
+}
+
+/// Kills the daemon of one host of three, counted from 0, while its group runs there; it starts again after [`AWAY`].
+pub fn restart(
+    monitoring: Monitoring,
+    timing: TimingProfile,
+    host: usize,
+    seed: u64,
+) -> Result<Restarted, Violation> {
+    let mut setting = Setting { monitoring, timing, ..Setting::plain(SIZES[0], 2) };
+    setting.groups.iter_mut().for_each(|group| group.nodes.rotate_left(host));
+    let mut world = world_of(setting, seed);
+    world.run_until(WARM)?;
+    let (old, before) = (world.common_view(), world.census.clone());
+    world.crash_daemon(host, AWAY);
+    world.run_until(WARM + AWAY)?;
+    let view = until_view(&mut world, old)?;
+    world.run_until(world.elapsed() + WARM)?;
+    let kept = |census: &Census| (census.moves, census.deadman_kills);
+    Ok(Restarted { view, kept: kept(&before) == kept(&world.census) })
 }
 
 /// How many message delays pass, in hundredths, from a proposal until every member has heard that its five phases are over,
@@ -194,6 +232,18 @@ mod tests {
         assert!(large.view.is_some_and(|view| view < Span::from_millis(600)), "{large:?}");
         let mesh = |nodes| measure(Monitoring::Mesh, auto, nodes, 1).expect("no property is broken").frames;
         assert!(mesh(10) > mesh(4) * 2);
+    }
+
+    #[test]
+    fn a_daemon_that_starts_again_is_taken_in_before_its_lease_ends_and_adopts_what_runs() {
+        for monitoring in [Monitoring::Mesh, Monitoring::Ring] {
+            for (host, seed) in (0..SIZES[0]).flat_map(|host| (0..4).map(move |seed| (host, seed))) {
+                let restarted =
+                    restart(monitoring, TimingProfile::Auto, host, seed).expect("no property is broken");
+                let soon = restarted.view.is_some_and(|view| view < Span::from_millis(350));
+                assert!(soon && restarted.kept, "{monitoring} host {host} seed {seed}: {restarted:?}");
+            }
+        }
     }
 
     #[test]

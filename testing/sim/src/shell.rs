@@ -3,7 +3,7 @@
 use crate::disk::Written;
 use crate::host::{INBOX_MAX, Slate};
 use crate::node::Factory;
-use crate::session::Standing;
+use crate::session::Envelope;
 use crate::world::{Flight, Happening, World};
 use phalanx_conduct::Reply;
 use phalanx_events::{MembershipNote, Note};
@@ -80,69 +80,81 @@ impl<F: Factory> World<F> {
                 && (path.index as usize) < self.setting.adapters,
             "sent where nobody is: {to} {path:?}"
         );
-        let Some(receiver) = self.hosts[peer].daemon.as_ref().map(|daemon| daemon.life.start) else { return };
-        let (from, to) = ((host, start), (peer, receiver));
-        match self.sessions.standing(from, to, self.now) {
-            Standing::Ready => self.launch(from, to, lane, routine, bytes),
-            Standing::Greeting => (),
-            Standing::Strangers => self.greet(from, to, lane),
+        let life = (host, start);
+        match self.sessions.seal(life, peer) {
+            Envelope::Sealed(sealed) => {
+                let (from, to) = ((host as u8, start), (peer as u8, sealed));
+                self.launch(Flight { from, to, lane: lane as u8, hello: false, routine, bytes });
+            }
+            Envelope::Hello(echo) => self.greet(life, (peer, echo), lane),
         }
     }
 
-    fn launch(&mut self, from: (usize, u64), to: (usize, u64), lane: usize, routine: bool, bytes: Vec<u8>) {
-        let fate = self.net.fate(lane, from.0, to.0, bytes.len(), self.now);
+    fn launch(&mut self, flight: Flight) {
+        let (from, to, lane) = (flight.from.0 as usize, flight.to.0 as usize, flight.lane);
+        let size = if flight.hello { GREETING_BYTES } else { flight.bytes.len() };
+        let fate = self.net.fate(lane as usize, from, to, size, self.now);
         let now = self.now;
-        self.frames[from.0] += 1;
+        self.frames[from] += 1;
         self.trace.remark(|| {
             let arrives = fate.first.map(|at| Span(at - now).to_string());
             let way = arrives.unwrap_or_else(|| "LOST".into());
+            let what = match flight.hello {
+                true => " (Hello)".into(),
+                false => crate::words::ring_frame(&flight.bytes),
+            };
             format!(
-                "{:>13}  {:>6}  -> {} by network {lane}, {} bytes: {way}{}",
+                "{:>13}  {:>6}  -> {} by network {lane}, {} bytes: {way}{what}",
                 GlobalTime(now).to_string(),
-                format!("{}.{}", from.0 + 1, from.1),
-                to.0 + 1,
-                bytes.len(),
-                crate::words::ring_frame(&bytes)
+                format!("{}.{}", from + 1, flight.from.1),
+                to + 1,
+                size,
             )
         });
-        let (from, to, lane) = ((from.0 as u8, from.1), (to.0 as u8, to.1), lane as u8);
         if let Some(second) = fate.second {
-            self.queue
-                .push(second, Happening::Arrives(Flight { from, to, lane, routine, bytes: bytes.clone() }));
+            self.queue.push(second, Happening::Arrives(flight.clone()));
         }
         if let Some(first) = fate.first {
-            self.queue.push(first, Happening::Arrives(Flight { from, to, lane, routine, bytes }));
+            self.queue.push(first, Happening::Arrives(flight));
         }
     }
 
-    /// Two lives that have not met exchange keys; what was to be sent meanwhile is lost.
-    fn greet(&mut self, from: (usize, u64), to: (usize, u64), lane: usize) {
-        if !self.hosts[to.0].is_responsive() {
-            return;
-        }
-        let there = self.net.fate(lane, from.0, to.0, GREETING_BYTES, self.now).first;
-        let back = there.and_then(|at| self.net.fate(lane, to.0, from.0, GREETING_BYTES, at).first);
-        if let Some(ready) = back {
-            self.sessions.greet(from, to, ready);
+    /// What was to be sent is lost; in its place the receiver, whatever its life, hears of this one.
+    fn greet(&mut self, from: (usize, u64), (to, echo): (usize, u64), lane: usize) {
+        let (from, to, lane) = ((from.0 as u8, from.1), (to as u8, echo), lane as u8);
+        self.launch(Flight { from, to, lane, hello: true, routine: false, bytes: Vec::new() });
+    }
+
+    /// A stopped daemon is greeted again when it runs.
+    fn greeted(&mut self, flight: &Flight) {
+        let Flight { from, to, lane, .. } = *flight;
+        let (host, from) = (to.0 as usize, (from.0 as usize, from.1));
+        let running = self.hosts[host].daemon.as_ref().filter(|daemon| daemon.stopped.is_none());
+        let Some(start) = running.map(|daemon| daemon.life.start) else { return };
+        self.frames[host] += 1;
+        if let Some(Envelope::Hello(echo)) = self.sessions.greeted((host, start), from, to.1) {
+            self.greet((host, start), (from.0, echo), lane as usize);
         }
     }
 
     pub(crate) fn arrives(&mut self, flight: Flight) {
-        let Flight { from, to, lane, routine, bytes } = flight;
-        let lives = ((from.0 as usize, from.1), (to.0 as usize, to.1));
-        let superseded = self.sessions.standing(lives.0, lives.1, self.now) != Standing::Ready;
-        if superseded || self.hosts[lives.1.0].living(to.1).is_none() {
+        if flight.hello {
+            return self.greeted(&flight);
+        }
+        let Flight { from, to, lane, routine, bytes, .. } = flight;
+        let (sender, receiver) = ((from.0 as usize, from.1), (to.0 as usize, to.1));
+        if self.hosts[receiver.0].living(to.1).is_none() || !self.sessions.open(receiver, sender) {
             return;
         }
-        self.frames[lives.1.0] += 1;
-        self.trace.frame(self.now, lives.0.0, lives.1.0, &bytes);
+        self.frames[receiver.0] += 1;
+        self.trace.frame(self.now, sender.0, receiver.0, &bytes);
         let adapters = self.setting.adapters as u8;
         let path = PathId { network: NetworkId(lane / adapters), index: lane % adapters };
-        let sender = Incarnation { node: NodeId(u16::from(from.0) + 1), start: from.1 };
-        let arrival = Arrival { path, from: sender, bytes };
+        let life = Incarnation { node: NodeId(u16::from(from.0) + 1), start: from.1 };
+        let arrival = Arrival { path, from: life, bytes };
         match routine {
-            true => self.leaves_unread(lives.1.0, to.1, arrival),
-            false => self.hears(lives.1.0, to.1, Input::Arrived(vec![arrival])),
+            true => self.leaves_unread(receiver.0, to.1, arrival),
+            false => self.hears(receiver.0, to.1, Input::Arrived(vec![arrival])),
         }
     }
 

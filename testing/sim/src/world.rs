@@ -28,15 +28,17 @@ const HAPPENINGS_MAX: u64 = 50_000_000;
 /// A core that wants to be woken at once has to wait so long.
 const WAKE_MIN: u64 = 1_000;
 
-/// A frame on its way.
-#[derive(Debug)]
+/// A datagram on its way.
+#[derive(Clone, Debug)]
 pub struct Flight {
     /// The sender, from 0, and its life's start number.
     pub from: (u8, u64),
-    /// The receiver, from 0, and the life it is sealed for.
+    /// The receiver, from 0, and the life it is sealed for; of a Hello the one that it echoes.
     pub to: (u8, u64),
     /// By which network, and which adapters on it.
     pub lane: u8,
+    /// Whether it is a Hello in place of a frame.
+    pub hello: bool,
     /// Whether it waits until its receiver is awake anyway.
     pub routine: bool,
     /// What is in it.

@@ -1,8 +1,9 @@
 //! How one ring's group forms, and how it loses a member: the state machine of one adapter.
 //!
 //! Each begins alone and leads itself. A leader proclaims its group to the lower addresses outside it; the leader of one of
-//! those answers with a join; the higher one asks all members to be to prepare, and commits with those that were ready. A
-//! member watches its lower neighbour and its leader. Whom it misses for the detection time it reports: to the leader,
+//! those answers with a join; the higher one asks all members to be to prepare, and commits with those that were ready.
+//! Now and then it proclaims it to the higher ones too, whose leader answers with a proclamation: who has not met this life
+//! cannot say anything to it before. A later life of a member shows that the one before is over. A member watches its lower neighbour and its leader. Whom it misses for the detection time it reports: to the leader,
 //! which leaves out whoever it does not hear either; or, if the leader is missed, to the crown prince, who takes over if he
 //! misses the leader too.
 //!
@@ -25,6 +26,10 @@ const ANSWER_BEATS: u64 = 2;
 const STABLE_BEATS: u64 = 2;
 /// So many beats after it went over to others a member is still about to be connected with them.
 const MOVE_BEATS: u64 = STABLE_BEATS + 2;
+/// In its first so many beats a group is proclaimed to the higher addresses too: to meet takes two, and one may be lost.
+const NEW_BEATS: u64 = 4;
+/// Later that is done at each beat of this count only.
+const UPWARD_BEATS: u64 = 4;
 /// Groups that this node remembers to have been in.
 const FORMER_MAX: usize = 4;
 
@@ -58,9 +63,13 @@ pub(crate) struct Formation {
     /// At the leader: the members that are known to have this group.
     told: NodeSet,
     grief: Option<Grief>,
-    /// Members that are known to be in another group by now.
+    /// Members that are known to be in another group by now, or in another life.
     gone: NodeSet,
-    /// When this member went over to others and left somebody behind.
+    /// The leader in a later life, which this node joins as soon as it has taken over from the life before.
+    heir_of: Option<NodeId>,
+    /// Beats since this group was committed.
+    beats: u64,
+    /// When this member went over to others, or began to go over to a later life of its leader, and left somebody behind.
     moved: Option<Tick>,
     /// Another group was committed since this was asked last.
     new: bool,
@@ -106,6 +115,8 @@ impl Formation {
             told: NodeSet::EMPTY,
             grief: None,
             gone: NodeSet::EMPTY,
+            heir_of: None,
+            beats: 0,
             moved: None,
             new: false,
             out: Vec::new(),
@@ -188,12 +199,20 @@ impl Formation {
         }
     }
 
+    /// Whether a later life of that node is a member: what was sent by this one comes late.
+    pub fn has_outlived(&self, life: Incarnation) -> bool {
+        self.group.life_of(life.node).is_some_and(|known| known.start > life.start)
+    }
+
     /// Takes in a frame about groups.
     pub fn hear(&mut self, moment: Moment, from: Incarnation, frame: &RingFrame) {
         let RingFrame { word, group: id, lives } = frame;
+        if self.has_outlived(from) {
+            return;
+        }
         match word {
             RingWord::Proclaim => self.on_proclaim(moment, from, *id, lives),
-            RingWord::Join => self.on_join(from, lives.clone()),
+            RingWord::Join => self.on_join(moment, from, lives.clone()),
             RingWord::Prepare => self.on_prepare(moment, from, *id, lives.clone()),
             RingWord::Ready => self.on_ready(moment.now, from, *id),
             RingWord::Commit => self.on_commit(moment.now, from, *id, lives.clone()),
@@ -214,7 +233,7 @@ impl Formation {
         let missed = self.missed(moment);
         match () {
             () if missed.is_empty() => self.grief = None,
-            () if self.leads() => self.leave_out(moment.now, missed),
+            () if self.leads() => self.regroup(moment.now, missed),
             () if self.grief.as_ref().is_none_or(|grief| grief.victims != missed) => {
                 self.grief = Some(Grief { victims: missed, beats: 0 });
                 self.mourn(moment);
@@ -236,6 +255,7 @@ impl Formation {
             self.proclaim();
             self.repeat_commit();
         }
+        self.beats += 1;
         if let Some(watcher) = self.group.watcher_of(self.me) {
             self.say(watcher.node, RingWord::Heartbeat, self.group.id(), Vec::new());
         }
@@ -317,13 +337,17 @@ impl Formation {
 
     /// At a leader: takes in the lower groups that asked.
     fn let_in(&mut self, now: Tick) {
-        if self.joins.is_empty() || !matches!(self.phase, Phase::Settled) {
-            return;
+        if !self.joins.is_empty() && matches!(self.phase, Phase::Settled) {
+            self.regroup(now, NodeSet::EMPTY);
         }
+    }
+
+    /// As leader, or in its place: goes on without those that are `gone`, and with those that asked.
+    fn regroup(&mut self, now: Tick, gone: NodeSet) {
         let joining = mem::take(&mut self.joins).into_values().flatten();
         let mut members: BTreeMap<usize, Incarnation> = BTreeMap::new();
-        for life in self.group.members().iter().copied().chain(joining) {
-            // Another life of a member has to wait until that one is missed.
+        for life in self.group.without(gone).into_iter().chain(joining) {
+            // Another life of a member has to wait until that one is known to be gone.
             if let Some(place) = place(&self.order, life.node) {
                 members.entry(place).or_insert(life);
             }
@@ -332,8 +356,10 @@ impl Formation {
     }
 
     fn proclaim(&mut self) {
-        let lower = self.order.iter().copied().take_while(|node| *node != self.me.node);
-        let absent: Vec<NodeId> = lower.filter(|node| !self.group.nodes().has(*node)).collect();
+        let upward = self.beats < NEW_BEATS || self.beats.is_multiple_of(UPWARD_BEATS);
+        let meant = |node: &NodeId| upward || !self.is_above(*node);
+        let others = self.order.iter().copied().filter(meant);
+        let absent: Vec<NodeId> = others.filter(|node| !self.group.nodes().has(*node)).collect();
         let (id, lives) = (self.group.id(), self.group.members().to_vec());
         absent.into_iter().for_each(|node| self.say(node, RingWord::Proclaim, id, lives.clone()));
     }
@@ -349,7 +375,14 @@ impl Formation {
     }
 
     fn on_proclaim(&mut self, moment: Moment, from: Incarnation, id: RingId, lives: &[Incarnation]) {
-        if id.leader != from || !self.is_above(from.node) {
+        if id.leader != from {
+            return;
+        }
+        if !self.is_above(from.node) {
+            // What it says proves only one direction: it is to ask.
+            if self.leads() && !self.group.has(from) {
+                self.say(from.node, RingWord::Proclaim, self.group.id(), self.group.members().to_vec());
+            }
             return;
         }
         if let Phase::Prepared { next, .. } = &self.phase
@@ -364,7 +397,10 @@ impl Formation {
         let own = self.group.id();
         let later = (id.leader.start, id.instance) > (own.leader.start, own.instance);
         if from.node == own.leader.node && later {
-            // A leader proclaims to those outside its group only.
+            // A leader proclaims to those outside its group only, and in a later life it is in none of before.
+            if self.outlive(from) && self.heir_of.is_none() {
+                (self.heir_of, self.moved) = (Some(from.node), Some(moment.now));
+            }
             self.part_from(moment, lives);
         }
         if self.leads() {
@@ -372,12 +408,34 @@ impl Formation {
         }
     }
 
-    fn on_join(&mut self, from: Incarnation, lives: Vec<Incarnation>) {
+    /// A member that asks in a later life is taken in at once: the one before cannot speak any more. So is who asks last;
+    /// others wait for the next beat, and for each other.
+    fn on_join(&mut self, moment: Moment, from: Incarnation, lives: Vec<Incarnation>) {
         let known = self.next().is_some_and(|next| next.has(from));
         let sane = lives.contains(&from) && !self.is_above(from.node) && from.node != self.me.node;
         if self.leads() && sane && !known {
             self.joins.insert(from.node, lives);
+            match self.outlive(from) {
+                true => self.judge(moment),
+                false if self.is_complete() => self.let_in(moment.now),
+                false => {}
+            }
         }
+    }
+
+    /// Whether all who have an adapter here are in the group or want to be.
+    fn is_complete(&self) -> bool {
+        let joining = self.joins.values().flatten().map(|life| life.node).collect();
+        self.order.iter().all(|node| self.group.nodes().or(joining).has(*node))
+    }
+
+    /// Whether `life` is a later one of some member; that one is gone then.
+    fn outlive(&mut self, life: Incarnation) -> bool {
+        let outlives = self.group.life_of(life.node).is_some_and(|known| known.start < life.start);
+        if outlives {
+            self.gone = self.gone.with(life.node);
+        }
+        outlives
     }
 
     /// As leader, asks all members to be to prepare.
@@ -438,7 +496,9 @@ impl Formation {
         for node in group.nodes().without(self.me.node).iter() {
             self.say(node, RingWord::Commit, group.id(), group.members().to_vec());
         }
+        let heir_of = self.heir_of;
         self.install(now, group);
+        heir_of.into_iter().for_each(|node| self.join(node));
     }
 
     fn on_commit(&mut self, now: Tick, from: Incarnation, id: RingId, lives: Vec<Incarnation>) {
@@ -467,7 +527,12 @@ impl Formation {
         }
         let left = old.members().iter().any(|life| !self.group.has(*life));
         let found = self.group.members().iter().any(|life| !old.has(*life));
-        self.moved = (left && found).then_some(now);
+        self.moved = match (left, found) {
+            (true, true) => Some(now),
+            (true, false) => self.moved.filter(|_| self.heir_of.is_some()),
+            (false, true) => self.moved,
+            (false, false) => None,
+        };
         let admitted = mem::take(&mut self.admitted);
         let since = |life: &Incarnation| (*life, admitted.get(life).copied().unwrap_or(now));
         self.admitted = self.group.members().iter().map(since).collect();
@@ -476,13 +541,10 @@ impl Formation {
         let last = |life: &Incarnation| shown.get(&life.node).copied().filter(|_| watched.contains(life));
         self.shown = self.group.members().iter().map(|life| (life.node, last(life).unwrap_or(now))).collect();
         self.joins.clear();
+        (self.beats, self.heir_of) = (0, None);
         (self.phase, self.grief, self.told) = (Phase::Settled, None, NodeSet::EMPTY);
         self.gone = NodeSet::EMPTY;
         self.new = true;
-    }
-
-    fn leave_out(&mut self, now: Tick, gone: NodeSet) {
-        self.prepare(now, self.group.without(gone));
     }
 
     /// Reports who is missed, to the leader or to who should succeed it.
@@ -505,7 +567,7 @@ impl Formation {
         let dumb = above.iter().take_while(|life| !answers(life)).map(|life| life.node).collect();
         match successor {
             Some(life) => self.report(life.node, victims.or(dumb)),
-            None => self.leave_out(moment.now, victims.or(dumb)),
+            None => self.regroup(moment.now, victims.or(dumb)),
         }
     }
 
@@ -530,7 +592,7 @@ impl Formation {
         };
         if idle && !victims.is_empty() && (self.leads() || succeeds()) {
             let victims = if self.leads() { victims.or(self.missed(moment)) } else { victims };
-            self.leave_out(moment.now, victims);
+            self.regroup(moment.now, victims);
         }
     }
 }

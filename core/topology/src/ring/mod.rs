@@ -28,6 +28,9 @@ const EARLY_PART: u64 = 2;
 /// Without a leader's round a member's own tick comes so much later than a beat, as a part of one.
 const LATE_PART: u64 = 4;
 
+/// After a life's first beat, which finds those whom it has not met, the second follows after this part of a beat.
+const MEET_PART: u64 = 4;
+
 /// A frame to send, and whether it need not wake its receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posting {
@@ -107,7 +110,9 @@ impl Rings {
         noted: u64,
     ) -> Vec<Incarnation> {
         self.seen.insert(from.node, moment.now);
-        let Some(ring) = self.rings.get_mut(&path) else { return Vec::new() };
+        // An answer to a life that is over would reach the one after it.
+        let ring = self.rings.get_mut(&path).filter(|ring| !ring.formation.has_outlived(from));
+        let Some(ring) = ring else { return Vec::new() };
         let now = moment.now;
         let mut shown = vec![from];
         match frame {
@@ -144,10 +149,13 @@ impl Rings {
     }
 
     /// A beat of `from` was taken in, and its newest is number `noted`: that is acknowledged.
-    pub fn acknowledge(&mut self, now: Tick, path: PathId, from: NodeId, noted: u64) {
-        self.seen.insert(from, now);
+    pub fn acknowledge(&mut self, now: Tick, path: PathId, from: Incarnation, noted: u64) {
+        self.seen.insert(from.node, now);
+        if self.rings.get(&path).is_some_and(|ring| ring.formation.has_outlived(from)) {
+            return;
+        }
         let bytes = Receipt { asks: false, number: noted }.encode();
-        self.out.push(Posting { to: from, path, routine: true, bytes });
+        self.out.push(Posting { to: from.node, path, routine: true, bytes });
     }
 
     /// Re-judges all rings; true if who is connected differs from what was told last.
@@ -261,7 +269,12 @@ impl Rings {
         if due {
             let beat = moment.timings.beat();
             let leads = self.rings.values().all(|ring| ring.formation.leads());
-            self.beat_at = moment.now + if leads { beat } else { beat + beat / LATE_PART };
+            let after = match () {
+                () if self.turn == 1 => beat / MEET_PART,
+                () if leads => beat,
+                () => beat + beat / LATE_PART,
+            };
+            self.beat_at = moment.now + after;
         }
         beaten
     }

@@ -14,7 +14,10 @@ struct Lab {
     timings: Timings,
     adapters: BTreeMap<NodeId, Formation>,
     beats: BTreeMap<NodeId, Tick>,
-    frames: BTreeMap<(Tick, u64), (Incarnation, NodeId, RingFrame)>,
+    /// Who sent what to which life.
+    frames: BTreeMap<(Tick, u64), (Incarnation, Incarnation, RingFrame)>,
+    /// The life of the second that the first has heard of: it cannot say anything to a later one.
+    met: BTreeMap<(NodeId, NodeId), Incarnation>,
     sent: u64,
     /// Heartbeats that wait for their receiver's next beat, as what is routine does.
     unread: BTreeMap<NodeId, Vec<(Incarnation, RingFrame)>>,
@@ -44,6 +47,7 @@ impl Lab {
                 .map(|node| (*node, start + Span::from_millis(u64::from(place(node.0)) * 7)))
                 .collect(),
             frames: BTreeMap::new(),
+            met: BTreeMap::new(),
             sent: 0,
             unread: BTreeMap::new(),
             cut: BTreeSet::new(),
@@ -81,11 +85,13 @@ impl Lab {
         self.now = end;
     }
 
-    fn arrive(&mut self, from: Incarnation, to: NodeId, frame: &RingFrame) {
-        let moment = self.moment();
-        if self.cut.contains(&(from.node.0, to.0)) {
+    fn arrive(&mut self, from: Incarnation, life: Incarnation, frame: &RingFrame) {
+        let (moment, to) = (self.moment(), life.node);
+        let lives = self.adapters.get(&to).is_some_and(|adapter| adapter.me() == life);
+        if self.cut.contains(&(from.node.0, to.0)) || !lives {
             return;
         }
+        self.met.insert((to, from.node), from);
         if frame.word == RingWord::Heartbeat {
             return self.unread.entry(to).or_default().push((from, frame.clone()));
         }
@@ -102,13 +108,13 @@ impl Lab {
             adapter.hear(moment, from, &frame);
         }
         adapter.beat(moment);
-        let (group, leads) = (adapter.group().clone(), adapter.leads());
+        let (me, group, leads) = (adapter.me(), adapter.group().clone(), adapter.leads());
         let round = || RingFrame { word: RingWord::Heartbeat, group: group.id(), lives: Vec::new() };
         let others: Vec<NodeId> = match leads {
             true => group.nodes().without(node).iter().collect(),
             false => vec![group.leader().node],
         };
-        others.into_iter().for_each(|to| self.send(life(node.0), to, round()));
+        others.into_iter().for_each(|to| self.send(me, to, round()));
         self.post(node);
     }
 
@@ -121,13 +127,16 @@ impl Lab {
     }
 
     fn post(&mut self, node: NodeId) {
-        for (to, frame) in self.adapters.get_mut(&node).expect("it is there").poll() {
+        let adapter = self.adapters.get_mut(&node).expect("it is there");
+        let me = adapter.me();
+        for (to, frame) in adapter.poll() {
             *self.words.entry(frame.word).or_default() += 1;
-            self.send(life(node.0), to, frame);
+            self.send(me, to, frame);
         }
     }
 
     fn send(&mut self, from: Incarnation, to: NodeId, frame: RingFrame) {
+        let to = self.met.get(&(from.node, to)).copied().unwrap_or(life(to.0));
         for late in self.lateness() {
             self.sent += 1;
             self.frames.insert((self.now + HOP + late, self.sent), (from, to, frame.clone()));
@@ -142,6 +151,14 @@ impl Lab {
         };
         let copies = if draw(4) == 0 { 2 } else { 1 };
         (0..copies).map(|_| ms(41 + draw(24))).collect()
+    }
+
+    /// A node comes back in its second life.
+    fn restart(&mut self, node: u16) -> Incarnation {
+        let reborn = Incarnation { start: 2, ..life(node) };
+        let order = self.adapters.keys().copied().collect();
+        self.adapters.insert(reborn.node, Formation::new(self.now, reborn, order));
+        reborn
     }
 
     fn isolate(&mut self, nodes: &[u16]) {
@@ -323,6 +340,38 @@ fn those_whom_a_deaf_leader_leaves_stay_together() {
         let rest: Vec<u16> = (1..nodes).collect();
         lab.check(&[&rest, &[nodes]]);
     }
+}
+
+#[test]
+fn who_comes_back_in_a_later_life_takes_the_place_of_the_one_before_at_once() {
+    for node in 1..=5 {
+        let mut lab = Lab::new(5);
+        lab.run(ms(1_000));
+        let reborn = lab.restart(node);
+        lab.run(lab.timings.beat() + ms(5));
+        lab.check(&[&[1, 2, 3, 4, 5]]);
+        for adapter in lab.adapters.values() {
+            assert!(adapter.group().has(reborn), "of {node}: {:?}", adapter.group());
+        }
+        lab.run(ms(1_000));
+        lab.check(&[&[1, 2, 3, 4, 5]]);
+    }
+}
+
+#[test]
+fn a_life_that_a_later_one_has_replaced_does_not_come_back() {
+    let mut lab = Lab::new(3);
+    lab.run(ms(1_000));
+    let former = lab.adapters[&NodeId(2)].clone();
+    let reborn = lab.restart(2);
+    lab.run(ms(1_000));
+    let id = lab.adapters[&NodeId(3)].group().id();
+    let join = RingFrame { word: RingWord::Join, group: former.group().id(), lives: vec![life(2)] };
+    let moment = lab.moment();
+    lab.adapters.get_mut(&NodeId(3)).expect("it is there").hear(moment, life(2), &join);
+    lab.run(ms(200));
+    assert_eq!(lab.adapters[&NodeId(3)].group().id(), id);
+    assert!(lab.adapters[&NodeId(3)].group().has(reborn));
 }
 
 #[test]

@@ -23,6 +23,10 @@ impl Topology {
         let moment = ring::moment(now, self.resumed, self.timings);
         let Monitor::Ring(rings) = &mut self.monitor else { return };
         let Some(peer) = self.peers.get(&from.node) else { return };
+        if matches!(frame, Frame::Receipt(receipt) if !receipt.asks && receipt.number > self.beat_number) {
+            // It notes a beat that this life has not sent: it is for the one before.
+            return;
+        }
         let life = peer.life.as_ref().filter(|life| life.incarnation == from);
         let shown = rings.hear(moment, path, from, frame, life.map_or(0, |life| life.number));
         for life in shown {
