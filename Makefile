@@ -72,6 +72,7 @@ simulate:
 	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode stress --json
 	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode form --json
 	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode groups --json
+	$(SIM) --seeds 200 --from $(FROM) --timing auto --mode dwindle --json
 
 planted:
 	$(CARGO) xtask planted
