@@ -99,10 +99,9 @@ impl Manager {
             Quorum::Majority => Majority::OfAll,
             Quorum::Dynamic => Majority::of(counting, all.nodes),
         };
-        let there = CharterStage::Passing { from: now, to: next };
-        let charter = Charter { stage: there, ..self.config.ledger.charter() };
         let gains = next == Majority::OfAll || next.spare(counting, all) > now.spare(counting, all);
-        (next != now && gains && charter.is_met(counting, all)).then_some(next)
+        let both = [now, next].iter().all(|majority| majority.is_in(counting, all));
+        (next != now && gains && both).then_some(next)
     }
 
     /// When the next step is due, if nothing changes.
@@ -129,8 +128,7 @@ impl Manager {
 
     /// The members that count.
     fn counting(&self) -> NodeSet {
-        let members = self.in_step().into_iter().flat_map(|membership| &membership.view.members);
-        members.filter(|(_, member)| member.counts).map(|(node, _)| *node).collect()
+        self.in_step().map_or(NodeSet::EMPTY, |membership| membership.view.counting())
     }
 
     fn all_have_stored(&self) -> bool {

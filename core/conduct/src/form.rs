@@ -61,7 +61,7 @@ impl Manager {
         let Phase::Apart(membership) = &self.phase else { return Err(self.why_not_formed()) };
         let members = &membership.view.members;
         let all = self.electorate().nodes;
-        let few: NodeSet = members.iter().filter(|(_, one)| one.counts).map(|(node, _)| *node).collect();
+        let few = membership.view.counting();
         let without = all.minus(few);
         let heard = turn.group.heard_lately().or(members.keys().copied().collect()).and(without);
         match () {

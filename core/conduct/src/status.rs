@@ -122,7 +122,7 @@ impl Manager {
             few => format!(", formed by {few} alone until a majority is back"),
         };
         match view.primary {
-            true => format!("quorum: {} of {}{decides}", counting(view), cluster.nodes.len()),
+            true => format!("quorum: {} of {}{decides}", view.counting().len(), cluster.nodes.len()),
             false => self.no_quorum(),
         }
     }
@@ -147,31 +147,25 @@ impl Manager {
     pub(crate) fn no_quorum(&self) -> String {
         let cluster = self.cluster();
         let view = self.view();
-        let counts =
-            |node: &NodeId| view.and_then(|view| view.members.get(node)).is_some_and(|one| one.counts);
-        let missing = cluster.nodes.keys().filter(|node| !counts(node) && **node != self.me.node);
-        let missing: NodeSet = missing.copied().collect();
+        let counting = view.map_or(NodeSet::EMPTY, View::counting);
+        let missing = self.electorate().nodes.minus(counting).without(self.me.node);
         // Without those that decide, nobody else's return helps.
-        let waited = self.undecided().and(missing);
+        let waited = self.undecided(counting).and(missing);
         let (waited, who) = match (waited.is_empty(), self.few().is_empty()) {
             (true, _) => (missing, String::new()),
             (false, false) => (waited, ", by whom an operator formed the cluster".to_owned()),
             (false, true) => (waited, self.decides()),
         };
-        let there = view.map_or(0, counting).max(1);
+        let there = counting.len().max(1);
         let waited = self.names(waited).join(", ");
         format!("no quorum: {there} of {}, waiting for {waited}{who}", cluster.nodes.len())
     }
 
-    /// Of those that decide, where it is not simply a majority of all, those of whom too few are there.
-    fn undecided(&self) -> NodeSet {
-        let counts = |view: &View| {
-            let members = view.members.iter().filter(|(_, member)| member.counts);
-            members.map(|(node, _)| *node).collect()
-        };
-        let (there, all) = (self.view().map_or(NodeSet::EMPTY, counts), self.electorate());
-        let lacking =
-            self.config.ledger.charter().stage.needed().filter(|majority| !majority.is_in(there, all));
+    /// Of those that decide, where it is not simply a majority of all, those of whom too few are among `there`.
+    fn undecided(&self, there: NodeSet) -> NodeSet {
+        let all = self.electorate();
+        let needed = self.config.ledger.charter().stage.needed();
+        let lacking = needed.filter(|majority| !majority.is_in(there, all));
         lacking.filter_map(Majority::only).fold(NodeSet::EMPTY, NodeSet::or)
     }
 
@@ -285,10 +279,6 @@ fn word(why: &Standstill) -> (GroupWord, Option<NodeId>) {
         Standstill::Releasing { node } => (GroupWord::Releasing, Some(*node)),
         Standstill::Unprobed { node } => (GroupWord::Unknown, Some(*node)),
     }
-}
-
-fn counting(view: &View) -> usize {
-    view.members.values().filter(|member| member.counts).count()
 }
 
 fn node_status(view: Option<&View>, node: NodeId) -> NodeStatus {

@@ -1,6 +1,7 @@
 //! A membership view: who is in, in which life, and whether together they may run resources.
 
 use crate::id::{BootId, Incarnation, NodeId, ViewId};
+use crate::node_set::NodeSet;
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -43,6 +44,11 @@ impl View {
     /// Whether exactly this life is a member.
     pub fn has_life(&self, life: Incarnation) -> bool {
         self.members.get(&life.node).is_some_and(|member| member.incarnation == life)
+    }
+
+    /// The members that count.
+    pub fn counting(&self) -> NodeSet {
+        self.members.iter().filter(|(_, member)| member.counts).map(|(node, _)| *node).collect()
     }
 
     /// The member that numbers this view's messages: the lowest.

@@ -4,7 +4,7 @@
 //! word is needed no more. Nothing is enough without them before. Their first primary needs to share nobody with the one
 //! before: the operator is the witness.
 
-use super::deciders::{Deciders, counting};
+use super::deciders::Deciders;
 use crate::checker::{Checker, Terms, demand};
 use crate::event::Event;
 use phalanx_types::{NodeSet, ViewId};
@@ -48,7 +48,7 @@ impl Checker for Continuity {
             self.newest = None;
         }
         let Some(install) = event.install().filter(|install| install.view.primary) else { return Ok(()) };
-        let (id, counting) = (install.view.id, counting(install.view));
+        let (id, counting) = (install.view.id, install.view.counting());
         self.judge(id, counting)?;
         if self.is_newest(id) {
             self.newest = Some((id, counting));

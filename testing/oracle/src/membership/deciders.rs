@@ -3,7 +3,7 @@
 use crate::checker::Terms;
 use crate::event::{Event, What};
 use phalanx_events::{ManagerNote, Note};
-use phalanx_types::{Charter, CharterStage, Electorate, NodeSet, View};
+use phalanx_types::{Charter, CharterStage, Electorate, NodeSet};
 
 /// The configured nodes, and the latest charter that anybody spoke of.
 pub(super) struct Deciders {
@@ -45,9 +45,4 @@ impl Deciders {
     pub fn words(&self) -> String {
         format!("{} needed ({:?})", self.all.quorum, self.charter.stage)
     }
-}
-
-/// The members that count.
-pub(super) fn counting(view: &View) -> NodeSet {
-    view.members.values().filter(|member| member.counts).map(|member| member.incarnation.node).collect()
 }

@@ -9,7 +9,7 @@
 //! acquire what it does not hold finds no older primary acting on any node that may have the group; and once a primary
 //! has acquired anything of it, no older one does.
 
-use super::deciders::{Deciders, counting};
+use super::deciders::Deciders;
 use crate::checker::{Checker, Terms, demand};
 use crate::event::{Event, GlobalTime, What};
 use crate::horizon::PerView;
@@ -64,7 +64,7 @@ impl PrimaryOrder {
     fn follow_view(&mut self, event: &Event) -> Result<(), String> {
         let node = event.life.node;
         if let Some(install) = event.install() {
-            let counting = counting(install.view);
+            let counting = install.view.counting();
             let installed = self.installed.of(install.view.id);
             *installed = installed.iter().chain([node]).filter(|node| counting.has(*node)).collect();
             self.actor(node).decides_in = None;
