@@ -49,6 +49,8 @@ pub enum RingWord {
     Dissolve,
     /// A member to its neighbour at each beat, and to who asks whether it lives. None.
     Heartbeat,
+    /// To one whose member to be it was: it goes with somebody else. The group to be; none.
+    Decline,
 }
 
 /// A member asks for its lease to be renewed, and says which askers of an earlier round it grants.
@@ -137,7 +139,7 @@ struct ReceiptBody {
     number: U64,
 }
 
-const WORDS: [RingWord; 8] = [
+const WORDS: [RingWord; 9] = [
     RingWord::Proclaim,
     RingWord::Join,
     RingWord::Prepare,
@@ -146,6 +148,7 @@ const WORDS: [RingWord; 8] = [
     RingWord::DeathInFamily,
     RingWord::Dissolve,
     RingWord::Heartbeat,
+    RingWord::Decline,
 ];
 
 fn head(kind: u8, word: u8, count: usize, group: RingId) -> Head {

@@ -80,8 +80,8 @@ pub(crate) struct Formation {
 enum Phase {
     /// Nothing is under way.
     Settled,
-    /// At a leader: the members of the next group were asked to prepare.
-    Preparing { next: Group, ready: NodeSet, beats: u32 },
+    /// At a leader: the members of the next group were asked to prepare; so many are ready, and some go with others.
+    Preparing { next: Group, ready: NodeSet, declined: NodeSet, beats: u32 },
     /// This member is ready for the next group.
     Prepared { next: Group, beats: u32 },
 }
@@ -215,6 +215,7 @@ impl Formation {
             RingWord::Join => self.on_join(moment, from, lives.clone()),
             RingWord::Prepare => self.on_prepare(moment, from, *id, lives.clone()),
             RingWord::Ready => self.on_ready(moment.now, from, *id),
+            RingWord::Decline => self.on_decline(moment.now, from, *id),
             RingWord::Commit => self.on_commit(moment.now, from, *id, lives.clone()),
             RingWord::DeathInFamily => self.on_death(moment, from, *id, lives),
             RingWord::Dissolve if *id == self.group.id() => self.part_from(moment, lives),
@@ -317,10 +318,10 @@ impl Formation {
         let missed = self.missed(moment);
         match &mut self.phase {
             Phase::Settled => {}
-            Phase::Preparing { next, ready, beats } => {
+            Phase::Preparing { next, ready, declined, beats } => {
                 *beats += 1;
                 let (id, lives) = (next.id(), next.members().to_vec());
-                let waiting = next.nodes().minus(*ready);
+                let waiting = next.nodes().minus(ready.or(*declined));
                 if *beats > READY_BEATS || waiting.is_within(missed) {
                     return self.commit(moment.now);
                 }
@@ -445,8 +446,8 @@ impl Formation {
         let Some(next) = Group::of(id, members, &self.order) else { return };
         let others = next.nodes().without(self.me.node);
         others.iter().for_each(|node| self.say(node, RingWord::Prepare, id, next.members().to_vec()));
-        let ready = NodeSet::EMPTY.with(self.me.node);
-        self.phase = Phase::Preparing { next, ready, beats: 0 };
+        let (ready, declined) = (NodeSet::EMPTY.with(self.me.node), NodeSet::EMPTY);
+        self.phase = Phase::Preparing { next, ready, declined, beats: 0 };
         self.try_commit(now);
     }
 
@@ -463,8 +464,11 @@ impl Formation {
             leader => !next.has(leader) && !self.is_doubted(leader, moment),
         };
         let usurper = rank(from) < rank(own.leader) && next.has(own.leader);
-        if id.leader != from || !next.has(self.me) || stale || outranked || deserted || usurper {
+        if id.leader != from || !next.has(self.me) || stale {
             return;
+        }
+        if outranked || deserted || usurper {
+            return self.say(from.node, RingWord::Decline, id, Vec::new());
         }
         self.phase = Phase::Prepared { next, beats: 0 };
         self.say(from.node, RingWord::Ready, id, Vec::new());
@@ -480,8 +484,21 @@ impl Formation {
         }
     }
 
+    /// A newcomer that goes with somebody else need not be waited for. A member that says so may think better of it.
+    fn on_decline(&mut self, now: Tick, from: Incarnation, id: RingId) {
+        if let Phase::Preparing { next, declined, .. } = &mut self.phase
+            && next.id() == id
+            && next.has(from)
+            && !self.group.has(from)
+        {
+            *declined = declined.with(from.node);
+            self.try_commit(now);
+        }
+    }
+
     fn try_commit(&mut self, now: Tick) {
-        if matches!(&self.phase, Phase::Preparing { next, ready, .. } if next.nodes().is_within(*ready)) {
+        let Phase::Preparing { next, ready, declined, .. } = &self.phase else { return };
+        if next.nodes().is_within(ready.or(*declined)) {
             self.commit(now);
         }
     }
@@ -525,6 +542,9 @@ impl Formation {
         if self.group.is_alone() {
             self.former.clear();
         }
+        // Who asked while this group was being formed comes next.
+        let (leads, nodes) = (self.leads(), self.group.nodes());
+        self.joins.retain(|node, _| leads && !nodes.has(*node));
         let left = old.members().iter().any(|life| !self.group.has(*life));
         let found = self.group.members().iter().any(|life| !old.has(*life));
         self.moved = match (left, found) {
@@ -540,7 +560,6 @@ impl Formation {
         let shown = mem::take(&mut self.shown);
         let last = |life: &Incarnation| shown.get(&life.node).copied().filter(|_| watched.contains(life));
         self.shown = self.group.members().iter().map(|life| (life.node, last(life).unwrap_or(now))).collect();
-        self.joins.clear();
         (self.beats, self.heir_of) = (0, None);
         (self.phase, self.grief, self.told) = (Phase::Settled, None, NodeSet::EMPTY);
         self.gone = NodeSet::EMPTY;

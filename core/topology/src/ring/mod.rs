@@ -305,7 +305,8 @@ fn is_routine(frame: &RingFrame) -> bool {
         | RingWord::Ready
         | RingWord::Commit
         | RingWord::DeathInFamily
-        | RingWord::Dissolve => false,
+        | RingWord::Dissolve
+        | RingWord::Decline => false,
     }
 }
 

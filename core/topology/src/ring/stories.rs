@@ -241,6 +241,20 @@ fn both_halves_of_a_divided_network_go_on_and_come_together_again() {
 }
 
 #[test]
+fn who_is_wanted_by_several_leaders_at_once_holds_up_none_of_them() {
+    // Who is heard first is so by chance, and goes to the first leader that beats then.
+    for (first, early) in (0..5).flat_map(|first| (0..32).map(move |early| (first, early * 5))) {
+        let mut lab = Lab::beating(5, |node| (node * 2 + first) % 5);
+        (1..5).for_each(|node| lab.isolate(&[node]));
+        lab.run(ms(2_000 + early));
+        lab.check(&[&[1], &[2], &[3], &[4], &[5]]);
+        lab.cut.clear();
+        lab.run(lab.timings.beat() * 3);
+        lab.check(&[&[1, 2, 3, 4, 5]]);
+    }
+}
+
+#[test]
 fn leader_and_crown_prince_at_once_are_succeeded_by_the_third() {
     let mut lab = Lab::new(5);
     lab.run(ms(1_000));
