@@ -61,6 +61,7 @@ fn manager_level(note: &ManagerNote) -> Level {
         | N::Activated { .. }
         | N::ChangeAcknowledged { .. }
         | N::AdapterUp { .. }
+        | N::AdapterVouched { .. }
         | N::NetworkUp { .. }
         | N::AdapterSwapped { .. }
         | N::ShutdownBegun { .. } => Level::Info,

@@ -1,12 +1,14 @@
 //! What this node believes of its own adapters on one network: quick to believe a loss that lasts, slow to trust again.
 //!
 //! The carrier says that a cable is gone; beats say that nobody is reached although it is not. What the others see is not
-//! known here, so silence is only told, in two steps: by the second everybody who hears nothing either has said so.
+//! known here, so silence is only told, in two steps: by the second everybody who hears nothing either has said so. Meanwhile
+//! targets outside the cluster are asked, if there are any: who reaches one is not at fault.
 
 use phalanx_membership::Hearing;
 use phalanx_plan::Reach;
 use phalanx_types::limits::{
     ADAPTER_CALM, ADAPTER_DOUBLINGS_MAX, ADAPTER_DOWN_AFTER, ADAPTER_UP_AFTER, DEAF_DETECTS, SILENT_DETECTS,
+    TARGETS_ASKED_DETECTS, TARGETS_TRUSTED_DETECTS,
 };
 use phalanx_types::{Span, Tick};
 
@@ -19,6 +21,9 @@ pub(crate) struct Adapter {
     hearing: Hearing,
     /// Since when it has been as it is.
     hearing_since: Tick,
+    /// When targets were asked last, and when one answered last.
+    asked: Option<Tick>,
+    answered: Option<Tick>,
     reach: Option<Reach>,
     /// Since when it has been well without a break.
     well_since: Option<Tick>,
@@ -33,6 +38,7 @@ pub(crate) struct Adapter {
 /// What is seen of it right now.
 enum Sight {
     Well,
+    Vouched,
     Deaf,
     Silent,
     Lost,
@@ -46,6 +52,8 @@ pub(crate) enum Turned {
     Down(&'static str),
     /// It is up, and relied on after this.
     Up(Span),
+    /// It reaches nobody of the cluster, but a target.
+    Vouched,
 }
 
 impl Adapter {
@@ -55,6 +63,8 @@ impl Adapter {
             plugged_since: now,
             hearing: Hearing::NobodyAnywhere,
             hearing_since: now,
+            asked: None,
+            answered: None,
             reach: None,
             well_since: None,
             firm_since: None,
@@ -82,11 +92,43 @@ impl Adapter {
         }
     }
 
+    /// A target answered by it.
+    pub fn vouch(&mut self, now: Tick) {
+        self.answered = Some(now);
+    }
+
+    /// Whether its targets are to be asked now; then they are.
+    pub fn asks(&mut self, now: Tick, detect: Span) -> bool {
+        let asks = self.asks_at(detect) <= now;
+        if asks {
+            self.asked = Some(now);
+        }
+        asks
+    }
+
+    /// When targets are to be asked next: once nobody has been reached for a while, and then again and again.
+    fn asks_at(&self, detect: Span) -> Tick {
+        let alone = self.alone_since();
+        let again =
+            self.asked.filter(|asked| *asked >= alone).map(|asked| asked + detect * TARGETS_ASKED_DETECTS);
+        match (self.plugged, self.hearing) {
+            (true, Hearing::NobodyHere) => again.unwrap_or(alone + detect * DEAF_DETECTS),
+            (true, Hearing::Somebody | Hearing::NobodyAnywhere) | (false, _) => Tick::NEVER,
+        }
+    }
+
+    /// Until when the last answer of a target shows that it works.
+    fn vouched_until(&self, detect: Span) -> Tick {
+        let answered = self.answered.filter(|answered| *answered >= self.alone_since());
+        answered.map_or(Tick::ZERO, |answered| answered + detect * TARGETS_TRUSTED_DETECTS)
+    }
+
     /// Judges it anew; says if it went down or came up.
     pub fn judge(&mut self, now: Tick, detect: Span) -> Option<Turned> {
         let before = self.reach;
         match self.sight(now, detect) {
-            Sight::Well => self.recover(now),
+            Sight::Well => self.recover(now, Reach::Well),
+            Sight::Vouched => self.recover(now, Reach::Alone),
             Sight::Open => self.well_since = None,
             Sight::Deaf => self.fall(now, Reach::Deaf),
             Sight::Silent => self.fall(now, Reach::Silent),
@@ -98,13 +140,19 @@ impl Adapter {
                 Some(Turned::Down("no adapter with an address there has a carrier"))
             }
             Some(Reach::Silent) if !was_down => Some(Turned::Down("it has a carrier and reaches nobody")),
-            Some(Reach::Well | Reach::Settling) if was_down => Some(Turned::Up(self.convalescence())),
-            Some(Reach::Well | Reach::Settling | Reach::Deaf | Reach::Silent | Reach::Lost) | None => None,
+            Some(Reach::Well | Reach::Alone | Reach::Settling) if was_down => {
+                Some(Turned::Up(self.convalescence()))
+            }
+            Some(Reach::Alone) if before != self.reach => Some(Turned::Vouched),
+            Some(
+                Reach::Well | Reach::Alone | Reach::Settling | Reach::Deaf | Reach::Silent | Reach::Lost,
+            )
+            | None => None,
         }
     }
 
-    /// When judging may come out otherwise.
-    pub fn wake_at(&self, now: Tick, detect: Span) -> Tick {
+    /// When judging may come out otherwise; if it `aims` at targets, also when they are to be asked.
+    pub fn wake_at(&self, now: Tick, detect: Span, aims: bool) -> Tick {
         let alone = self.alone_since();
         let silences = [DEAF_DETECTS, SILENT_DETECTS].map(|detects| match (self.plugged, self.hearing) {
             (true, Hearing::NobodyHere) => alone + detect * detects,
@@ -112,7 +160,8 @@ impl Adapter {
         });
         let lost = if self.plugged { Tick::NEVER } else { self.plugged_since + ADAPTER_DOWN_AFTER };
         let trusted = self.well_since.filter(|_| self.convalescent).map(|since| since + self.convalescence());
-        let times = silences.into_iter().chain([lost]).chain(trusted);
+        let asks = if aims { self.asks_at(detect) } else { Tick::NEVER };
+        let times = silences.into_iter().chain([lost, asks, self.vouched_until(detect)]).chain(trusted);
         times.filter(|at| *at > now).min().unwrap_or(Tick::NEVER)
     }
 
@@ -122,6 +171,7 @@ impl Adapter {
             (false, _) if now >= self.plugged_since + ADAPTER_DOWN_AFTER => Sight::Lost,
             (false, _) | (true, Hearing::NobodyAnywhere) => Sight::Open,
             (true, Hearing::Somebody) => Sight::Well,
+            (true, Hearing::NobodyHere) if now < self.vouched_until(detect) => Sight::Vouched,
             (true, Hearing::NobodyHere) if alone >= detect * SILENT_DETECTS => Sight::Silent,
             (true, Hearing::NobodyHere) if alone >= detect * DEAF_DETECTS => Sight::Deaf,
             (true, Hearing::NobodyHere) => Sight::Open,
@@ -142,7 +192,7 @@ impl Adapter {
         (self.reach, self.well_since) = (Some(reach), None);
     }
 
-    fn recover(&mut self, now: Tick) {
+    fn recover(&mut self, now: Tick, to: Reach) {
         let since = *self.well_since.get_or_insert(now);
         match self.convalescent && now.since(since) < self.convalescence() {
             true => self.reach = Some(Reach::Settling),
@@ -150,7 +200,7 @@ impl Adapter {
                 if std::mem::take(&mut self.convalescent) {
                     self.firm_since = Some(now);
                 }
-                self.reach = Some(Reach::Well);
+                self.reach = Some(to);
             }
         }
     }
@@ -182,6 +232,10 @@ mod tests {
             story
         }
 
+        fn wake_at(&self) -> Tick {
+            self.adapter.wake_at(self.now, DETECT, false)
+        }
+
         fn plug(&mut self, up: bool) {
             self.adapter.carrier(self.now, up);
         }
@@ -200,13 +254,13 @@ mod tests {
         fn then_after(&mut self, millis: u64, until: Reach, then: Reach) {
             let end = self.now + Span::from_millis(millis);
             let before = Tick(end.0 - 1);
-            while self.adapter.wake_at(self.now, DETECT) <= before {
-                self.now = self.adapter.wake_at(self.now, DETECT);
+            while self.wake_at() <= before {
+                self.now = self.wake_at();
                 self.adapter.judge(self.now, DETECT);
             }
             self.now = before;
             self.expect(until);
-            assert_eq!(self.adapter.wake_at(self.now, DETECT), end, "it wants to be judged then");
+            assert_eq!(self.wake_at(), end, "it wants to be judged then");
             self.now = end;
             self.expect(then);
         }
@@ -272,5 +326,30 @@ mod tests {
         story.plug(true);
         story.then_after(400, Reach::Lost, Reach::Deaf);
         story.then_after(800, Reach::Deaf, Reach::Silent);
+    }
+
+    #[test]
+    fn an_adapter_by_which_a_target_answers_is_not_at_fault() {
+        let mut story = Story::well();
+        story.hear(Hearing::NobodyHere);
+        assert!(!story.adapter.asks(story.now, DETECT));
+        story.then_after(400, Reach::Well, Reach::Deaf);
+        assert!(story.adapter.asks(story.now, DETECT) && !story.adapter.asks(story.now, DETECT));
+        story.adapter.vouch(story.now);
+        story.expect(Reach::Alone);
+        // Asked again in time, and if nobody answers any more it is silent after all.
+        assert_eq!(story.adapter.wake_at(story.now, DETECT, true), story.now + DETECT);
+        story.then_after(1_200, Reach::Alone, Reach::Silent);
+        story.adapter.vouch(story.now);
+        story.expect(Reach::Settling);
+    }
+
+    #[test]
+    fn an_answer_of_another_time_vouches_for_nothing() {
+        let mut story = Story::well();
+        story.adapter.vouch(story.now);
+        story.now = story.now + Span::from_millis(1);
+        story.hear(Hearing::NobodyHere);
+        story.then_after(400, Reach::Well, Reach::Deaf);
     }
 }

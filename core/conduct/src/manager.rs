@@ -127,6 +127,11 @@ pub enum ManagerInput {
         /// Whether an adapter with an address there has a carrier.
         up: bool,
     },
+    /// By this node's adapters on a network a target outside the cluster answered.
+    TargetAnswered {
+        /// The network.
+        network: NetworkId,
+    },
     /// Whom this node reaches on each network.
     Hearing(BTreeMap<NetworkId, Hearing>),
     /// Leave cleanly: groups go elsewhere first.
@@ -151,6 +156,11 @@ pub enum ManagerEffect {
         number: u64,
         /// The image.
         image: Vec<u8>,
+    },
+    /// Ask a network's targets for an echo by this node's adapters there; [`ManagerInput::TargetAnswered`] if one answers.
+    AskTargets {
+        /// The network.
+        network: NetworkId,
     },
     /// Something happened.
     Note(ManagerNote),
@@ -263,6 +273,7 @@ impl Manager {
             ManagerInput::Stored { number } => self.stored(&mut turn, number),
             ManagerInput::Guarded(guarded) => self.guarded(&mut turn, guarded),
             ManagerInput::Carrier { network, up } => self.carrier(&mut turn, network, up),
+            ManagerInput::TargetAnswered { network } => self.target_answered(&turn, network),
             ManagerInput::Hearing(hearing) => self.hearing(&turn, hearing),
             ManagerInput::Shutdown(cause) => self.begin_shutdown(&mut turn, cause),
         }

@@ -1,14 +1,16 @@
 //! This node's networks: what its adapters reach, said to the others, and what follows from everybody's word.
 
 use crate::adapter::{Adapter, Turned};
-use crate::manager::{Manager, Turn};
+use crate::manager::{Manager, ManagerEffect, Turn};
 use crate::message::{Envelope, Word, encode};
 use phalanx_events::ManagerNote;
 use phalanx_membership::Hearing;
+use phalanx_model::Cluster;
 use phalanx_plan::{Outage, Reaches};
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
-use phalanx_types::{NetworkId, NodeId, Span, Tick, ViewId};
+use phalanx_types::{NetworkId, NodeId, Tick, ViewId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What this node knows of its networks.
 #[derive(Default)]
@@ -33,8 +35,12 @@ impl Networks {
         self.adapters.entry(network).or_insert_with(|| Adapter::new(now))
     }
 
-    fn wake_at(&self, now: Tick, detect: Span) -> Tick {
-        let wakes = self.adapters.values().map(|adapter| adapter.wake_at(now, detect));
+    fn wake_at(&self, now: Tick, cluster: &Cluster) -> Tick {
+        let detect = cluster.timings().detect();
+        let wakes = self
+            .adapters
+            .iter()
+            .map(|(network, adapter)| adapter.wake_at(now, detect, aims(cluster, *network)));
         wakes.min().unwrap_or(Tick::NEVER)
     }
 }
@@ -57,16 +63,26 @@ impl Manager {
         }
     }
 
-    /// Judges the adapters anew, and says what the replicated state has otherwise.
+    /// A target on a network answered.
+    pub(crate) fn target_answered(&mut self, turn: &Turn<'_>, network: NetworkId) {
+        self.networks.adapter(turn.now, network).vouch(turn.now);
+    }
+
+    /// Judges the adapters anew, has targets asked, and says what the replicated state has otherwise.
     pub(crate) fn mind_networks(&mut self, turn: &mut Turn<'_>) {
-        let detect = self.detect();
+        let cluster = Arc::clone(&self.config.cluster);
+        let detect = cluster.timings().detect();
         for (network, adapter) in &mut self.networks.adapters {
             let network = *network;
+            if aims(&cluster, network) && adapter.asks(turn.now, detect) {
+                turn.out.push(ManagerEffect::AskTargets { network });
+            }
             match adapter.judge(turn.now, detect) {
                 Some(Turned::Down(why)) => {
                     turn.note(ManagerNote::AdapterDown { network, cause: why.to_owned() });
                 }
                 Some(Turned::Up(settles_in)) => turn.note(ManagerNote::AdapterUp { network, settles_in }),
+                Some(Turned::Vouched) => turn.note(ManagerNote::AdapterVouched { network }),
                 None => {}
             }
         }
@@ -108,12 +124,13 @@ impl Manager {
 
     /// When the adapters want to be judged.
     pub(crate) fn networks_at(&self) -> Tick {
-        self.networks.wake_at(self.now, self.detect())
+        self.networks.wake_at(self.now, &self.config.cluster)
     }
+}
 
-    fn detect(&self) -> Span {
-        self.config.cluster.timings().detect()
-    }
+/// Whether a network has targets to ask.
+fn aims(cluster: &Cluster, network: NetworkId) -> bool {
+    cluster.networks.get(&network).is_some_and(|network| !network.targets.is_empty())
 }
 
 /// Where a network is down; no node stands for everywhere.

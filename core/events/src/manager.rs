@@ -191,6 +191,11 @@ pub enum ManagerNote {
         /// How long until it is relied on again.
         settles_in: Span,
     },
+    /// This node reaches no other on a network, but a target outside the cluster answers: its adapter works.
+    AdapterVouched {
+        /// The network.
+        network: NetworkId,
+    },
     /// A network is down: at one node, or reached by nobody.
     NetworkDown {
         /// The network.

@@ -55,6 +55,8 @@ pub struct Network {
     pub subnet: Subnet,
     /// Whether service addresses may live on it (PowerHA: public rather than private).
     pub service: bool,
+    /// Addresses that answer an ICMP echo to who has a working adapter there, such as a router (PowerHA: netmon.cf).
+    pub targets: Vec<IpAddr>,
 }
 
 /// An address range such as `10.11.0.0/24`; the host part is zero.

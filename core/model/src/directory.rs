@@ -21,6 +21,7 @@ pub(crate) struct Directory {
     described: BTreeMap<NetworkId, Network>,
     attached: BTreeMap<NodeId, BTreeSet<NetworkId>>,
     addresses: BTreeMap<IpAddr, String>,
+    targets: BTreeMap<IpAddr, String>,
     devices: BTreeMap<String, String>,
     mounts: BTreeMap<String, Mount>,
 }
@@ -95,6 +96,11 @@ impl Directory {
         })
     }
 
+    /// Remembers a target of `network`: it belongs to nobody of the cluster. Networks may share one.
+    pub(crate) fn aim_at(&mut self, address: IpAddr, network: &str) {
+        self.targets.entry(address).or_insert_with(|| network.to_owned());
+    }
+
     /// Takes an address for `holder`.
     pub(crate) fn claim_address(
         &mut self,
@@ -102,6 +108,16 @@ impl Directory {
         address: IpAddr,
         holder: &str,
     ) -> Result<(), Refused> {
+        if let Some(network) = self.targets.get(&address) {
+            let what = format!(
+                "address {address} is a target of {network}, and only hosts outside the cluster are of use there"
+            );
+            return Err(value.refuse(
+                FaultId::AddressTaken,
+                &what,
+                "use another address, or take it from the targets",
+            ));
+        }
         let earlier = claim(&mut self.addresses, address, holder);
         let refuse = |other| {
             let what = format!("address {address} is already that of {other}");

@@ -144,6 +144,8 @@ keys! {
             "The addresses on it. Subnets do not overlap: an address tells its network.";
         "service": Kind::Flag, Default("true"), "false",
             "Whether service addresses may stand on it (PowerHA: public; `false` is its private network).";
+        "targets": Kind::List("addresses"), Default("[]"), "[\"10.11.0.254\"]",
+            "Addresses, such as a router's, that answer an ICMP echo. A node that reaches no other node there asks them: if one answers its own adapter works (PowerHA: netmon.cf). Without any, two nodes that do not reach each other cannot tell whose adapter is dead.";
     }
     Group {
         "nodes": Kind::List("node names"), Required, "[\"ada\", \"bob\", \"cyd\"]",

@@ -90,8 +90,10 @@ impl Cluster {
 }
 
 fn network_line(network: &Network) -> String {
-    let Network { name, subnet, service } = network;
-    format!("{name} = {{ subnet = \"{subnet}\", service = {service} }}\n")
+    let Network { name, subnet, service, targets } = network;
+    let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    let targets = list(&targets);
+    format!("{name} = {{ subnet = \"{subnet}\", service = {service}, targets = {targets} }}\n")
 }
 
 fn file_system_lines(text: &mut String, file_system: &FileSystem) {

@@ -65,8 +65,10 @@ fn keep_quorum(new: &Cluster, old: &Cluster, refused: &mut Vec<String>) {
 /// What is known of a network or node, by names alone.
 type Known<'a, T> = BTreeMap<&'a str, T>;
 
-fn networks(cluster: &Cluster) -> Known<'_, &Network> {
-    cluster.networks.values().map(|network| (network.name.as_str(), network)).collect()
+/// Networks without their targets, which may change at any time.
+fn networks(cluster: &Cluster) -> Known<'_, Network> {
+    let bare = |network: &Network| Network { targets: Vec::new(), ..network.clone() };
+    cluster.networks.values().map(|network| (network.name.as_str(), bare(network))).collect()
 }
 
 fn nodes(cluster: &Cluster) -> Known<'_, Known<'_, &Vec<IpAddr>>> {
@@ -104,6 +106,10 @@ fn rename(new: &Cluster, old: &Cluster) -> Cluster {
         old.networks.keys().find(named).copied().expect("the names are the same")
     };
     let mut renamed = Cluster { groups: new.groups.clone(), ..old.clone() };
+    for (id, wanted) in &new.networks {
+        let known = renamed.networks.get_mut(&network(*id)).expect("the names are the same");
+        known.targets.clone_from(&wanted.targets);
+    }
     for group in renamed.groups.values_mut() {
         group.nodes = group.nodes.iter().map(node).collect();
         for resource in &mut group.resources {
@@ -161,6 +167,14 @@ mod tests {
     fn groups_come_go_and_change() {
         check(&OLD.replace("[\"ada\", \"bob\"]", "[\"cyd\", \"ada\"]"), &[]);
         check(&format!("{OLD}\n[group.mail]\nnodes = [\"bob\", \"cyd\"]\n"), &[]);
+    }
+
+    #[test]
+    fn targets_change_at_any_time() {
+        let aimed = OLD.replace("/24\" }", "/24\", targets = [\"10.1.0.254\"] }");
+        let rebased = rebase(&cluster(&aimed), &cluster(OLD));
+        assert_eq!(rebased, Ok(cluster(&aimed)));
+        assert_eq!(rebase(&cluster(OLD), &cluster(&aimed)), Ok(cluster(OLD)));
     }
 
     #[test]

@@ -5,9 +5,9 @@ use crate::cluster::{Address, Network, Node, Subnet};
 use crate::directory::Directory;
 use crate::fault::{FaultId, Refused, quoted};
 use crate::keys::Section;
-use crate::read::limited;
+use crate::read::{limited, refuse_repeated};
 use crate::table::{Entry, Read, Table, Value};
-use phalanx_types::limits::{ADDRESSES_PER_NETWORK_MAX, NETWORKS_MAX, NODES_MAX};
+use phalanx_types::limits::{ADDRESSES_PER_NETWORK_MAX, NETWORKS_MAX, NODES_MAX, TARGETS_MAX};
 use phalanx_types::{NetworkId, NodeId};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -39,7 +39,8 @@ fn network(entry: &Entry, directory: &mut Directory) -> Result<(NetworkId, Netwo
     table.check_keys();
     let subnet = subnet(&table, directory);
     let service = table.or_default("service");
-    let network = Network { name: name?, subnet: subnet?, service: service? };
+    let targets = targets(&table, subnet.ok(), directory);
+    let network = Network { name: name?, subnet: subnet?, service: service?, targets: targets? };
     directory.describe_network(id, network.clone());
     Ok((id, network))
 }
@@ -65,6 +66,40 @@ fn subnet(table: &Table, directory: &Directory) -> Result<Subnet, Refused> {
         return Err(value.refuse(FaultId::SubnetOverlap, &what, "give each network a subnet of its own"));
     }
     Ok(subnet)
+}
+
+/// The targets of a network: hosts of its family that are no node of the cluster; in its subnet or behind a router.
+fn targets(table: &Table, subnet: Option<Subnet>, directory: &mut Directory) -> Result<Vec<IpAddr>, Refused> {
+    let Some(value) = table.value("targets") else { return Ok(Vec::new()) };
+    let items = value.items("a list of addresses")?;
+    limited(&value, items.len(), TARGETS_MAX)?;
+    let targets: Vec<_> = items.iter().map(|item| target(item, subnet, &table.subject, directory)).collect();
+    refuse_repeated(&items, &targets);
+    targets.into_iter().collect()
+}
+
+fn target(
+    value: &Value,
+    subnet: Option<Subnet>,
+    network: &str,
+    directory: &mut Directory,
+) -> Result<IpAddr, Refused> {
+    let address = IpAddr::read(value)?;
+    if let Some(kind) = address::special(address) {
+        let what = format!("address {address} {kind}");
+        return Err(value.refuse(
+            FaultId::SpecialAddress,
+            &what,
+            "use the address of a host, such as a router",
+        ));
+    }
+    if let Some(subnet) = subnet.filter(|subnet| !same_family(address, subnet.base)) {
+        let (own, other) = (family(address), family(subnet.base));
+        let what = format!("address {address} is {own}, but {subnet} is {other}");
+        return Err(value.refuse(FaultId::OtherFamily, &what, "use an address of the network's family"));
+    }
+    directory.aim_at(address, network);
+    Ok(address)
 }
 
 /// All nodes of the file.

@@ -19,7 +19,14 @@ const DEMO: &str = include_str!("../../../examples/demo.toml");
 fn network(index: u8, v6: bool, service: bool) -> (NetworkId, Network) {
     let text = if v6 { format!("fd00:{index}::/64") } else { format!("10.{index}.0.0/16") };
     let subnet = text.parse::<Address>().unwrap().subnet();
-    (NetworkId(index), Network { name: format!("net-{index}").parse().unwrap(), subnet, service })
+    let targets = if service { vec![far(index, v6)] } else { Vec::new() };
+    (NetworkId(index), Network { name: format!("net-{index}").parse().unwrap(), subnet, service, targets })
+}
+
+/// A host behind a network's router.
+fn far(index: u8, v6: bool) -> IpAddr {
+    let text = if v6 { format!("fd99:{index}::1") } else { format!("192.0.2.{index}") };
+    text.parse().unwrap()
 }
 
 /// The `host`th address of a network.

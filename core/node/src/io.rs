@@ -107,6 +107,11 @@ pub enum Input {
         /// Whether some interface with an address of this node's own on that network has a carrier.
         up: bool,
     },
+    /// By this node's adapters on a network a target outside the cluster answered.
+    TargetAnswered {
+        /// The network.
+        network: NetworkId,
+    },
     /// The deadman accepted a lease end.
     Fed {
         /// The lease end.
@@ -182,6 +187,11 @@ pub enum Effect {
     },
     /// Run an operation; answered by [`Input::Operated`].
     Operate(Operation),
+    /// Ask all of a network's targets for an echo by this node's adapters there; [`Input::TargetAnswered`] if one answers.
+    AskTargets {
+        /// The network.
+        network: NetworkId,
+    },
     /// Answer an operator's request.
     Reply {
         /// Which request.

@@ -228,6 +228,9 @@ impl Node {
             // The groups go first: if the deadman is gone too, nobody would end them after this node.
             Input::StoreFailed(_) => self.manage(now, ManagerInput::Shutdown(ShutdownCause::NotDurable), out),
             Input::Carrier { network, up } => self.manage(now, ManagerInput::Carrier { network, up }, out),
+            Input::TargetAnswered { network } => {
+                self.manage(now, ManagerInput::TargetAnswered { network }, out);
+            }
             Input::Operated { id, result } => self.manage(now, ManagerInput::Operated { id, result }, out),
             Input::Ended { group, resource, how } => {
                 self.manage(now, ManagerInput::Ended { group, resource, how }, out);
@@ -466,6 +469,7 @@ impl Node {
                 let token = self.store(Record::Ledger(image), out);
                 self.images.insert(token, number);
             }
+            ManagerEffect::AskTargets { network } => out.push(Effect::AskTargets { network }),
             ManagerEffect::Leave { why } => self.halt(why, out),
         }
     }

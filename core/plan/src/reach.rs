@@ -2,7 +2,7 @@
 //!
 //! Each member says of its own adapters what it sees; what follows from it is decided here, from everybody's word. A node
 //! is left only if its network is certainly down there and not for all: its adapter is dead, or it alone reaches nobody
-//! while others reach each other. When a switch dies everybody is deaf, nobody is at fault, and nothing moves.
+//! while others reach each other, or a target outside the cluster. When a switch dies everybody is deaf, nobody is at fault, and nothing moves.
 
 use crate::state::GroupsState;
 use minicbor::{Decode, Encode};
@@ -30,6 +30,9 @@ pub enum Reach {
     /// It has no adapter with a carrier there.
     #[n(4)]
     Lost,
+    /// It reaches nobody of the cluster there, but a target outside it: its adapter works.
+    #[n(5)]
+    Alone,
 }
 
 /// What a life says of its adapters; what it does not know yet is not there.
@@ -90,13 +93,14 @@ impl GroupsState {
             Some(Reach::Silent) if self.is_witnessed(view, network) => Footing::None(network),
             Some(Reach::Deaf) if self.is_witnessed(view, network) => Footing::Shaky,
             Some(Reach::Settling) => Footing::Shaky,
-            Some(Reach::Well | Reach::Deaf | Reach::Silent) | None => Footing::Firm,
+            Some(Reach::Well | Reach::Alone | Reach::Deaf | Reach::Silent) | None => Footing::Firm,
         }
     }
 
-    /// Whether some member reaches another on a network, so that the network itself works.
+    /// Whether some member reaches another on a network, or a target, so that the network itself works.
     fn is_witnessed(&self, view: &View, network: NetworkId) -> bool {
-        view.members.keys().any(|node| self.reach_of(view, network, *node) == Some(Reach::Well))
+        let reaches = |node| matches!(self.reach_of(view, network, node), Some(Reach::Well | Reach::Alone));
+        view.members.keys().any(|node| reaches(*node))
     }
 
     fn reach_of(&self, view: &View, network: NetworkId, node: NodeId) -> Option<Reach> {
@@ -127,7 +131,7 @@ impl Reach {
     pub fn is_down(&self) -> bool {
         match self {
             Reach::Silent | Reach::Lost => true,
-            Reach::Well | Reach::Settling | Reach::Deaf => false,
+            Reach::Well | Reach::Settling | Reach::Deaf | Reach::Alone => false,
         }
     }
 }
@@ -160,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_node_is_left_only_if_its_network_is_down_there_and_not_for_all() {
-        use Reach::{Deaf, Lost, Settling, Silent, Well};
+        use Reach::{Alone, Deaf, Lost, Settling, Silent, Well};
         let (firm, shaky, none) = (Footing::Firm, Footing::Shaky, Footing::None(LAN));
         check([None, None, None], [firm; 3]);
         check([Some(Well), Some(Well), Some(Lost)], [firm, firm, none]);
@@ -169,5 +173,7 @@ mod tests {
         check([Some(Silent), Some(Deaf), Some(Silent)], [firm; 3]);
         check([Some(Silent), Some(Lost), Some(Lost)], [firm, none, none]);
         check([Some(Silent), Some(Settling), None], [firm, shaky, firm]);
+        check([Some(Silent), Some(Alone), None], [none, firm, firm]);
+        check([Some(Deaf), Some(Alone), Some(Alone)], [shaky, firm, firm]);
     }
 }

@@ -80,7 +80,7 @@ fn holding() -> impl Strategy<Value = Holding> {
 }
 
 fn reach() -> impl Strategy<Value = Option<Reach>> {
-    use Reach::{Deaf, Lost, Settling, Silent, Well};
+    use Reach::{Alone, Deaf, Lost, Settling, Silent, Well};
     let ill = [Settling, Deaf, Silent, Lost].map(|reach| Just(Some(reach)));
     prop_oneof![3 => Just(Some(Well)), 1 => Just(None), 2 => proptest::strategy::Union::new(ill)]
 }
@@ -156,7 +156,7 @@ fn twin(cluster: &Cluster, view: &View, state: &GroupsState) -> Result<Option<No
         view.has(node) && !leaves(node) && (free || claims.contains(&node))
     };
     let said = |node: NodeId| state.reach.get(&life(node)).and_then(|all| all.get(&LAN)).copied();
-    let works = view.members.keys().any(|node| said(*node) == Some(Reach::Well));
+    let works = view.members.keys().any(|node| matches!(said(*node), Some(Reach::Well | Reach::Alone)));
     let is_down =
         |node: NodeId| said(node) == Some(Reach::Lost) || (works && said(node) == Some(Reach::Silent));
     let in_doubt = |node: NodeId| {

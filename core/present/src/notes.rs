@@ -118,6 +118,12 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         N::AdapterDown { network, cause } => {
             format!("PHX-E001 adapter down on {}: {cause}", names.network(*network))
         }
+        N::AdapterVouched { network } => {
+            format!(
+                "no node answers on {}, but a target does: the adapter here works",
+                names.network(*network)
+            )
+        }
         N::AdapterUp { network, settles_in } => {
             format!("adapter up on {}, relied on in {settles_in}", names.network(*network))
         }

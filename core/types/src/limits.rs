@@ -45,6 +45,8 @@ pub const FORM_LIMIT: Span = Span::from_secs(30);
 pub const OPERATION_LIMIT_DEFAULT: Span = Span::from_secs(30);
 /// Addresses of one node on one network.
 pub const ADDRESSES_PER_NETWORK_MAX: usize = 8;
+/// Targets of one network (PowerHA: as many lines of netmon.cf for one interface).
+pub const TARGETS_MAX: usize = 32;
 /// Monitors of one application.
 pub const MONITORS_MAX: usize = 16;
 /// Arguments of one command, the program among them.
@@ -83,6 +85,11 @@ pub const ADAPTER_DOUBLINGS_MAX: u32 = 5;
 pub const DEAF_DETECTS: u64 = 1;
 /// … and for so many before it counts as down there, so that others who hear nobody either have said so before.
 pub const SILENT_DETECTS: u64 = 3;
+/// While a node reaches nobody on a network its targets are asked once in so many detection times; so twice before it counts
+/// as down there.
+pub const TARGETS_ASKED_DETECTS: u64 = 1;
+/// A target's answer is relied on for so many detection times.
+pub const TARGETS_TRUSTED_DETECTS: u64 = 3;
 /// Times that a service address is put back in place within [`SWAPS_WITHIN`] before its group fails on this node.
 pub const SWAPS_MAX: usize = 5;
 /// How long each of them counts.

@@ -217,9 +217,11 @@ fn manager(note: &ManagerNote) -> Kind {
         | N::CharterChanged { .. }
         | N::FormedWithoutUs { .. }
         | N::VersionLost { .. } => Kind::Plan,
-        N::AdapterDown { .. } | N::AdapterUp { .. } | N::NetworkDown { .. } | N::NetworkUp { .. } => {
-            Kind::Path
-        }
+        N::AdapterDown { .. }
+        | N::AdapterUp { .. }
+        | N::AdapterVouched { .. }
+        | N::NetworkDown { .. }
+        | N::NetworkUp { .. } => Kind::Path,
         N::LettingGo { .. } => Kind::Lease,
         N::ShutdownBegun { .. } => Kind::Life,
         // The operation itself is told by whoever runs it; being in step follows from each view.

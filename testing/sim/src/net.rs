@@ -129,6 +129,16 @@ impl Net {
         Fate { first: Some(arrival), second: duplicate.then_some(arrival + link.delay) }
     }
 
+    /// When a router on a network answers a frame of so many bytes from a node: it hangs on the switch, so it is reached as
+    /// well as any other node is, alive or not.
+    pub fn echo(&mut self, network: usize, node: usize, bytes: usize, now: u64) -> Option<u64> {
+        let whole = |net: &Net, one: usize, other: usize| !net.links[net.index(network, one, other)].cut;
+        let others = (0..self.nodes).filter(|other| *other != node);
+        let like = { others }.find(|other| whole(self, node, *other) && whole(self, *other, node))?;
+        let there = self.fate(network, node, like, bytes, now).first?;
+        self.fate(network, like, node, bytes, there).first
+    }
+
     /// Lays troubles over the networks.
     pub fn lay(&mut self, id: TroubleId, troubles: &[Trouble]) {
         self.troubles.extend(troubles.iter().map(|trouble| (id, *trouble)));
@@ -212,6 +222,16 @@ mod tests {
         let in_order = |fates: &[Fate]| fates.is_sorted_by_key(|fate| fate.first);
         assert!(in_order(&fates(&mut net(QUIET), 0, 0, 1)));
         assert!(!in_order(&fates(&mut net(Link { reorder: true, ..QUIET }), 0, 0, 1)));
+    }
+
+    #[test]
+    fn a_router_answers_whose_adapter_carries_both_ways() {
+        let mut net = net(Link::CUT);
+        assert!(net.echo(0, 0, 100, 0).is_some_and(|at| at >= 2 * QUIET.delay));
+        let deaf = Trouble { networks: 1, from: 0b110, to: 0b001, link: Link::CUT };
+        net.lay(2, &[deaf]);
+        assert_eq!(net.echo(0, 0, 100, 0), None);
+        assert!(net.echo(0, 2, 100, 0).is_some() && net.echo(1, 0, 100, 0).is_some());
     }
 
     #[test]

@@ -32,6 +32,7 @@ const SEEN: &[&str] = &[
     "leave-asked",
     "journal-failed",
     "adapter-relapses",
+    "adapter-vouched",
     "network-down-everywhere",
     "address-swapped",
     "address-astray",
@@ -198,6 +199,7 @@ impl Points {
             N::AdapterUp { settles_in, .. } if *settles_in > ADAPTER_UP_AFTER => {
                 self.count("adapter-relapses");
             }
+            N::AdapterVouched { .. } => self.count("adapter-vouched"),
             N::NetworkDown { node: None, .. } => self.count("network-down-everywhere"),
             N::SwapAdapter { .. } => self.count("address-swapped"),
             N::AddressAstray { .. } => self.count("address-astray"),

@@ -59,6 +59,8 @@ pub struct Setting {
     pub node_names: Vec<String>,
     /// What networks are called.
     pub network_names: Vec<String>,
+    /// Whether each network has a router that its nodes may ask for an echo.
+    pub targets: bool,
     /// The timing profile.
     pub timing: TimingProfile,
     /// How nodes watch each other.
@@ -109,6 +111,7 @@ impl Setting {
             groups.push(Group::new(name, order, random.coin(), random.coin()));
         }
         Setting {
+            targets: random.coin(),
             timing: lite.timing,
             monitoring: lite.monitoring,
             quorum: lite.quorum,
@@ -138,6 +141,7 @@ impl Setting {
             adapters: 1,
             node_names,
             network_names,
+            targets: false,
             timing: TimingProfile::Auto,
             monitoring: Monitoring::Mesh,
             quorum: Quorum::Majority,
@@ -202,7 +206,9 @@ impl Setting {
         }
         writeln!(out, "\n[network]")?;
         for (network, name) in self.network_names.iter().enumerate() {
-            writeln!(out, "{name} = {{ subnet = \"10.{network}.0.0/24\" }}")?;
+            let targets =
+                if self.targets { format!(", targets = [\"10.{network}.0.254\"]") } else { String::new() };
+            writeln!(out, "{name} = {{ subnet = \"10.{network}.0.0/24\"{targets} }}")?;
         }
         self.groups.iter().enumerate().try_for_each(|(index, group)| self.write_group(out, index, group))
     }

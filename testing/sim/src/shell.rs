@@ -13,6 +13,8 @@ use phalanx_types::{Incarnation, NetworkId, NodeId, PathId, RequestId, Span, Tic
 
 /// Of a handshake's frame.
 const GREETING_BYTES: usize = 200;
+/// Of an echo and its request.
+const ECHO_BYTES: usize = 64;
 /// From one process to another on one host.
 const LOCAL: (Span, Span) = (Span::from_micros(20), Span::from_micros(200));
 
@@ -30,10 +32,23 @@ impl<F: Factory> World<F> {
                 let after = self.local_way();
                 self.later(after, Happening::Begins { host: index, start, operation: Box::new(operation) });
             }
+            Effect::AskTargets { network } => self.ask_targets(host, start, network),
             Effect::Reply { id, reply } => self.reply(host, id, &reply),
             Effect::Client { client, event } => self.client_hears(host, start, client, event),
             Effect::Note(note) => self.note(host, note),
             Effect::Halt { why } => self.halt(host, why),
+        }
+    }
+
+    /// By each adapter of a network the router there is asked for an echo; the first is told.
+    fn ask_targets(&mut self, host: usize, start: u64, network: NetworkId) {
+        let lanes = (0..self.setting.adapters).map(|adapter| self.setting.lane(network.0.into(), adapter));
+        let plugged: Vec<_> = lanes.filter(|lane| self.hosts[host].has_carrier(*lane)).collect();
+        let now = self.now;
+        let echoes = plugged.into_iter().filter_map(|lane| self.net.echo(lane, host, ECHO_BYTES, now));
+        if let Some(at) = echoes.min() {
+            let input = Box::new(Input::TargetAnswered { network });
+            self.later(Span(at - now), Happening::Hears { host: host as u8, start, input });
         }
     }
 

@@ -184,9 +184,11 @@ fn manager(me: NodeId, note: &ManagerNote) -> (Vec<Thread>, Vec<Thread>) {
         N::ChangeAcknowledged { .. } | N::Formed { .. } => {
             (vec![Thread::Agreed(me)], vec![Thread::Agreed(me)])
         }
-        N::AdapterDown { .. } | N::AdapterUp { .. } | N::NetworkDown { .. } | N::NetworkUp { .. } => {
-            (vec![Thread::Trouble(me), Thread::Network], vec![Thread::Agreed(me)])
-        }
+        N::AdapterDown { .. }
+        | N::AdapterUp { .. }
+        | N::AdapterVouched { .. }
+        | N::NetworkDown { .. }
+        | N::NetworkUp { .. } => (vec![Thread::Trouble(me), Thread::Network], vec![Thread::Agreed(me)]),
         N::ShutdownBegun { .. } => (vec![Thread::Trouble(me)], vec![Thread::Trouble(me), Thread::Agreed(me)]),
         N::Reached { .. } => (vec![], vec![]),
     }

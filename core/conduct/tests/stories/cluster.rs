@@ -25,6 +25,7 @@ pub fn of(lines: &[&str]) -> Cluster {
         name: "lan".parse().unwrap(),
         subnet: Subnet { base: "10.11.0.0".parse().unwrap(), prefix: 24 },
         service: true,
+        targets: Vec::new(),
     };
     let cluster = Cluster {
         name: "demo".parse().unwrap(),

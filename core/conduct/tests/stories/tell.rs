@@ -28,7 +28,9 @@ fn lines(node: NodeId, effect: ManagerEffect) -> Vec<String> {
         ManagerEffect::Note(note) => note_lines(name(node), note),
         ManagerEffect::Reply { reply, .. } => vec![format!("{} answers {reply:?}", name(node))],
         ManagerEffect::Leave { why } => vec![format!("{} leaves — {why}", name(node))],
-        ManagerEffect::Store { .. } | ManagerEffect::Operate(_) => Vec::new(),
+        ManagerEffect::Store { .. } | ManagerEffect::Operate(_) | ManagerEffect::AskTargets { .. } => {
+            Vec::new()
+        }
     }
 }
 
@@ -100,6 +102,7 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         }
         ManagerNote::VersionLost { version, .. } => vec![format!("{node}: version {version} is LOST")],
         ManagerNote::AdapterDown { cause, .. } => vec![format!("{node}: adapter down: {cause}")],
+        ManagerNote::AdapterVouched { .. } => vec![format!("{node}: adapter works, a target answers")],
         ManagerNote::AdapterUp { settles_in, .. } => {
             vec![format!("{node}: adapter up, relied on again in {settles_in}")]
         }

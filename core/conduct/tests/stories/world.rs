@@ -399,7 +399,7 @@ impl World {
                 let life = self.hosts[&node].life;
                 self.schedule(self.now + DISK, Event::Stored { life, number, image });
             }
-            ManagerEffect::Reply { .. } | ManagerEffect::Note(_) => {}
+            ManagerEffect::Reply { .. } | ManagerEffect::Note(_) | ManagerEffect::AskTargets { .. } => {}
         }
     }
 

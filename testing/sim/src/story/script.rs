@@ -119,6 +119,7 @@ impl Script {
             ["adapters"] => {
                 self.setting.adapters = value.parse().map_err(|_| format!("{value:?} is not a number"))?;
             }
+            ["targets"] => self.setting.targets = targets(value)?,
             ["timing"] => self.setting.timing = timing(value)?,
             ["quorum"] => self.setting.quorum = quorum(value)?,
             ["monitoring"] => self.monitorings = vec![monitoring(value)?],
@@ -192,6 +193,14 @@ fn timing(word: &str) -> Result<TimingProfile, String> {
         "auto" => Ok(TimingProfile::Auto),
         "relaxed" => Ok(TimingProfile::Relaxed),
         other => Err(format!("timing is fast, auto or relaxed, not {other:?}")),
+    }
+}
+
+fn targets(word: &str) -> Result<bool, String> {
+    match word {
+        "routers" => Ok(true),
+        "none" => Ok(false),
+        other => Err(format!("targets are routers, one on each network, or none, not {other:?}")),
     }
 }
 

@@ -235,6 +235,7 @@ impl Teller {
             N::Readopted { group, .. } => Some(format!("{group} goes on here as it runs")),
             N::AdapterDown { .. }
             | N::AdapterUp { .. }
+            | N::AdapterVouched { .. }
             | N::NetworkDown { .. }
             | N::NetworkUp { .. }
             | N::AdapterSwapped { .. }
@@ -426,7 +427,7 @@ fn kind(what: &What) -> Kind {
         What::Note(
             Note::Membership(
                 N::PathUp { .. } | N::PathDown { .. } | N::PeerDown { .. } | N::AdapterSuspected { .. }
-            ) | Note::Manager(M::AdapterDown { .. } | M::AdapterUp { .. })
+            ) | Note::Manager(M::AdapterDown { .. } | M::AdapterUp { .. } | M::AdapterVouched { .. })
         )
     );
     match (is_sight, matches!(what, What::HoldEnded { .. }), matches!(what, What::GroupUp { .. })) {
