@@ -16,6 +16,7 @@ use crate::outlook::{DaemonStatus, domain_outlook, dropped, hanging, outlook};
 use crate::remark::Remark;
 use crate::scribe::Scribe;
 use crate::settings::Settings;
+use crate::targets::Targets;
 use crate::topology::topology_outlook;
 use crate::wait::{Wait, Woken};
 use crate::words::Names;
@@ -51,6 +52,7 @@ pub struct Daemon {
     permits: Arc<Permits>,
     hands: Hands,
     adapters: Adapters,
+    targets: Targets,
     guard: Guard,
     feeder: Feeder,
     keeper: Keeper,
@@ -91,6 +93,7 @@ impl Daemon {
         let name = cradle.identity.name.to_string();
         let hands = Hands::new(settings, cgroup, name, Arc::clone(&permits), guard.clone(), post.clone())?;
         let adapters = adapters::watch(&cradle.cluster, post.clone())?;
+        let targets = Targets::begin(me.node, post.clone())?;
         let keeper = Keeper::begin(cradle.dir, post)?;
         scribe.remark(Remark::Started { life: me, version: env!("CARGO_PKG_VERSION") });
         let realtime = become_realtime(&mut scribe);
@@ -110,6 +113,7 @@ impl Daemon {
             hands,
             feeder: Feeder::new(guard.clone()),
             adapters,
+            targets,
             guard,
             keeper,
             scribe,
@@ -211,6 +215,7 @@ impl Daemon {
                 self.keeper.keep(token, record);
             }
             Effect::Operate(operation) => self.hands.run(operation, &self.cluster),
+            Effect::AskTargets { network } => self.targets.ask(network, &self.cluster),
             Effect::Reply { id, reply } => self.reply(id, reply),
             Effect::Client { client, event } => self.clients.tell(client, event),
             Effect::Note(note) => self.note(note),

@@ -3,7 +3,7 @@
 //! Asked once, before the first beat. That nobody answers proves nothing: the copy may be unplugged. What comes later the
 //! others refuse to believe (`phalanx_topology`), and say.
 
-use phalanx_model::{Cluster, Node};
+use phalanx_model::Cluster;
 use phalanx_netlink::{Interface, Mac, Netlink, ask};
 use phalanx_types::{NodeId, Span};
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ pub fn find(cluster: &Cluster, me: NodeId) -> Option<Twin> {
     let mut netlink = Netlink::open().ok()?;
     let interfaces = netlink.interfaces().ok()?;
     let own: BTreeSet<Mac> = interfaces.iter().filter_map(|interface| interface.mac).collect();
-    let questions = questions(&mut netlink, &interfaces, &cluster.nodes[&me]);
+    let questions = netlink.plugged(cluster.nodes[&me].addresses.values().flatten()).ok()?;
     // All at once: a daemon that is started again within its lease has no time to lose.
     thread::scope(|scope| {
         let asked: Vec<_> = questions
@@ -35,29 +35,12 @@ pub fn find(cluster: &Cluster, me: NodeId) -> Option<Twin> {
             .map(|(interface, address)| {
                 scope.spawn({
                     let own = &own;
-                    move || answer(interface, own, address)
+                    move || answer(&interface, own, address)
                 })
             })
             .collect();
         asked.into_iter().filter_map(|asking| asking.join().ok().flatten()).next()
     })
-}
-
-/// Where to ask for which address: on the interface that has it, if there is a cable.
-fn questions<'a>(
-    netlink: &mut Netlink,
-    interfaces: &'a [Interface],
-    node: &Node,
-) -> Vec<(&'a Interface, IpAddr)> {
-    let mut questions = Vec::new();
-    for address in node.addresses.values().flatten() {
-        let held = netlink.holders(*address).unwrap_or_default();
-        let on = |interface: &&Interface| {
-            interface.carrier && held.iter().any(|held| held.interface == interface.index)
-        };
-        questions.extend(interfaces.iter().filter(on).map(|interface| (interface, *address)));
-    }
-    questions
 }
 
 fn answer(interface: &Interface, own: &BTreeSet<Mac>, address: IpAddr) -> Option<Twin> {

@@ -88,6 +88,8 @@ pub const SILENT_DETECTS: u64 = 3;
 /// While a node reaches nobody on a network its targets are asked once in so many detection times; so twice before it counts
 /// as down there.
 pub const TARGETS_ASKED_DETECTS: u64 = 1;
+/// How long a target's answer is waited for at most; no longer than the detection time.
+pub const TARGETS_PATIENCE_MAX: Span = Span::from_secs(1);
 /// A target's answer is relied on for so many detection times.
 pub const TARGETS_TRUSTED_DETECTS: u64 = 3;
 /// Times that a service address is put back in place within [`SWAPS_WITHIN`] before its group fails on this node.

@@ -128,7 +128,7 @@ pub fn parse_neighbour(bytes: &[u8]) -> Option<Neighbour> {
 }
 
 /// The Internet checksum over parts of even length.
-fn checksum(parts: &[&[u8]]) -> u16 {
+pub(crate) fn checksum(parts: &[&[u8]]) -> u16 {
     let words = parts.iter().flat_map(|part| part.chunks_exact(2));
     let mut sum: u32 = words.map(|word| u32::from(u16::from_be_bytes([word[0], word[1]]))).sum();
     while sum > 0xffff {

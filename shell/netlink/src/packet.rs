@@ -50,23 +50,28 @@ impl Packets {
 
     /// The next frame, or `None` at `deadline`.
     pub(crate) fn receive(&self, deadline: Tick) -> io::Result<Option<Vec<u8>>> {
-        let mut frame = [0; FRAME_BYTES_MAX];
-        loop {
-            match recv(&self.socket, &mut frame, RecvFlags::empty()) {
-                Ok((count, _)) => return Ok(Some(frame[..count].to_vec())),
-                Err(Errno::AGAIN | Errno::INTR) if remaining(deadline).0 > 0 => self.wait(deadline)?,
-                Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            }
+        receive(&self.socket, deadline)
+    }
+}
+
+/// What comes next on a socket that never blocks, its first bytes, or `None` at `deadline`.
+pub(crate) fn receive(socket: &OwnedFd, deadline: Tick) -> io::Result<Option<Vec<u8>>> {
+    let mut frame = [0; FRAME_BYTES_MAX];
+    loop {
+        match recv(socket, &mut frame, RecvFlags::empty()) {
+            Ok((count, _)) => return Ok(Some(frame[..count].to_vec())),
+            Err(Errno::AGAIN | Errno::INTR) if remaining(deadline).0 > 0 => wait(socket, deadline)?,
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
+            Err(error) => return Err(error.into()),
         }
     }
+}
 
-    fn wait(&self, deadline: Tick) -> io::Result<()> {
-        let timeout = timespec(remaining(deadline));
-        match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&timeout)) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+fn wait(socket: &OwnedFd, deadline: Tick) -> io::Result<()> {
+    let timeout = timespec(remaining(deadline));
+    match poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&timeout)) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -115,6 +115,26 @@ impl Netlink {
         Ok(held)
     }
 
+    /// Which of `addresses` are on an interface that is plugged in, and on which.
+    pub fn plugged<'a>(
+        &mut self,
+        addresses: impl Iterator<Item = &'a IpAddr>,
+    ) -> Result<Vec<(Interface, IpAddr)>, NetlinkError> {
+        let (held, interfaces) = (self.addresses()?, self.interfaces()?);
+        let on = |interface: &&Interface, address: IpAddr| {
+            let holds = |one: &Held| one.interface == interface.index && one.address.address == address;
+            interface.carrier && held.iter().any(holds)
+        };
+        let places = |address: &IpAddr| {
+            let address = *address;
+            interfaces
+                .iter()
+                .filter(move |interface| on(interface, address))
+                .map(move |one| (one.clone(), address))
+        };
+        Ok(addresses.flat_map(places).collect())
+    }
+
     /// Puts `address` on an interface, without the kernel's own wait for duplicates. It may be there already.
     pub fn add(&mut self, interface: u32, address: Address) -> Result<(), NetlinkError> {
         let message = RouteNetlinkMessage::NewAddress(address_message(interface, address));

@@ -3,7 +3,7 @@
 
 use phalanx_model::Address;
 use phalanx_netlink::{
-    Adapters, Announcement, Change, Claim, Interface, Mac, Netlink, NetlinkError, Owners, Watch, ask,
+    Adapters, Announcement, Change, Claim, Interface, Mac, Netlink, NetlinkError, Owners, Watch, ask, echo,
 };
 use phalanx_sandbox::{alone, eventually, shell};
 use phalanx_types::{NetworkId, Span};
@@ -282,5 +282,27 @@ fn loopback_has_nobody_to_ask_or_tell() {
         let here: IpAddr = "127.0.0.1".parse().unwrap();
         assert!(ask(&lo, &BTreeSet::new(), &[here], Span::from_secs(9)).unwrap().is_empty());
         Announcement::begin(&lo, here, Ours(Arc::default())).unwrap();
+    });
+}
+
+#[test]
+fn a_target_answers_whose_adapter_reaches_it() {
+    with_neighbour(|netlink, interface| {
+        let asks = |source: &str, targets: &[&str]| {
+            let targets: Vec<IpAddr> = targets.iter().map(|target| target.parse().unwrap()).collect();
+            echo::answers(&interface.name, source.parse().unwrap(), &targets, Span::from_millis(300)).unwrap()
+        };
+        let nodes: [IpAddr; 2] = ["10.11.0.1".parse().unwrap(), "10.11.0.9".parse().unwrap()];
+        let plugged = netlink.plugged(nodes.iter()).unwrap();
+        assert_eq!(plugged, [(interface.clone(), nodes[0])]);
+        eventually("IPv4 works", || asks("10.11.0.1", &["10.11.0.9", "192.0.2.1", "10.11.0.2"]));
+        eventually("IPv6 works", || asks("fd00:11::1", &["fd00:11::2"]));
+        assert!(!asks("10.11.0.1", &["10.11.0.9", "192.0.2.1"]), "nobody there, and no way there");
+        // A target behind a router is reached by the interface's own route only.
+        shell("ip -n bob address add 192.0.2.1/32 dev lo && ip route add 192.0.2.1 via 10.11.0.2");
+        eventually("the way is there", || asks("10.11.0.1", &["192.0.2.1"]));
+        shell("ip -n bob link set client down");
+        assert!(!asks("10.11.0.1", &["10.11.0.2"]));
+        assert!(!asks("fd00:11::1", &["fd00:11::2"]));
     });
 }

@@ -24,7 +24,7 @@ ada = { address = { client = "10.11.0.1", back = "fd00:11::1" } }
 bob = { address = { client = "10.11.0.2", back = "fd00:11::2" } }
 cyd = { address = { client = "10.11.0.3", back = "fd00:11::3" } }
 [network]
-client = { subnet = "10.11.0.0/24" }
+client = { subnet = "10.11.0.0/24", targets = ["10.11.0.254"] }
 back = { subnet = "fd00:11::/64", service = false }
 "#;
 
