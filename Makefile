@@ -14,8 +14,8 @@ SIM   = $(CARGO) run --quiet --release -p phalanx-sim --
 
 help:
 	@echo "make demo      three hosts on this machine, and what happens when they fail; needs root"
-	@echo "               RUNS=10: so many crashes; TIMING=fast|auto|relaxed; KEEP=1: leaves the cluster up;"
-	@echo "               KEEP_LOGS=1: keeps the hosts' logs and says where"
+	@echo "               RUNS=10: so many crashes; TIMING=fast|auto|relaxed; MONITORING=mesh|ring;"
+	@echo "               KEEP=1: leaves the cluster up; KEEP_LOGS=1: keeps the hosts' logs and says where"
 	@echo "make build     the programs, as they are installed"
 	@echo "make install   PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)"
 	@echo "make uninstall keeps the node's state; PURGE=1 removes that too"
@@ -31,7 +31,7 @@ help:
 	@echo "make bench     figures, one JSON object a line; SUITE=fallover|idle|calm|groups|simulator|scale, SECONDS=60, MINUTES=10"
 	@echo "make bench-peers  messages and votes of Group Services beside Corosync's, on the same hosts in one run"
 
-# What the demo lacks it says before anything is built. RUNS, TIMING, KEEP and KEEP_LOGS reach it through the environment.
+# What the demo lacks it says before anything is built. RUNS, TIMING, MONITORING, KEEP and KEEP_LOGS reach it through the environment.
 demo:
 	@testing/lab/preflight.sh
 	$(CARGO) build --release $(PROGRAMS) -p phalanx-lab

@@ -97,23 +97,11 @@ fn schema(file: &Table) -> Result<(), Refused> {
     Err(value.refuse(FaultId::UnknownSchema, &what, "write schema = 1"))
 }
 
-/// Rings have their place in the file, but are refused until they have proved themselves in the simulator.
-fn monitoring(table: &Table) -> Result<Monitoring, Refused> {
-    let monitoring = table.or_default("monitoring")?;
-    match monitoring {
-        Monitoring::Ring if !cfg!(feature = "rings") => {
-            let what = "monitoring \"ring\" is not in this version yet";
-            Err(table.required_value("monitoring")?.refuse(FaultId::LaterWord, what, "use \"mesh\""))
-        }
-        Monitoring::Mesh | Monitoring::Ring => Ok(monitoring),
-    }
-}
-
 fn basics(file: &Table) -> Result<(NodeName, TimingProfile, Monitoring, Quorum), Refused> {
     file.required_value("cluster")?;
     let table = file.child("cluster", Section::Cluster)?;
     table.check_keys();
     let (name, timing) = (table.required("name"), table.or_default("timing"));
-    let (monitoring, quorum) = (monitoring(&table), table.or_default("quorum"));
+    let (monitoring, quorum) = (table.or_default("monitoring"), table.or_default("quorum"));
     Ok((name?, timing?, monitoring?, quorum?))
 }

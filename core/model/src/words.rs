@@ -76,7 +76,7 @@ words! {
     } later []
     Monitoring {
         Mesh = "mesh": "Each node beats to all others. Simple and quick; its cost for each node grows with their number.",
-        Ring = "ring": "On each network the nodes form a ring in the order of their addresses, each beats to its neighbour, and the highest speaks for all (RSCT: Topology Services). What it costs a node does not grow with their number. Not taken yet: it has to prove itself in the simulator first.",
+        Ring = "ring": "On each network the nodes form a ring in the order of their addresses, each beats to its neighbour, and the highest speaks for all (RSCT: Topology Services). What it costs a node does not grow with their number.",
     } later []
     Quorum {
         Majority = "majority": "More than half of the configured nodes may run resources together.",

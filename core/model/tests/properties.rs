@@ -154,11 +154,6 @@ fn placed(index: usize, mut group: Group, networks: &BTreeMap<NetworkId, Network
     (group.name.clone(), group)
 }
 
-const MONITORINGS: &[Monitoring] = match cfg!(feature = "rings") {
-    true => &[Monitoring::Mesh, Monitoring::Ring],
-    false => &[Monitoring::Mesh],
-};
-
 /// Any cluster that a file may declare.
 fn cluster() -> impl Strategy<Value = Cluster> {
     let networks = vec((any::<bool>(), any::<bool>()), 0..4).prop_map(|others| {
@@ -167,7 +162,7 @@ fn cluster() -> impl Strategy<Value = Cluster> {
     });
     let sizes = prop_oneof![Just(1u16), 3..=9u16];
     let timings = select(vec![TimingProfile::Fast, TimingProfile::Auto, TimingProfile::Relaxed]);
-    let monitorings = select(MONITORINGS.to_vec());
+    let monitorings = select(vec![Monitoring::Mesh, Monitoring::Ring]);
     let shape = (networks, sizes, 1..=3u16, timings, monitorings);
     shape.prop_flat_map(|(networks, size, adapters, timing, monitoring)| {
         vec(group(size), 0..4).prop_map(move |groups| Cluster {

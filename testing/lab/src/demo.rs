@@ -27,6 +27,7 @@ const ADA: usize = 0;
 struct Options {
     runs: u32,
     timing: String,
+    monitoring: String,
     keep: bool,
 }
 
@@ -44,7 +45,7 @@ pub fn run(work: &Path) -> Outcome<()> {
     let options = Options::from_environment()?;
     say("three hosts, two networks, one shared disk");
     let mut site = Site::lay(work)?;
-    site.create_cluster(&cluster_file(work, &options.timing)?)?;
+    site.create_cluster(&cluster_file(work, &options.timing, &options.monitoring)?)?;
     for number in 0..NAMES.len() {
         site.boot(number)?;
     }
@@ -61,8 +62,12 @@ impl Options {
         if !["fast", "auto", "relaxed"].contains(&timing.as_str()) {
             return Err(Trouble(format!("TIMING is fast, auto or relaxed, not {timing:?}")));
         }
+        let monitoring = read("MONITORING", "mesh");
+        if !["mesh", "ring"].contains(&monitoring.as_str()) {
+            return Err(Trouble(format!("MONITORING is mesh or ring, not {monitoring:?}")));
+        }
         let runs = read("RUNS", "1").parse().during("RUNS is a number of crashes")?;
-        Ok(Options { runs, timing, keep: read("KEEP", "0") == "1" })
+        Ok(Options { runs, timing, monitoring, keep: read("KEEP", "0") == "1" })
     }
 }
 
@@ -72,12 +77,13 @@ pub(crate) fn client() -> Outcome<Client> {
     Ok(Client::start(address))
 }
 
-/// The example, with the timing asked for and this build's shop.
-pub(crate) fn cluster_file(work: &Path, timing: &str) -> Outcome<std::path::PathBuf> {
+/// The example, with the timing and the monitoring asked for and this build's shop.
+pub(crate) fn cluster_file(work: &Path, timing: &str, monitoring: &str) -> Outcome<std::path::PathBuf> {
     let text = include_str!("../../../examples/demo.toml");
     let this = this_program()?;
     let shop = this.with_file_name("phalanx-shop");
-    let text = text.replace("timing = \"auto\"", &format!("timing = \"{timing}\""));
+    let asked = format!("timing = \"{timing}\", monitoring = \"{monitoring}\"");
+    let text = text.replace("timing = \"auto\"", &asked);
     let text = text.replace("/usr/lib/phalanx/demo/shop", &shop.to_string_lossy());
     let path = work.join("demo.toml");
     fs::write(&path, text).during("writing the cluster file")?;
@@ -283,7 +289,8 @@ impl Story<'_> {
         let comparison = report::compare(&answers, &written, freeze);
         let seen = self.sampler.seen();
         println!("{}", report::table(&self.outages));
-        tell(&format!("timings {}, class of proof: process", self.options.timing));
+        let Options { timing, monitoring, .. } = &self.options;
+        tell(&format!("timings {timing}, monitoring {monitoring}, class of proof: process"));
         let (lost, acknowledged) = (&comparison.lost, comparison.acknowledged);
         tell(&format!("lost acknowledged writes: {} of {acknowledged}", lost.len()));
         lost.iter().take(5).for_each(|answer| tell(&format!("  {answer}")));

@@ -43,7 +43,8 @@ fn setting<T: FromStr<Err: std::fmt::Display>>(name: &str, default: T) -> Outcom
 /// The demo's cluster, complete: three nodes in one view, the group online.
 fn cluster(work: &Path, timing: &str) -> Outcome<Site> {
     let mut site = Site::lay(work)?;
-    site.create_cluster(&cluster_file(work, timing)?)?;
+    let monitoring = setting("MONITORING", "mesh".to_owned())?;
+    site.create_cluster(&cluster_file(work, timing, &monitoring)?)?;
     for number in 0..NAMES.len() {
         site.boot(number)?;
         site.start_daemon(number)?;
