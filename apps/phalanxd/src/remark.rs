@@ -103,7 +103,7 @@ pub enum Remark {
         /// What it did.
         why: &'static str,
     },
-    /// A group expelled a client's providers, whose deactivate command was to run.
+    /// A client's providers were expelled from a group or failed there, and its deactivate command was to run.
     Deactivated {
         /// The group.
         group: String,
@@ -196,7 +196,7 @@ impl fmt::Display for Remark {
                 write!(f, "the client {client} of Group Services {why}: dropped, and its providers fail")
             }
             Remark::Deactivated { group, client, how, .. } => {
-                write!(f, "{group} expelled {client}; its deactivate command: {how}")
+                write!(f, "{client} is out of {group}; its deactivate command: {how}")
             }
             Remark::EventsLost { count } => write!(f, "{count} events were not written: too many at once"),
         }

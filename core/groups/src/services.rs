@@ -144,6 +144,8 @@ pub struct Services {
     seats: BTreeMap<Seat, ClientId>,
     /// Seats that were given up: how many words that say so are under way.
     vacant: BTreeMap<Seat, u32>,
+    /// Who gave up which of them by failing, until its provider is gone everywhere: its deactivate command may have to run.
+    failed: BTreeMap<Seat, ClientId>,
     subscriptions: BTreeSet<(Name, ClientId)>,
     /// The groups that are always there, with their members as known here.
     ready: BTreeMap<Name, BTreeSet<ProviderId>>,
@@ -186,6 +188,7 @@ impl Services {
             established_by: None,
             seats: BTreeMap::new(),
             vacant: BTreeMap::new(),
+            failed: BTreeMap::new(),
             subscriptions: BTreeSet::new(),
             ready: BTreeMap::from([(host_membership(), as_members(&BTreeSet::from([me])))]),
             questions: Questions::default(),
@@ -459,8 +462,18 @@ impl Services {
     }
 
     fn quit(&mut self, client: ClientId) {
-        self.seats_of(client).into_iter().for_each(|seat| self.vacate(seat, Gone::Failed));
+        self.forget_the_gone();
+        for seat in self.seats_of(client) {
+            self.failed.insert(seat.clone(), client);
+            self.vacate(seat, Gone::Failed);
+        }
         self.subscriptions.retain(|(_, subscriber)| *subscriber != client);
+    }
+
+    fn forget_the_gone(&mut self) {
+        let mut failed = std::mem::take(&mut self.failed);
+        failed.retain(|seat, _| self.is_occupied(seat));
+        self.failed = failed;
     }
 
     fn seats_of(&self, client: ClientId) -> Vec<Seat> {
@@ -487,6 +500,7 @@ impl Services {
         self.votes.clear();
         self.questions.clear();
         self.vacant.clear();
+        self.failed.clear();
         self.domain = Domain::default();
     }
 
@@ -516,7 +530,8 @@ impl Services {
 
     fn tell_provider(&mut self, now: Tick, seat: &Seat, provider: ProviderId, notice: &Notice) {
         self.note_question(now, seat, notice);
-        if let Some(client) = self.seats.get(seat) {
+        let failed = self.failed.get(seat).filter(|_| matches!(notice, Notice::Deactivate(_)));
+        if let Some(client) = self.seats.get(seat).or(failed) {
             let (group, notice) = (seat.0.clone(), notice.clone());
             self.events.push_back((*client, ClientEvent::Provider { group, provider, notice }));
         }

@@ -357,6 +357,28 @@ fn the_expelled_do_not_vote_and_their_command_runs_on_their_node() {
 }
 
 #[test]
+fn the_command_of_who_fails_runs_if_the_group_wants_it() {
+    for wanted in [true, false] {
+        let (a, b, c) = (provider(1, 1), provider(2, 1), provider(2, 2));
+        let attributes =
+            Attributes { deactivate_on_failure: wanted, membership: Phases::One, ..Attributes::default() };
+        let mut bench = Bench::default();
+        [a, b, c].into_iter().for_each(|provider| bench.join("web", provider, &attributes));
+        bench.act("web", 2, Act::Lost { instance: 1, how: Gone::Failed });
+        bench.act("web", 2, Act::Lost { instance: 2, how: Gone::Goodbye });
+        assert_eq!(bench.members("web"), [a]);
+        let deactivated: Vec<_> = bench
+            .told
+            .iter()
+            .filter(|tell| matches!(tell.notice, Notice::Deactivate(_)))
+            .map(|tell| tell.to.clone())
+            .collect();
+        let expected = if wanted { vec![Audience::Providers(BTreeSet::from([b]))] } else { Vec::new() };
+        assert_eq!(deactivated, expected);
+    }
+}
+
+#[test]
 fn who_stops_to_answer_is_announced_to_all_after_what_is_under_way_and_stays() {
     let (a, b) = (provider(1, 1), provider(2, 1));
     let mut bench = group_of(&[a, b]);

@@ -154,6 +154,8 @@ pub const GS_PING_INTERVAL_MIN: Span = Span::from_millis(100);
 pub const GS_HELLO_LIMIT: Span = Span::from_secs(5);
 /// The longest that a deactivate command may run, whatever limit was asked for.
 pub const GS_DEACTIVATE_LIMIT_MAX: Span = Span::from_secs(600);
+/// How long one may run for a provider that failed, where the group's membership protocols have no time limit.
+pub const GS_DEACTIVATE_LIMIT_DEFAULT: Span = Span::from_secs(60);
 /// Deactivate commands under way on one node.
 pub const GS_DEACTIVATES_MAX: usize = 32;
 /// Entries of a flight record.

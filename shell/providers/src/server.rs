@@ -9,14 +9,16 @@ use phalanx_groups::domain::{self, Deactivation, Name};
 use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_host::clock::{remaining, timespec};
 use phalanx_host::now;
+use phalanx_local::Peer;
 use phalanx_realtime::{Bell, Giver, Taker, queue};
 use phalanx_session::{
-    Adapter, Greeting, Hello, News, Notice, Request, Subscription, Told as Say, Turned, VERSION, Welcome,
+    Adapter, Executable, Greeting, Hello, News, Notice, Request, Subscription, Told as Say, Turned, VERSION,
+    Welcome,
 };
 use phalanx_types::limits::{GS_CLIENTS_MAX, GS_REQUESTS_MAX};
 use phalanx_types::{Incarnation, NodeName, Span, Tick};
 use rustix::event::{PollFd, PollFlags, poll};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::mem;
 use std::net::IpAddr;
@@ -88,10 +90,20 @@ pub struct Server {
     welcomed: BTreeSet<ClientId>,
     /// Clients that are gone, which the core could not be told yet.
     leaving: Vec<ClientId>,
+    /// Clients that are gone and named a deactivate command, the last one last: it may have to run for their providers.
+    departed: VecDeque<Departed>,
     /// Providers of one client that are being expelled: the last of them is not known yet.
     expelled: Option<(ClientId, Order)>,
     /// Where what is read comes first.
     buffer: Box<[u8]>,
+}
+
+/// A client that is gone.
+struct Departed {
+    id: ClientId,
+    name: String,
+    peer: Peer,
+    deactivate: Executable,
 }
 
 /// Who wants something of the server.
@@ -153,6 +165,7 @@ impl Server {
             last_client: 0,
             welcomed: BTreeSet::new(),
             leaving: Vec::new(),
+            departed: VecDeque::new(),
             expelled: None,
             buffer: vec![0; READ_BYTES_MAX].into(),
         };
@@ -263,9 +276,19 @@ impl Server {
             daemon.dropped(&name(client), why);
         }
         if self.welcomed.remove(&id) {
+            self.remember(id, client);
             self.leaving.push(id);
             self.say_who_left();
         }
+    }
+
+    fn remember(&mut self, id: ClientId, client: &Connection) {
+        let Stage::Open(member) = &client.stage else { return };
+        let Some(deactivate) = member.hello.deactivate.clone() else { return };
+        if self.departed.len() >= GS_CLIENTS_MAX {
+            self.departed.pop_front();
+        }
+        self.departed.push_back(Departed { id, name: name(client), peer: client.peer.clone(), deactivate });
     }
 
     fn say_who_left(&mut self) {
@@ -406,7 +429,7 @@ impl Server {
     }
 
     fn pass(&mut self, id: ClientId, event: ClientEvent, daemon: &mut dyn Daemon) {
-        let Some(mut client) = self.clients.remove(&id) else { return };
+        let Some(mut client) = self.clients.remove(&id) else { return self.tell_departed(id, event) };
         match self.tell(id, &mut client, event) {
             Ok(()) => drop(self.clients.insert(id, client)),
             Err(gone) => self.drop_client(id, &client, gone, daemon),
@@ -438,6 +461,13 @@ impl Server {
         client.tell(&told)
     }
 
+    /// Who is gone hears nothing any more; but its deactivate command may run.
+    fn tell_departed(&mut self, id: ClientId, event: ClientEvent) {
+        if let ClientEvent::Provider { group, provider, notice: domain::Notice::Deactivate(how) } = event {
+            self.expel(id, group, provider.instance, how);
+        }
+    }
+
     /// Providers of one client that are expelled together are deactivated together.
     fn expel(&mut self, id: ClientId, group: Name, instance: i16, how: Deactivation) {
         match &mut self.expelled {
@@ -452,11 +482,14 @@ impl Server {
     }
 
     fn deactivate(&mut self) {
-        if let Some((id, order)) = self.expelled.take()
-            && let Some(client) = self.clients.get(&id)
-            && let Stage::Open(member) = &client.stage
-        {
-            self.deactivator.run(&name(client), &client.peer, member.hello.deactivate.as_ref(), order);
+        let Some((id, order)) = self.expelled.take() else { return };
+        if let Some(client) = self.clients.get(&id) {
+            if let Stage::Open(member) = &client.stage {
+                self.deactivator.run(&name(client), &client.peer, member.hello.deactivate.as_ref(), order);
+            }
+        } else if let Some(departed) = self.departed.iter().find(|departed| departed.id == id) {
+            let Departed { name, peer, deactivate, .. } = departed;
+            self.deactivator.run(name, peer, Some(deactivate), order);
         }
     }
 }

@@ -385,10 +385,11 @@ fn the_expelled_are_deactivated_together_and_a_command_has_its_time() {
             .unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
         let client = site.client(&Hello { deactivate: Executable::new(&script), ..hello() });
+        let id = client.id;
         let expel = |flag: &str, instance| {
             let how = Deactivation { flag: Flag::new(flag).unwrap(), limit: Span::from_millis(1_500) };
             let provider = ProviderId { life: ME, instance };
-            (client.id, ClientEvent::Provider { group: group(), provider, notice: Notice::Deactivate(how) })
+            (id, ClientEvent::Provider { group: group(), provider, notice: Notice::Deactivate(how) })
         };
         site.told.events(vec![expel("off", 1), expel("off", 2)]);
         let well = site.deactivated.recv_timeout(LIMIT).unwrap();
@@ -397,6 +398,11 @@ fn the_expelled_are_deactivated_together_and_a_command_has_its_time() {
         site.told.events(vec![expel("hang", 1)]);
         let hangs = site.deactivated.recv_timeout(LIMIT).unwrap();
         assert!(!hangs.well && hangs.how.contains("did not end in time"), "{hangs:?}");
+        drop(client);
+        assert_eq!(site.act(), (id, ClientAct::Quit));
+        site.told.events(vec![expel("late", 1)]);
+        let late = site.deactivated.recv_timeout(LIMIT).unwrap();
+        assert!(late.well && late.how.contains("late 1 web"), "its client is gone: {late:?}");
         let bare = site.client(&hello());
         let (_, event) = expel("off", 1);
         site.told.events(vec![(bare.id, event)]);

@@ -5,14 +5,14 @@
 //! everything else; what a provider proposes never waits: it begins at once or collides.
 
 use super::attributes::{Attributes, Phases};
-use super::name::{LocalName, Message, Name, ProviderId, StateValue};
+use super::name::{Flag, LocalName, Message, Name, ProviderId, StateValue};
 use super::notice::{Audience, Notice, Refused, Standing, Tell};
-use super::protocol::{Change, Gone, PhaseEnd, Proposal, Running};
+use super::protocol::{Change, Deactivation, Gone, PhaseEnd, Proposal, Running};
 use super::word::Cast;
 use crate::ballot::Verdict;
 use crate::outlook::{GroupOutlook, ProtocolOutlook, ProviderOutlook};
 use minicbor::{Decode, Encode};
-use phalanx_types::limits::GS_PROVIDERS_MAX;
+use phalanx_types::limits::{GS_DEACTIVATE_LIMIT_DEFAULT, GS_PROVIDERS_MAX};
 use phalanx_types::{Incarnation, Span};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -529,9 +529,29 @@ impl Group {
         }
     }
 
+    /// Whose deactivate commands are to run: of those who are expelled if that was asked for, of those who fail if the group
+    /// wants it. Who says goodbye, or is gone with its node, has nothing left to be ended there.
     fn deactivation(&self, change: &Change, leaving: &BTreeSet<ProviderId>) -> Option<Tell> {
-        let Change::Expel { deactivate: Some(how), .. } = change else { return None };
-        (!leaving.is_empty()).then(|| self.tell_providers(leaving.clone(), Notice::Deactivate(how.clone())))
+        let (whose, how) = match change {
+            Change::Expel { deactivate: Some(how), .. } => (leaving.clone(), how.clone()),
+            Change::FailureLeave(gone) if self.attributes.deactivate_on_failure => {
+                let failed =
+                    gone.iter().filter(|(_, how)| **how == Gone::Failed).map(|(provider, _)| *provider);
+                let limit = self.attributes.membership.limit().unwrap_or(GS_DEACTIVATE_LIMIT_DEFAULT);
+                (failed.collect(), Deactivation { flag: Flag::default(), limit })
+            }
+            Change::Expel { deactivate: None, .. }
+            | Change::FailureLeave(_)
+            | Change::Join(_)
+            | Change::Leave { .. }
+            | Change::CastOut(_)
+            | Change::State
+            | Change::Attributes(_)
+            | Change::Message(_)
+            | Change::Own { .. }
+            | Change::Reflection { .. } => return None,
+        };
+        (!whose.is_empty()).then(|| self.tell_providers(whose, Notice::Deactivate(how)))
     }
 
     /// Who hears of the protocol under way: the providers, and those who want to be.

@@ -89,7 +89,7 @@ pub enum Notice {
         /// The group since.
         standing: Standing,
     },
-    /// To the expelled: their deactivate command is to run, on their own node.
+    /// To the expelled, and to those who failed where the group wants it: their deactivate command is to run, on their own node.
     Deactivate(Deactivation),
     /// The client of this provider stopped to answer, or answers again. It stays a provider: what is to be done the group
     /// decides.

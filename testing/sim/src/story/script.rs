@@ -241,6 +241,7 @@ pub fn attributes(text: &str) -> Result<Attributes, String> {
             }
             ["default", "approve"] => attributes.default_vote = DefaultVote::Approve,
             ["default", "reject"] => attributes.default_vote = DefaultVote::Reject,
+            ["deactivates", "failures"] => attributes.deactivate_on_failure = true,
             ["batch", "joins"] => attributes.batch = Batch::Joins,
             ["batch", "leaves"] => attributes.batch = Batch::Leaves,
             ["batch", "both"] => attributes.batch = Batch::Both,
