@@ -90,16 +90,19 @@ impl Manager {
         }
     }
 
-    /// Who should decide next, if not those who do. With quorum `dynamic`: the members, where more of them can then be lost
-    /// than now, and all once all are there. Five become three, and three stay three when one of them is lost: two would
-    /// both be needed, and now either can make do with the third.
+    /// Who should decide next, if not those who do. With quorum `dynamic`: the members that stay, where more of them can then be
+    /// lost than now, or where they can decide then and not now; and all once all are there. Five become three, and three
+    /// stay three when one of them is lost: two would both be needed, and now either can make do with the third. When one
+    /// of the last two leaves in good order the other decides.
     fn next_majority(&self, now: Majority) -> Option<Majority> {
-        let (all, counting) = (self.electorate(), self.counting());
+        let (all, counting, staying) = (self.electorate(), self.counting(), self.staying());
         let next = match self.cluster().quorum {
             Quorum::Majority => Majority::OfAll,
-            Quorum::Dynamic => Majority::of(counting, all.nodes),
+            Quorum::Dynamic => Majority::of(staying, all.nodes),
         };
-        let gains = next == Majority::OfAll || next.spare(counting, all) > now.spare(counting, all);
+        let gains = next == Majority::OfAll
+            || next.spare(staying, all) > now.spare(staying, all)
+            || (next.is_in(staying, all) && !now.is_in(staying, all));
         let both = [now, next].iter().all(|majority| majority.is_in(counting, all));
         (next != now && gains && both).then_some(next)
     }
@@ -129,6 +132,22 @@ impl Manager {
     /// The members that count.
     fn counting(&self) -> NodeSet {
         self.in_step().map_or(NodeSet::EMPTY, |membership| membership.view.counting())
+    }
+
+    /// Of these, who does not leave.
+    fn staying(&self) -> NodeSet {
+        let leaving = self.state.leaving.iter().map(|life| life.node).collect();
+        self.counting().minus(leaving)
+    }
+
+    /// Whether those who stay can decide without those who leave. If not, and they will be able to once the charter has
+    /// passed to them, who leaves waits for that.
+    pub(crate) fn is_dispensable(&self) -> bool {
+        let staying = self.staying();
+        match self.cluster().quorum {
+            Quorum::Majority => true,
+            Quorum::Dynamic => staying.is_empty() || self.config.charter().is_met(staying, self.electorate()),
+        }
     }
 
     fn all_have_stored(&self) -> bool {

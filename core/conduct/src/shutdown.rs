@@ -88,7 +88,7 @@ impl Manager {
         match &self.phase {
             Phase::InStep(_) if !late => {
                 let away = self.state.groups.values().all(|record| !self.is_part_of(record));
-                down && away && self.state.leaving.contains(&self.me)
+                down && away && self.state.leaving.contains(&self.me) && self.is_dispensable()
             }
             Phase::InStep(_) | Phase::CatchingUp(_) | Phase::Alone | Phase::Apart(_) => down,
         }
