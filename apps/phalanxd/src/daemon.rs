@@ -42,11 +42,16 @@ use std::thread::JoinHandle;
 /// Between two looks at what has no deadline: missing addresses, refused datagrams.
 const CHORES_INTERVAL: Span = Span::from_secs(1);
 
+/// Effects for which room is kept from one step to the next.
+const EFFECTS_KEPT: usize = 1_024;
+
 /// A running daemon.
 pub struct Daemon {
     node: Node,
     carrier: Carrier,
     wait: Wait,
+    /// Room for what a step decides; empty between two steps.
+    effects: Vec<Effect>,
     inbox: Inbox,
     signals: Signals,
     permits: Arc<Permits>,
@@ -107,6 +112,7 @@ impl Daemon {
             node,
             carrier,
             wait,
+            effects: Vec::new(),
             inbox,
             signals,
             permits,
@@ -181,10 +187,12 @@ impl Daemon {
         if self.over.is_some() {
             return;
         }
-        let mut effects = Vec::new();
+        let mut effects = mem::take(&mut self.effects);
         self.node.step(now(), input, &mut effects);
         self.publish();
-        effects.into_iter().for_each(|effect| self.carry_out(effect));
+        effects.drain(..).for_each(|effect| self.carry_out(effect));
+        effects.shrink_to(EFFECTS_KEPT);
+        self.effects = effects;
         self.clients.stepped(&self.node);
     }
 

@@ -12,7 +12,7 @@ use crate::word::{Transfer, Word};
 use minicbor::{Decode, Encode};
 use phalanx_events::Service;
 use phalanx_membership::{Delivered, Installed, Membership, SendError, Standing, Upcall};
-use phalanx_types::{Bug, Digest, Incarnation, NodeId, NodeSet, Plot, Span, Tick, Timings, ViewId};
+use phalanx_types::{Bug, Digest, Incarnation, NodeId, NodeSet, Plot, Shared, Span, Tick, Timings, ViewId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The group on this node.
@@ -145,7 +145,7 @@ impl Engine {
 
     /// A provider of the manager's group repeats what it does not see take effect, and its proposal was ended by the view's
     /// change. What clients said is said again.
-    fn take_back(&mut self, body: &[u8]) {
+    fn take_back(&mut self, body: &Shared) {
         if let Some(Word::Group(word)) = Word::read(body)
             && !self.own.is(&word.group)
         {

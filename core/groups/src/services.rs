@@ -512,9 +512,14 @@ impl Services {
             match to {
                 Audience::Providers(providers) => {
                     let me = self.me;
-                    for provider in providers.into_iter().filter(|provider| provider.life == me) {
+                    let mut own = providers.into_iter().filter(|provider| provider.life == me).peekable();
+                    let mut notice = Some(notice);
+                    while let Some(provider) = own.next() {
+                        // Who is the last to hear it has it for itself.
+                        let heard = if own.peek().is_some() { notice.clone() } else { notice.take() };
+                        let Some(heard) = heard else { break };
                         let seat = (group.clone(), provider.instance);
-                        self.tell_provider(now, &seat, provider, &notice);
+                        self.tell_provider(now, &seat, provider, heard);
                         if !self.domain.knows(&group, provider) {
                             gone.insert(seat);
                         }
@@ -528,11 +533,11 @@ impl Services {
         }
     }
 
-    fn tell_provider(&mut self, now: Tick, seat: &Seat, provider: ProviderId, notice: &Notice) {
-        self.note_question(now, seat, notice);
+    fn tell_provider(&mut self, now: Tick, seat: &Seat, provider: ProviderId, notice: Notice) {
+        self.note_question(now, seat, &notice);
         let failed = self.failed.get(seat).filter(|_| matches!(notice, Notice::Deactivate(_)));
         if let Some(client) = self.seats.get(seat).or(failed) {
-            let (group, notice) = (seat.0.clone(), notice.clone());
+            let group = seat.0.clone();
             self.events.push_back((*client, ClientEvent::Provider { group, provider, notice }));
         }
     }

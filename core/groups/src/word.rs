@@ -2,9 +2,11 @@
 
 use crate::domain;
 use minicbor::{Decode, Encode};
+use phalanx_types::Shared;
 
 /// One ordered message of a group.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub(crate) enum Word {
     /// A broadcast; whoever sent it.
     #[n(0)]
@@ -48,7 +50,8 @@ impl Word {
         }
     }
 
-    pub fn read(bytes: &[u8]) -> Option<Word> {
-        minicbor::decode(bytes).ok()
+    /// What was sent; a message in it stays where it is.
+    pub fn read(bytes: &Shared) -> Option<Word> {
+        minicbor::decode_with(bytes, &mut &*bytes).ok()
     }
 }

@@ -75,8 +75,7 @@ fn ending(flushes: &[&Flush]) -> Ending {
 mod tests {
     use super::*;
     use phalanx_events::Service;
-    use phalanx_types::{BootId, Incarnation};
-    use std::sync::Arc;
+    use phalanx_types::{BootId, Incarnation, Shared};
 
     const OLD: ViewId = ViewId { counter: 4, coordinator: NodeId(1) };
     const NEW: ViewId = ViewId { counter: 5, coordinator: NodeId(1) };
@@ -88,7 +87,7 @@ mod tests {
             sender,
             number: *sequence,
             service: Service::Agreed,
-            body: Arc::default(),
+            body: Shared::default(),
         };
         let flush = Flush {
             life: Incarnation { node: NodeId(node), start: 1 },

@@ -1,17 +1,16 @@
 //! The links to all peers: one for each peer's present life, and which path each segment takes.
 
 use phalanx_topology::{Link, Topology};
-use phalanx_types::{Incarnation, NodeId, PathId, Tick, Timings};
+use phalanx_types::{Incarnation, NodeId, PathId, Shared, Tick, Timings};
 use phalanx_wire::{Segment, Stream};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// A segment to send.
 pub(crate) struct Outbound {
     pub to: NodeId,
     pub path: PathId,
     pub stream: Stream,
-    pub bytes: Vec<u8>,
+    pub bytes: Shared,
 }
 
 /// All links of this node.
@@ -34,7 +33,7 @@ impl Links {
 
     /// Queues a message. False if the peer drains nothing and too much is waiting for it already.
     #[must_use]
-    pub fn send(&mut self, to: Incarnation, stream: Stream, message: Arc<Vec<u8>>) -> bool {
+    pub fn send(&mut self, to: Incarnation, stream: Stream, message: Shared) -> bool {
         self.to(to).send(stream, message).is_ok()
     }
 
@@ -44,7 +43,7 @@ impl Links {
         now: Tick,
         from: Incarnation,
         segment: &Segment<'_>,
-        read: impl Fn(Stream, &[u8]) -> T,
+        read: impl Fn(Stream, Shared) -> T,
     ) -> Vec<T> {
         let mut messages = Vec::new();
         self.to(from).receive(now, segment, |stream, message| messages.push(read(stream, message)));
@@ -60,11 +59,17 @@ impl Links {
     }
 
     /// Every segment that is to be sent now.
-    pub fn poll(&mut self, now: Tick, topology: &Topology, timings: &Timings, out: &mut Vec<Outbound>) {
+    pub fn poll(
+        &mut self,
+        now: Tick,
+        topology: &Topology,
+        timings: &Timings,
+        mut send: impl FnMut(Outbound),
+    ) {
         for (node, (_, link)) in self.links.iter_mut().filter(|(_, (_, link))| !link.is_idle()) {
             while let Some(transmit) = link.poll(now, timings) {
                 if let Some(path) = topology.route(now, *node, transmit.tries) {
-                    out.push(Outbound { to: *node, path, stream: transmit.stream, bytes: transmit.bytes });
+                    send(Outbound { to: *node, path, stream: transmit.stream, bytes: transmit.bytes });
                 }
             }
         }

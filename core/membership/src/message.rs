@@ -9,12 +9,12 @@
 use crate::fifo::{FifoMessage, Heard};
 use minicbor::{Decode, Encode};
 use phalanx_events::{MessageId, Service};
-use phalanx_types::{BootId, Charter, Incarnation, NodeId, Span, View, ViewId};
+use phalanx_types::{BootId, Charter, Incarnation, NodeId, Shared, Span, View, ViewId};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Messages that form a view.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub(crate) enum Control {
     /// Coordinator to each member to be.
     #[n(0)]
@@ -39,6 +39,7 @@ pub(crate) enum Control {
 
 /// What a member brings out of its old view.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub(crate) struct Flush {
     #[n(0)]
     pub life: Incarnation,
@@ -77,6 +78,7 @@ pub(crate) struct Flush {
 
 /// A new view and the end of the old ones.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub(crate) struct Install {
     #[n(0)]
     pub view: View,
@@ -103,6 +105,7 @@ pub(crate) struct Passport(#[cbor(n(0), with = "minicbor::bytes")] pub Vec<u8>);
 
 /// The end of a view for the members that leave it together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub(crate) struct Ending {
     /// The last number that is delivered.
     #[n(0)]
@@ -120,6 +123,7 @@ pub(crate) struct Ending {
 
 /// Messages within a view.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub(crate) enum Traffic {
     /// Member to sequencer.
     #[n(0)]
@@ -130,8 +134,8 @@ pub(crate) enum Traffic {
         number: u64,
         #[n(2)]
         service: Service,
-        #[cbor(n(3), with = "shared")]
-        body: Arc<Vec<u8>>,
+        #[cbor(n(3), with = "phalanx_types::shared")]
+        body: Shared,
     },
     /// Sequencer to all.
     #[n(1)]
@@ -169,6 +173,7 @@ pub(crate) enum Traffic {
 
 /// A message with its place in the order.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub(crate) struct Ordered {
     #[n(0)]
     pub sequence: u64,
@@ -178,8 +183,8 @@ pub(crate) struct Ordered {
     pub number: u64,
     #[n(3)]
     pub service: Service,
-    #[cbor(n(4), with = "shared")]
-    pub body: Arc<Vec<u8>>,
+    #[cbor(n(4), with = "phalanx_types::shared")]
+    pub body: Shared,
 }
 
 impl Traffic {
@@ -211,35 +216,16 @@ impl Ordered {
     }
 }
 
-/// Bytes that several keep and nobody copies: who waits for a place, who holds what others may lack, who delivers.
-mod shared {
-    use minicbor::decode::{Decoder, Error};
-    use minicbor::encode::{self, Encoder, Write};
-    use std::sync::Arc;
-
-    pub fn encode<C, W: Write>(
-        bytes: &Arc<Vec<u8>>,
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), encode::Error<W::Error>> {
-        e.bytes(bytes)?.ok()
-    }
-
-    pub fn decode<'b, C>(d: &mut Decoder<'b>, _: &mut C) -> Result<Arc<Vec<u8>>, Error> {
-        Ok(Arc::new(d.bytes()?.to_vec()))
-    }
-}
-
 /// Bytes of a message in a view without its body, as good as always.
 const TRAFFIC_BYTES: usize = 64;
 
 /// Writes a message of this module.
-pub(crate) fn write<T: Encode<()>>(message: &T) -> Arc<Vec<u8>> {
+pub(crate) fn write<T: Encode<()>>(message: &T) -> Shared {
     minicbor::to_vec(message).expect("writing to memory does not fail").into()
 }
 
 /// The same of a message in a view: room for all of it is made at once.
-pub(crate) fn write_traffic(traffic: &Traffic) -> Arc<Vec<u8>> {
+pub(crate) fn write_traffic(traffic: &Traffic) -> Shared {
     let mut bytes = Vec::with_capacity(TRAFFIC_BYTES + traffic.body_bytes());
     minicbor::encode(traffic, &mut bytes).expect("writing to memory does not fail");
     bytes.into()
@@ -247,8 +233,17 @@ pub(crate) fn write_traffic(traffic: &Traffic) -> Arc<Vec<u8>> {
 
 /// Reads a message of this module; the whole input must be one.
 pub(crate) fn read<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Option<T> {
+    read_from(bytes, &mut ())
+}
+
+/// The same of a message in a view, whose body stays where it is.
+pub(crate) fn read_traffic(message: &Shared) -> Option<Traffic> {
+    read_from(message, &mut &*message)
+}
+
+fn read_from<'b, C, T: Decode<'b, C>>(bytes: &'b [u8], source: &mut C) -> Option<T> {
     let mut decoder = minicbor::Decoder::new(bytes);
-    let message = decoder.decode().ok()?;
+    let message = decoder.decode_with(source).ok()?;
     (decoder.position() == bytes.len()).then_some(message)
 }
 
@@ -265,13 +260,13 @@ mod tests {
     #[test]
     fn golden_bytes_of_a_prepare() {
         let golden = [0x82, 0, 0x82, 0x82, 3, 1, 0x81, 0x82, 1, 0x19, 1, 44];
-        assert_eq!(*write(&prepare()), golden);
+        assert_eq!(&write(&prepare())[..], golden);
         assert_eq!(read::<Control>(&golden), Some(prepare()));
     }
 
     #[test]
     fn trailing_bytes_are_refused() {
-        let bytes = [write(&prepare()).as_slice(), &[0]].concat();
+        let bytes = [&write(&prepare())[..], &[0]].concat();
         assert_eq!(read::<Control>(&bytes), None);
     }
 

@@ -8,16 +8,15 @@
 use crate::message::Ordered;
 use phalanx_events::Service;
 use phalanx_types::limits::{PENDING_MESSAGES_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX};
-use phalanx_types::{Bug, Incarnation, NodeId, Plot, View};
+use phalanx_types::{Bug, Incarnation, NodeId, Plot, Shared, View};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 /// A message of this node that has no place yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pending {
     pub number: u64,
     pub service: Service,
-    pub body: Arc<Vec<u8>>,
+    pub body: Shared,
 }
 
 /// One view's order as one member sees it.
@@ -25,8 +24,8 @@ pub(crate) struct Pending {
 pub(crate) struct Order {
     pub view: View,
     me: NodeId,
-    /// Messages that not every member is known to have, or that are not delivered yet.
-    held: BTreeMap<u64, Ordered>,
+    /// Messages that not every member is known to have, or that are not delivered yet, one behind the other.
+    held: VecDeque<Ordered>,
     held_bytes: usize,
     received: u64,
     /// Bytes of all that was received.
@@ -48,7 +47,7 @@ impl Order {
         Order {
             view,
             me,
-            held: BTreeMap::new(),
+            held: VecDeque::new(),
             held_bytes: 0,
             received: 0,
             received_bytes: 0,
@@ -135,8 +134,7 @@ impl Order {
         if message.service == Service::Safe {
             self.last_safe = message.sequence;
         }
-        self.held.insert(message.sequence, message);
-        self.forget();
+        self.held.push_back(message);
     }
 
     /// An own message has its place. They get theirs in order, so it is nearly always the first.
@@ -157,7 +155,7 @@ impl Order {
 
     /// The next message that may be delivered now.
     pub fn deliver(&mut self) -> Option<Ordered> {
-        let next = self.held.get(&(self.delivered + 1))?;
+        let next = self.held(self.delivered + 1)?;
         let may = match next.service {
             Service::Agreed => true,
             Service::Safe => self.stable() >= next.sequence || self.plot.has(Bug::SafeLikeAgreed),
@@ -173,7 +171,7 @@ impl Order {
 
     /// What a flush carries: every message that some member may lack.
     pub fn unstable(&self) -> Vec<Ordered> {
-        self.held.values().cloned().collect()
+        self.held.iter().cloned().collect()
     }
 
     /// Ends the view: takes the missing messages up to `last`, and gives what is left to deliver and what never got its
@@ -183,8 +181,8 @@ impl Order {
         for message in missing.into_iter().filter(|_| !hole) {
             self.receive(message);
         }
-        let rest = self.held.split_off(&(self.delivered + 1));
-        (self.received == last || hole).then(|| (rest.into_values().collect(), self.pending.into()))
+        let rest = self.held.into_iter().filter(|message| message.sequence > self.delivered);
+        (self.received == last || hole).then(|| (rest.collect(), self.pending.into()))
     }
 
     /// All up to this number are known to be received by every member.
@@ -194,9 +192,14 @@ impl Order {
 
     fn forget(&mut self) {
         let done = self.stable().min(self.delivered);
-        while let Some(entry) = self.held.first_entry().filter(|entry| *entry.key() <= done) {
-            self.held_bytes -= entry.remove().body.len();
+        while let Some(message) = self.held.pop_front_if(|message| message.sequence <= done) {
+            self.held_bytes -= message.body.len();
         }
+    }
+
+    fn held(&self, sequence: u64) -> Option<&Ordered> {
+        let place = sequence.checked_sub(self.held.front()?.sequence)?;
+        self.held.get(usize::try_from(place).ok()?)
     }
 }
 

@@ -103,7 +103,7 @@ impl Lab {
                     let from = host.life;
                     let linked = matches!(Frame::decode(&bytes), Ok(Frame::Segment(_)));
                     let late = if linked { self.links_late } else { Span::ZERO };
-                    self.frames.insert((self.now + HOP + late, self.sent), (from, to, bytes));
+                    self.frames.insert((self.now + HOP + late, self.sent), (from, to, bytes.to_vec()));
                 }
                 Output::Feed(until) => host.membership.fed(self.now, until),
                 Output::Reserve(counter) => host.membership.reserved(counter),
@@ -134,7 +134,7 @@ impl Lab {
                 let (from, to, bytes) = self.frames.remove(&frame.expect("just seen")).expect("just seen");
                 if !self.cut.contains(&(from.node, to)) && self.hosts.contains_key(&to) {
                     let host = self.hosts.get_mut(&to).expect("just seen");
-                    let arrival = Arrival { path: PATH, from, bytes };
+                    let arrival = Arrival { path: PATH, from, bytes: bytes.into() };
                     host.membership.receive(self.now, &[arrival], &mut host.above);
                     self.drain(to);
                 }

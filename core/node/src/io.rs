@@ -9,7 +9,7 @@ use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_ledger::Damage;
 use phalanx_types::{
     BootId, ClusterId, GroupName, Incarnation, NetworkId, NodeId, Operation, OperationId, OperationResult,
-    PathId, Plot, RequestId, ResourceName, Span, Tick,
+    PathId, Plot, RequestId, ResourceName, Shared, Span, Tick,
 };
 use phalanx_wire::Arrival;
 use serde::Serialize;
@@ -171,7 +171,7 @@ pub enum Effect {
         /// Which queue.
         lane: Lane,
         /// What.
-        bytes: Vec<u8>,
+        bytes: Shared,
     },
     /// Tell the deadman the lease end; answered by [`Input::Fed`] or [`Input::Unfed`].
     Feed {

@@ -14,6 +14,7 @@ use std::net::IpAddr;
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub enum Request {
     /// It wants to be a provider.
     #[n(0)]

@@ -13,6 +13,7 @@ use phalanx_types::{NetworkName, NodeId, Span};
 
 /// Something that a client is told.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub enum Told {
     /// As a provider, or as one that wanted to be.
     #[n(0)]
@@ -71,6 +72,7 @@ pub enum Told {
 
 /// What a provider is told.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub enum Notice {
     /// A vote is asked for.
     #[n(0)]
@@ -159,6 +161,7 @@ pub enum Notice {
 
 /// What is voted on.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub struct Proposal {
     /// What changes.
     #[n(0)]

@@ -6,10 +6,10 @@
 //! Which path a segment takes is the caller's choice; a segment sent again should take another one.
 
 use phalanx_types::limits::{FRAME_BODY_BYTES_MAX, LINK_MESSAGE_BYTES_MAX};
-use phalanx_types::{Span, Tick, Timings};
-use phalanx_wire::{Segment, Stream};
+use phalanx_types::{Shared, Span, Tick, Timings};
+use phalanx_wire::{SEGMENT_HEAD_BYTES, Segment, Stream};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::mem;
 
 /// Segments of a stream that may be under way at once. An acknowledgement tells apart the first 64 of them behind one that is
 /// missing; the others are acknowledged when that has come.
@@ -17,9 +17,11 @@ const WINDOW_SEGMENTS: usize = 256;
 /// Bytes that may wait in a stream. A peer that does not drain them is stalled, and membership leaves it out.
 const QUEUE_BYTES_MAX: usize = 2 * LINK_MESSAGE_BYTES_MAX;
 /// Segments after which an acknowledgement does not wait for something to ride along with any more …
-const ACK_EVERY: usize = 8;
+const ACK_EVERY: usize = WINDOW_SEGMENTS / 8;
 /// … and the part of a beat's interval after which it does not either: less than the sender waits before it sends again.
 const ACK_WAIT_PART: u64 = 16;
+/// Frames that were acknowledged and whose memory is used again, of each stream.
+const SPARE_FRAMES_MAX: usize = 64;
 /// How often the wait before sending again doubles.
 const BACKOFF_DOUBLINGS_MAX: u32 = 5;
 /// Bytes of a length.
@@ -37,7 +39,7 @@ pub struct Transmit {
     /// How often it was sent before.
     pub tries: u32,
     /// The encoded frame.
-    pub bytes: Vec<u8>,
+    pub bytes: Shared,
 }
 
 /// Both directions of a link.
@@ -59,16 +61,19 @@ struct Outgoing {
     /// When the first of them is to be sent again, or sooner.
     resend_at: Tick,
     /// Messages that were not sent, or not whole.
-    waiting: VecDeque<Arc<Vec<u8>>>,
+    waiting: VecDeque<Shared>,
     /// How much of the first of them was sent, its length included.
     taken: usize,
     /// Of all that is not acknowledged.
     bytes: usize,
+    /// Memory of frames to come.
+    spare: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
 struct Piece {
-    bytes: Vec<u8>,
+    /// As it is sent; its head is written when it is, for that says what was received by then.
+    frame: Shared,
     sent: Tick,
     /// When to send it again.
     due: Tick,
@@ -105,7 +110,7 @@ impl Link {
     }
 
     /// Queues a message.
-    pub fn send(&mut self, stream: Stream, message: Arc<Vec<u8>>) -> Result<(), LinkFull> {
+    pub fn send(&mut self, stream: Stream, message: Shared) -> Result<(), LinkFull> {
         let outgoing = &mut self.outgoing[stream.index()];
         let bytes = outgoing.bytes + LENGTH_BYTES + message.len();
         if bytes > QUEUE_BYTES_MAX || message.len() > LINK_MESSAGE_BYTES_MAX {
@@ -117,7 +122,7 @@ impl Link {
     }
 
     /// Takes in a segment; hands each message that it completes to `deliver`.
-    pub fn receive(&mut self, now: Tick, segment: &Segment<'_>, mut deliver: impl FnMut(Stream, &[u8])) {
+    pub fn receive(&mut self, now: Tick, segment: &Segment<'_>, mut deliver: impl FnMut(Stream, Shared)) {
         let index = segment.stream.index();
         if segment.ack_generation == self.generation {
             let measured = self.outgoing[index].acknowledge(now, segment.ack, segment.ack_bits);
@@ -163,11 +168,14 @@ impl Link {
             return None;
         }
         incoming.unacknowledged = 0;
-        let (number, tries, bytes) = due.unwrap_or((0, 0, &[]));
         let (ack, ack_bits) = incoming.acknowledgement();
         let ack_generation = incoming.generation;
-        let segment = Segment { stream, generation, number, ack_generation, ack, ack_bits, bytes };
-        Some(Transmit { stream, tries, bytes: segment.encode() })
+        let head = |number| Segment { stream, generation, number, ack_generation, ack, ack_bits, bytes: &[] };
+        let Some((number, tries, frame)) = due else {
+            return Some(Transmit { stream, tries: 0, bytes: head(0).encode().into() });
+        };
+        head(number).write_head(frame.make_mut());
+        Some(Transmit { stream, tries, bytes: frame.clone() })
     }
 }
 
@@ -194,7 +202,7 @@ impl Patience {
 impl Default for Outgoing {
     fn default() -> Outgoing {
         let (pieces, waiting) = (VecDeque::new(), VecDeque::new());
-        Outgoing { acked: 0, pieces, resend_at: Tick::NEVER, waiting, taken: 0, bytes: 0 }
+        Outgoing { acked: 0, pieces, resend_at: Tick::NEVER, waiting, taken: 0, bytes: 0, spare: Vec::new() }
     }
 }
 
@@ -204,22 +212,23 @@ impl Outgoing {
     }
 
     /// What is to be sent now: what is late, then what is new.
-    fn take_due(&mut self, now: Tick, patience: Patience) -> Option<(u64, u32, &[u8])> {
+    fn take_due(&mut self, now: Tick, patience: Patience) -> Option<(u64, u32, &mut Shared)> {
         if let Some(index) = self.late(now) {
             let piece = &mut self.pieces[index];
             let tries = piece.tries;
             piece.tries = piece.tries.saturating_add(1);
             (piece.sent, piece.due) = (now, now + patience.after(piece.tries));
-            return Some((self.acked + 1 + index as u64, tries, &self.pieces[index].bytes));
+            return Some((self.acked + 1 + index as u64, tries, &mut piece.frame));
         }
         if !self.can_cut() {
             return None;
         }
-        let (bytes, due) = (self.cut(), now + patience.after(1));
+        let (frame, due) = (self.cut().into(), now + patience.after(1));
         self.resend_at = self.resend_at.min(due);
-        self.pieces.push_back(Piece { bytes, sent: now, due, tries: 1, acked: false });
-        let piece = self.pieces.back().expect("it was just put there");
-        Some((self.acked + self.pieces.len() as u64, 0, &piece.bytes))
+        self.pieces.push_back(Piece { frame, sent: now, due, tries: 1, acked: false });
+        let number = self.acked + self.pieces.len() as u64;
+        let piece = self.pieces.back_mut().expect("it was just put there");
+        Some((number, 0, &mut piece.frame))
     }
 
     /// The first piece that is to be sent again.
@@ -235,10 +244,13 @@ impl Outgoing {
         late
     }
 
-    /// As much of what waits as fits into a segment.
+    /// A frame with as much of what waits as fits into a segment, and room for the head.
     fn cut(&mut self) -> Vec<u8> {
-        let mut piece = Vec::with_capacity(FRAME_BODY_BYTES_MAX.min(self.bytes));
-        while piece.len() < FRAME_BODY_BYTES_MAX
+        const FULL: usize = SEGMENT_HEAD_BYTES + FRAME_BODY_BYTES_MAX;
+        let mut piece = self.spare.pop().unwrap_or_default();
+        piece.reserve_exact(FULL.min(SEGMENT_HEAD_BYTES + self.bytes));
+        piece.resize(SEGMENT_HEAD_BYTES, 0);
+        while piece.len() < FULL
             && let Some(message) = self.waiting.front()
         {
             let length = (message.len() as u32).to_le_bytes();
@@ -246,7 +258,7 @@ impl Outgoing {
                 &length[self.taken.min(LENGTH_BYTES)..],
                 &message[self.taken.max(LENGTH_BYTES) - LENGTH_BYTES..],
             ] {
-                let fits = part.len().min(FRAME_BODY_BYTES_MAX - piece.len());
+                let fits = part.len().min(FULL - piece.len());
                 piece.extend_from_slice(&part[..fits]);
                 self.taken += fits;
             }
@@ -270,8 +282,14 @@ impl Outgoing {
             }
         }
         while let Some(piece) = self.pieces.pop_front_if(|piece| piece.acked) {
-            self.bytes -= piece.bytes.len();
+            self.bytes -= piece.frame.len() - SEGMENT_HEAD_BYTES;
             self.acked += 1;
+            if self.spare.len() < SPARE_FRAMES_MAX
+                && let Some(mut memory) = piece.frame.reclaim()
+            {
+                memory.clear();
+                self.spare.push(memory);
+            }
         }
         if self.pieces.is_empty() {
             self.resend_at = Tick::NEVER;
@@ -281,7 +299,7 @@ impl Outgoing {
 }
 
 impl Incoming {
-    fn receive(&mut self, now: Tick, segment: &Segment<'_>, mut deliver: impl FnMut(&[u8])) {
+    fn receive(&mut self, now: Tick, segment: &Segment<'_>, mut deliver: impl FnMut(Shared)) {
         if segment.generation > self.generation {
             *self = Incoming { generation: segment.generation, ..Incoming::default() };
         }
@@ -299,31 +317,38 @@ impl Incoming {
         if segment.number > self.received && segment.number <= self.received + WINDOW_SEGMENTS as u64 {
             self.ahead.insert(segment.number, segment.bytes.to_vec());
         }
-        while let Some(bytes) = self.ahead.remove(&(self.received + 1)) {
+        while !self.spoilt
+            && let Some(bytes) = self.ahead.remove(&(self.received + 1))
+        {
             self.received += 1;
             self.append(&bytes, &mut deliver);
         }
     }
 
-    /// Delivers what is whole, and keeps the rest. Memory grows with what came, never with what was promised.
-    fn append(&mut self, bytes: &[u8], deliver: &mut impl FnMut(&[u8])) {
-        self.partial.extend_from_slice(bytes);
-        let mut rest = &self.partial[..];
-        while let Some((length, body)) = rest.split_first_chunk::<LENGTH_BYTES>() {
-            let length = u32::from_le_bytes(*length) as usize;
-            self.spoilt |= length > LINK_MESSAGE_BYTES_MAX;
-            if self.spoilt || body.len() < length {
-                break;
+    /// Delivers what is whole, each message in memory of its own, and keeps the rest. Memory grows with what came; of what was
+    /// promised there is room for no more than a frame brings.
+    fn append(&mut self, mut bytes: &[u8], deliver: &mut impl FnMut(Shared)) {
+        while !bytes.is_empty() && !self.spoilt {
+            if self.partial.is_empty() {
+                // Most messages are so short that this is all.
+                self.partial.reserve_exact(LENGTH_BYTES + promised(bytes).min(FRAME_BODY_BYTES_MAX));
             }
-            let (message, behind) = body.split_at(length);
-            deliver(message);
-            rest = behind;
+            let (part, rest) = bytes.split_at(self.lacking().min(bytes.len()));
+            self.partial.extend_from_slice(part);
+            bytes = rest;
+            if promised(&self.partial) > LINK_MESSAGE_BYTES_MAX {
+                (self.spoilt, self.partial) = (true, Vec::new());
+            } else if self.lacking() == 0 {
+                self.partial.shrink_to_fit();
+                let message = Shared::from(mem::take(&mut self.partial));
+                deliver(message.part(LENGTH_BYTES..message.len()));
+            }
         }
-        let done = self.partial.len() - rest.len();
-        self.partial.drain(..done);
-        if self.spoilt {
-            self.partial = Vec::new();
-        }
+    }
+
+    /// How much the message under way lacks: of its length first.
+    fn lacking(&self) -> usize {
+        LENGTH_BYTES + promised(&self.partial) - self.partial.len()
     }
 
     /// When what came is acknowledged even if nothing goes the other way. What is missing is told at once.
@@ -340,6 +365,11 @@ impl Incoming {
         let bits = self.ahead.keys().filter_map(place).fold(0, |bits, place| bits | 1 << place);
         (self.received, bits)
     }
+}
+
+/// How long the message is that begins here; 0 if that has not come.
+fn promised(bytes: &[u8]) -> usize {
+    bytes.first_chunk().map_or(0, |length| u32::from_le_bytes(*length) as usize)
 }
 
 #[cfg(test)]
@@ -452,10 +482,10 @@ mod tests {
     #[test]
     fn a_full_stream_takes_nothing_more() {
         let mut link = Link::new(1);
-        let message: Arc<Vec<u8>> = vec![0; LINK_MESSAGE_BYTES_MAX / 4 - LENGTH_BYTES].into();
+        let message = Shared::from(vec![0; LINK_MESSAGE_BYTES_MAX / 4 - LENGTH_BYTES]);
         let taken = (0..100).take_while(|_| link.send(Stream::Data, message.clone()).is_ok()).count();
         assert_eq!(taken, 8);
-        let long: Arc<Vec<u8>> = vec![0; LINK_MESSAGE_BYTES_MAX + 1].into();
+        let long = Shared::from(vec![0; LINK_MESSAGE_BYTES_MAX + 1]);
         assert_eq!(Link::new(1).send(Stream::Data, long), Err(LinkFull));
     }
 

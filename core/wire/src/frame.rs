@@ -115,6 +115,9 @@ struct AckBody {
     received: U64,
 }
 
+/// Bytes of a segment before those of the stream.
+pub const SEGMENT_HEAD_BYTES: usize = size_of::<SegmentHead>();
+
 impl<'a> Frame<'a> {
     /// Reads a frame; the whole input must be one frame.
     pub fn decode(bytes: &'a [u8]) -> Result<Frame<'a>, WireError> {
@@ -169,7 +172,17 @@ impl Stream {
 impl<'a> Segment<'a> {
     /// Writes the segment. `bytes` must not be longer than a frame's body.
     pub fn encode(&self) -> Vec<u8> {
-        let length = u16::try_from(self.bytes.len()).expect("a segment's bytes are cut to fit a frame");
+        let mut frame = Vec::with_capacity(SEGMENT_HEAD_BYTES + self.bytes.len());
+        frame.extend_from_slice(&[0; SEGMENT_HEAD_BYTES]);
+        frame.extend_from_slice(self.bytes);
+        self.write_head(&mut frame);
+        frame
+    }
+
+    /// Writes all but the bytes to the first [`SEGMENT_HEAD_BYTES`] of a frame; what is behind them counts as the bytes.
+    pub fn write_head(&self, frame: &mut [u8]) {
+        let (place, bytes) = frame.split_at_mut(SEGMENT_HEAD_BYTES);
+        let length = u16::try_from(bytes.len()).expect("a segment's bytes are cut to fit a frame");
         let head = SegmentHead {
             kind: KIND_SEGMENT,
             stream: self.stream.index() as u8,
@@ -181,10 +194,7 @@ impl<'a> Segment<'a> {
             ack: self.ack.into(),
             ack_bits: self.ack_bits.into(),
         };
-        let mut out = Vec::with_capacity(size_of::<SegmentHead>() + self.bytes.len());
-        out.extend_from_slice(head.as_bytes());
-        out.extend_from_slice(self.bytes);
-        out
+        place.copy_from_slice(head.as_bytes());
     }
 
     fn decode(bytes: &'a [u8]) -> Result<Segment<'a>, WireError> {

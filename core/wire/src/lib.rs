@@ -13,6 +13,6 @@ mod varint;
 
 pub use arrival::Arrival;
 pub use beat::{Beat, BeatEntry, BeatFlags, BeatGrant};
-pub use frame::{Ack, Frame, Segment, Stream, WireError};
+pub use frame::{Ack, Frame, SEGMENT_HEAD_BYTES, Segment, Stream, WireError};
 pub use header::{DatagramKind, HEADER_BYTES, Header, LANE_OFFSET};
 pub use ring::{LeaseRequest, LeaseRound, Receipt, RingFrame, RingId, RingWord};

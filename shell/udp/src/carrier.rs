@@ -4,10 +4,11 @@
 //! be sent is lost, as on any network.
 
 use crate::drops::{Dropped, Drops};
+use crate::lot::Lot;
 use crate::paths::Paths;
-use crate::seal::{Opened, Seal};
+use crate::seal::{Found, Seal};
 use crate::steering::split;
-use crate::train::{Cuts, READ_BYTES_MAX, Train, accept_trains, read};
+use crate::train::{Cuts, Train, accept_trains, read};
 use phalanx_types::{NodeId, PathId, ViewId};
 use phalanx_wire::Arrival;
 use rustix::net::sockopt;
@@ -43,7 +44,8 @@ pub struct Carrier {
     trains: BTreeMap<(PathId, SocketAddr), Train>,
     /// Whether the kernel cuts trains.
     cuts: Cuts,
-    buffer: Box<[u8]>,
+    /// What is being read.
+    lot: Lot,
 }
 
 impl Carrier {
@@ -57,7 +59,7 @@ impl Carrier {
             drops: Drops::default(),
             trains: BTreeMap::new(),
             cuts: Cuts::default(),
-            buffer: vec![0; READ_BYTES_MAX].into(),
+            lot: Lot::default(),
         };
         let faults = carrier.bind_missing();
         match carrier.sockets.is_empty() {
@@ -126,38 +128,44 @@ impl Carrier {
         arrivals: &mut Vec<Arrival>,
         sockets: fn(&Carrier) -> &BTreeMap<PathId, UdpSocket>,
     ) {
-        let mut buffer = mem::take(&mut self.buffer);
+        let mut lot = mem::take(&mut self.lot);
         for _ in 0..BATCH {
             let Some(socket) = sockets(self).get(&path) else { break };
-            match read(socket, &mut buffer) {
-                Ok((source, length, size)) => {
-                    let datagrams = buffer[..length].chunks(size.max(1));
-                    datagrams.for_each(|datagram| self.take(path, source, datagram, arrivals));
-                }
+            match read(socket, lot.room(arrivals)) {
+                Ok((source, length, size)) => self.take(path, source, (length, size.max(1)), &mut lot),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => {} // the kernel tells of an earlier datagram's fate; the next read goes on
             }
         }
-        self.buffer = buffer;
+        lot.hand_over(arrivals);
+        self.lot = lot;
     }
 
-    fn take(&mut self, path: PathId, source: SocketAddr, datagram: &[u8], arrivals: &mut Vec<Arrival>) {
-        match self.open_from(path, source, datagram) {
-            Ok(Opened::Frame { from, bytes }) => arrivals.push(Arrival { path, from, bytes }),
-            Ok(Opened::Hello { answer: Some(answer) }) => {
-                self.put(path, source, |_, out| out.extend_from_slice(&answer));
+    /// Opens what was read last: datagrams of one size, but for the last.
+    fn take(&mut self, path: PathId, source: SocketAddr, (length, size): (usize, usize), lot: &mut Lot) {
+        // A source address proves nothing, but a datagram from a wrong one is nobody's.
+        let node = self.paths.node_at(path, source);
+        for start in (0..length).step_by(size) {
+            let datagram = lot.datagram(start..length.min(start + size));
+            let opened = node.ok_or(Dropped::Source).and_then(|node| self.open_from(node, datagram));
+            match opened {
+                Ok(Found::Frame { from, body }) => {
+                    lot.keep(path, from, start + body.start..start + body.end);
+                }
+                Ok(Found::Hello { answer: Some(answer) }) => {
+                    self.put(path, source, |_, out| out.extend_from_slice(&answer));
+                }
+                Ok(Found::Hello { answer: None }) => {}
+                Err(reason) => self.drops.count(reason),
             }
-            Ok(Opened::Hello { answer: None }) => {}
-            Err(reason) => self.drops.count(reason),
         }
+        lot.take(length);
     }
 
-    /// A source address proves nothing, but a datagram from a wrong one is nobody's.
-    fn open_from(&mut self, path: PathId, source: SocketAddr, datagram: &[u8]) -> Result<Opened, Dropped> {
-        let node = self.paths.node_at(path, source).ok_or(Dropped::Source)?;
+    fn open_from(&mut self, node: NodeId, datagram: &mut [u8]) -> Result<Found, Dropped> {
         match phalanx_wire::Header::decode(datagram) {
             Ok((header, _)) if header.from.node != node => Err(Dropped::Source),
-            Ok(_) | Err(_) => self.seal.open(datagram),
+            Ok(_) | Err(_) => self.seal.open_in_place(datagram),
         }
     }
 

@@ -6,6 +6,7 @@
 pub mod carrier;
 pub mod drops;
 pub mod keys;
+mod lot;
 pub mod paths;
 pub mod seal;
 mod session;

@@ -14,6 +14,7 @@ use aws_lc_rs::hmac;
 use phalanx_types::{ClusterId, Incarnation, NodeId, NodeSet, ViewId};
 use phalanx_wire::{DatagramKind, HEADER_BYTES, Header, WireError};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 const CHALLENGE_BYTES: usize = 32;
 const TAG_BYTES: usize = 32;
@@ -53,6 +54,12 @@ pub enum Opened {
         /// What goes back the same way.
         answer: Option<Vec<u8>>,
     },
+}
+
+/// The same where it came: a frame is a part of its datagram.
+pub(crate) enum Found {
+    Frame { from: Incarnation, body: Range<usize> },
+    Hello { answer: Option<Vec<u8>> },
 }
 
 /// Seals what goes out, opens what comes in.
@@ -109,11 +116,20 @@ impl Seal {
 
     /// Opens a datagram, or says why not.
     pub fn open(&mut self, datagram: &[u8]) -> Result<Opened, Dropped> {
-        let (header, rest) = Header::decode(datagram).map_err(malformed)?;
+        let mut datagram = datagram.to_vec();
+        Ok(match self.open_in_place(&mut datagram)? {
+            Found::Frame { from, body } => Opened::Frame { from, bytes: datagram[body].to_vec() },
+            Found::Hello { answer } => Opened::Hello { answer },
+        })
+    }
+
+    /// Opens a datagram where it stands, or says why not; then what stands there is nothing any more.
+    pub(crate) fn open_in_place(&mut self, datagram: &mut [u8]) -> Result<Found, Dropped> {
+        let (header, _) = Header::decode(datagram).map_err(malformed)?;
         self.check(&header)?;
         let opened = match header.kind {
-            DatagramKind::Hello => self.hear_hello(&header, datagram, rest),
-            DatagramKind::Sealed => self.open_sealed(&header, &datagram[..HEADER_BYTES], rest),
+            DatagramKind::Hello => self.hear_hello(&header, datagram),
+            DatagramKind::Sealed => self.open_sealed(&header, datagram),
         };
         if let Some(node) = opened.as_ref().err().and_then(|reason| self.double(&header, *reason)) {
             *self.doubles.entry(node).or_default() += 1;
@@ -161,8 +177,8 @@ impl Seal {
         }
     }
 
-    fn hear_hello(&mut self, header: &Header, datagram: &[u8], rest: &[u8]) -> Result<Opened, Dropped> {
-        let (challenge, echo) = self.read_hello(datagram, rest)?;
+    fn hear_hello(&mut self, header: &Header, datagram: &[u8]) -> Result<Found, Dropped> {
+        let (challenge, echo) = self.read_hello(datagram, &datagram[HEADER_BYTES..])?;
         let peer = self.peers.get_mut(&header.from.node).ok_or(Dropped::Sender)?;
         if peer.offer(header.from, challenge)? == Offer::New {
             let me = (self.identity.me, self.identity.challenge);
@@ -172,7 +188,7 @@ impl Seal {
         if let Some(candidate) = &mut peer.candidate {
             candidate.echoed |= echoed && candidate.life == header.from;
         }
-        Ok(Opened::Hello { answer: (!echoed).then(|| self.greet(header.from.node)).flatten() })
+        Ok(Found::Hello { answer: (!echoed).then(|| self.greet(header.from.node)).flatten() })
     }
 
     fn read_hello(&self, datagram: &[u8], rest: &[u8]) -> Result<(Challenge, Challenge), Dropped> {
@@ -187,13 +203,14 @@ impl Seal {
         Ok((challenge(0), challenge(CHALLENGE_BYTES)))
     }
 
-    fn open_sealed(&mut self, header: &Header, head: &[u8], sealed: &[u8]) -> Result<Opened, Dropped> {
+    fn open_sealed(&mut self, header: &Header, datagram: &mut [u8]) -> Result<Found, Dropped> {
         if header.to != self.identity.me {
             return Err(Dropped::Receiver);
         }
         let peer = self.peers.get_mut(&header.from.node).ok_or(Dropped::Sender)?;
-        let bytes = peer.open(header, head, sealed)?;
-        Ok(Opened::Frame { from: header.from, bytes })
+        let (head, sealed) = datagram.split_at_mut(HEADER_BYTES);
+        let length = peer.open(header, head, sealed)?;
+        Ok(Found::Frame { from: header.from, body: HEADER_BYTES..HEADER_BYTES + length })
     }
 
     /// A Hello to the newest life known of a peer.
@@ -230,14 +247,14 @@ impl Peer {
         Ok(Offer::New)
     }
 
-    fn open(&mut self, header: &Header, head: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Dropped> {
+    fn open(&mut self, header: &Header, head: &[u8], sealed: &mut [u8]) -> Result<usize, Dropped> {
         if let Some(working) = self.working.as_mut().filter(|session| session.life == header.from) {
             return working.open(header.counter, head, sealed);
         }
         let candidate = self.candidate.as_mut().filter(|session| session.life == header.from);
-        let bytes = candidate.ok_or(Dropped::NoSession)?.open(header.counter, head, sealed)?;
+        let length = candidate.ok_or(Dropped::NoSession)?.open(header.counter, head, sealed)?;
         self.working = self.candidate.take();
-        Ok(bytes)
+        Ok(length)
     }
 }
 

@@ -17,8 +17,6 @@ use std::os::fd::AsRawFd;
 const TRAIN_BYTES_MAX: usize = 60_000;
 /// Datagrams of a train: what every kernel cuts.
 const TRAIN_LENGTH_MAX: usize = 60;
-/// Bytes of what is read at a time: a train, or the longest datagram there is.
-pub const READ_BYTES_MAX: usize = 65_536;
 
 /// Datagrams that wait to be sent to one address.
 #[derive(Default)]
@@ -48,9 +46,9 @@ impl Train {
         }
     }
 
-    /// Whether it should not wait for more.
+    /// Whether it should not wait for more: one more as long as the first would not go with it.
     pub fn is_full(&self) -> bool {
-        self.bytes.len() >= TRAIN_BYTES_MAX
+        self.bytes.len() + self.ends.first().unwrap_or(&0) > TRAIN_BYTES_MAX
     }
 
     /// Sends what waits, if there is a socket for it. What the network does not take now is lost.
@@ -134,6 +132,7 @@ fn to_address(storage: &SockaddrStorage) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lot::READ_BYTES_MAX;
 
     fn read_all(socket: &UdpSocket) -> Vec<Vec<u8>> {
         let (mut got, mut buffer) = (Vec::new(), vec![0; READ_BYTES_MAX]);

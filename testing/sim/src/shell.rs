@@ -9,7 +9,7 @@ use phalanx_conduct::Reply;
 use phalanx_events::{MembershipNote, Note};
 use phalanx_node::{Arrival, Effect, Input, Lane, Record, StoreToken};
 use phalanx_oracle::{GlobalTime, What};
-use phalanx_types::{Incarnation, NetworkId, NodeId, PathId, RequestId, Span, Tick};
+use phalanx_types::{Incarnation, NetworkId, NodeId, PathId, RequestId, Shared, Span, Tick};
 
 /// Of a handshake's frame.
 const GREETING_BYTES: usize = 200;
@@ -85,7 +85,7 @@ impl<F: Factory> World<F> {
         }
     }
 
-    fn send(&mut self, host: usize, start: u64, to: (NodeId, PathId), routine: bool, bytes: Vec<u8>) {
+    fn send(&mut self, host: usize, start: u64, to: (NodeId, PathId), routine: bool, bytes: Shared) {
         let (to, path) = to;
         let (peer, lane) =
             (to.0 as usize - 1, self.setting.lane(path.network.0 as usize, path.index as usize));
@@ -137,7 +137,7 @@ impl<F: Factory> World<F> {
     /// What was to be sent is lost; in its place the receiver, whatever its life, hears of this one.
     fn greet(&mut self, from: (usize, u64), (to, echo): (usize, u64), lane: usize) {
         let (from, to, lane) = ((from.0 as u8, from.1), (to as u8, echo), lane as u8);
-        self.launch(Flight { from, to, lane, hello: true, routine: false, bytes: Vec::new() });
+        self.launch(Flight { from, to, lane, hello: true, routine: false, bytes: Shared::default() });
     }
 
     /// A stopped daemon is greeted again when it runs.

@@ -107,7 +107,7 @@ impl Toy {
         for to in (1..=u16::from(self.nodes)).map(NodeId).filter(|to| *to != self.me) {
             for network in (0..self.networks).map(NetworkId) {
                 let path = PathId { network, index: 0 };
-                out.push(Effect::Send { to, path, lane: Lane::Beat, bytes: vec![7; 96] });
+                out.push(Effect::Send { to, path, lane: Lane::Beat, bytes: vec![7; 96].into() });
             }
         }
     }

@@ -20,7 +20,9 @@ use crate::trace::Trace;
 use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_node::{Effect, Input};
 use phalanx_oracle::{Census, Event, GlobalTime, Oracle, Violation, What};
-use phalanx_types::{ClusterId, GroupName, NodeId, Operation, OperationId, Span, Tick, Timings, ViewId};
+use phalanx_types::{
+    ClusterId, GroupName, NodeId, Operation, OperationId, Shared, Span, Tick, Timings, ViewId,
+};
 use std::collections::BTreeSet;
 
 /// More than this in one seed is a loop without end.
@@ -42,7 +44,7 @@ pub struct Flight {
     /// Whether it waits until its receiver is awake anyway.
     pub routine: bool,
     /// What is in it.
-    pub bytes: Vec<u8>,
+    pub bytes: Shared,
 }
 
 /// What can be going to happen. Hosts count from 0; `start` names a life, `boot` a boot that it is meant for.

@@ -2,12 +2,13 @@
 
 use minicbor::decode::Error;
 use minicbor::{Decode, Decoder, Encode, Encoder, encode};
-use phalanx_types::Incarnation;
 use phalanx_types::limits::{
     GS_FLAG_BYTES_MAX, GS_LOCAL_NAME_BYTES_MAX, GS_MESSAGE_BYTES_MAX, GS_NAME_BYTES_MAX, GS_STATE_BYTES_MAX,
 };
+use phalanx_types::{Incarnation, Shared, Source, shared};
 use serde::{Serialize, Serializer};
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Why something a client gave is not accepted. Nothing was changed.
@@ -42,7 +43,7 @@ pub struct StateValue(#[serde(serialize_with = "plain")] Arc<[u8]>);
 
 /// A provider message: up to 64 KiB. It is told to many, so a copy is the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Message(#[serde(serialize_with = "plain")] Arc<[u8]>);
+pub struct Message(Shared);
 
 /// A provider: an instance number, unique in its group on its node, and the life of that node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize)]
@@ -125,7 +126,7 @@ impl Message {
         Message::shared(bytes.into())
     }
 
-    fn shared(bytes: Arc<[u8]>) -> Result<Message, Unfit> {
+    fn shared(bytes: Shared) -> Result<Message, Unfit> {
         short(bytes, GS_MESSAGE_BYTES_MAX).map(Message)
     }
 
@@ -143,7 +144,7 @@ fn visible(text: &str, max: usize) -> Result<&str, Unfit> {
     }
 }
 
-fn short(bytes: Arc<[u8]>, max: usize) -> Result<Arc<[u8]>, Unfit> {
+fn short<T: Deref<Target = [u8]>>(bytes: T, max: usize) -> Result<T, Unfit> {
     if bytes.len() > max { Err(Unfit::TooLong { max }) } else { Ok(bytes) }
 }
 
@@ -177,7 +178,22 @@ on_the_wire!(Name, str, str, Name::new);
 on_the_wire!(LocalName, str, str, LocalName::new);
 on_the_wire!(Flag, str, str, Flag::new);
 on_the_wire!(StateValue, bytes, bytes, |bytes: &[u8]| StateValue::shared(bytes.into()));
-on_the_wire!(Message, bytes, bytes, |bytes: &[u8]| Message::shared(bytes.into()));
+
+impl<C> Encode<C> for Message {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        context: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        shared::encode(&self.0, e, context)
+    }
+}
+
+impl<'b, C: Source> Decode<'b, C> for Message {
+    fn decode(d: &mut Decoder<'b>, source: &mut C) -> Result<Message, Error> {
+        Message::shared(shared::decode(d, source)?).map_err(|_| Error::message("not fit: Message"))
+    }
+}
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -103,6 +103,7 @@ pub struct Deactivation {
 
 /// What is voted on: a change, and what goes with it. A vote can replace what goes with it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub struct Proposal {
     /// What changes.
     #[n(0)]
@@ -117,6 +118,7 @@ pub struct Proposal {
 
 /// What a provider says with its vote.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub struct Said {
     /// Another state value to propose.
     #[n(0)]
@@ -145,6 +147,7 @@ pub struct Summary {
 
 /// A protocol under way.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub(crate) struct Running {
     /// Higher than that of any earlier one of the group, or of a group before it with its name.
     #[n(0)]

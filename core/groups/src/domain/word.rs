@@ -12,6 +12,7 @@ use serde::Serialize;
 
 /// One ordered message.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub struct Word {
     /// The group it concerns.
     #[n(0)]
@@ -27,6 +28,7 @@ pub struct Word {
 
 /// A vote, by the node of its voter, which gives exactly one for each of its voters in each phase.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub struct VoteWord {
     /// In which phase of what.
     #[n(0)]
@@ -67,6 +69,7 @@ impl VoteWord {
 
 /// What is counted for a voter.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub enum Cast {
     /// What it said.
     #[n(0)]
@@ -112,6 +115,7 @@ pub struct PhaseId {
 
 /// What is said about a group.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(context_bound = "phalanx_types::Source")]
 pub enum Act {
     /// By the node of somebody who wants to be a provider.
     #[n(0)]

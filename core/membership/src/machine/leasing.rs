@@ -2,7 +2,7 @@
 
 use super::{Above, Membership, Output};
 use phalanx_topology::{Occasion, Speech};
-use phalanx_types::{Bug, Incarnation, PathId, Tick};
+use phalanx_types::{Bug, Incarnation, PathId, Shared, Tick};
 use phalanx_wire::{Beat, BeatFlags, Stream};
 use std::collections::BTreeMap;
 
@@ -92,9 +92,11 @@ impl Membership {
         self.said = said;
         (self.beat_now, self.urgent) = (false, false);
         (self.ack_told, self.ack_told_bytes) = (speech.received, self.order().received_bytes());
-        let send = |(to, path, bytes)| match occasion {
-            Occasion::News | Occasion::Urgent => Output::Send { to, path, stream: Stream::Control, bytes },
-            Occasion::Routine => Output::Beat { to, path, bytes },
+        let send = |(to, path, bytes)| match (occasion, Shared::from(bytes)) {
+            (Occasion::News | Occasion::Urgent, bytes) => {
+                Output::Send { to, path, stream: Stream::Control, bytes }
+            }
+            (Occasion::Routine, bytes) => Output::Beat { to, path, bytes },
         };
         self.out.extend(beats.into_iter().map(send));
     }
@@ -107,7 +109,7 @@ impl Membership {
 
     fn answer(&mut self, now: Tick, to: Incarnation, path: PathId, above: &mut dyn Above) {
         let (speech, granted) = (self.speech(above), self.grants());
-        let bytes = self.topology.answer(now, to.node, path, speech, granted);
+        let bytes = self.topology.answer(now, to.node, path, speech, granted).into();
         self.promise();
         self.out.push_back(Output::Send { to: to.node, path, stream: Stream::Control, bytes });
     }

@@ -23,11 +23,10 @@ use phalanx_topology::{Hearing, Speech, Strategy, Topology};
 use phalanx_types::limits::{DOWN_SILENCE, FORMED_COUNTER_STEP};
 use phalanx_types::{
     BootId, Bug, Charter, Digest, Electorate, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot,
-    ProofClass, Span, Tick, Timings, View, ViewId,
+    ProofClass, Shared, Span, Tick, Timings, View, ViewId,
 };
 use phalanx_wire::{Arrival, Frame, Stream};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 /// What a membership is made with.
 #[derive(Clone, Debug)]
@@ -78,7 +77,7 @@ pub enum Output {
         /// Of which urgency.
         stream: Stream,
         /// The frame.
-        bytes: Vec<u8>,
+        bytes: Shared,
     },
     /// Send a beat that says nothing new: it need not wake its receiver.
     Beat {
@@ -87,7 +86,7 @@ pub enum Output {
         /// By which path.
         path: PathId,
         /// The frame.
-        bytes: Vec<u8>,
+        bytes: Shared,
     },
     /// Ask the deadman to accept a lease end.
     Feed(Tick),
@@ -107,7 +106,7 @@ pub enum Upcall {
         /// Who sent it.
         sender: Incarnation,
         /// What.
-        body: Arc<Vec<u8>>,
+        body: Shared,
         /// Its place in the view.
         sequence: u64,
     },
@@ -121,7 +120,7 @@ pub enum Upcall {
     /// An own message found no place in its view; others may have delivered it.
     Returned {
         /// What was sent.
-        body: Arc<Vec<u8>>,
+        body: Shared,
     },
     /// Replicated state came from another member of the installed view.
     State {

@@ -44,9 +44,9 @@ impl Membership {
             (self.said, self.ack_told) = (said, speech.received);
         }
         (self.beat_now, self.urgent) = (false, false);
-        let send = |Posting { to, path, routine, bytes }| match routine {
-            true => Output::Beat { to, path, bytes },
-            false => Output::Send { to, path, stream: Stream::Control, bytes },
+        let send = |Posting { to, path, routine, bytes }| match (routine, bytes.into()) {
+            (true, bytes) => Output::Beat { to, path, bytes },
+            (false, bytes) => Output::Send { to, path, stream: Stream::Control, bytes },
         };
         self.out.extend(postings.into_iter().map(send));
     }

@@ -7,9 +7,8 @@ use crate::message::{self, Control, Ordered, Traffic};
 use crate::order::Pending;
 use phalanx_events::{MembershipNote, MessageId, Point, Service};
 use phalanx_types::limits::{MESSAGE_BYTES_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX};
-use phalanx_types::{Bug, Digest, Incarnation, NodeId, Tick, ViewId};
+use phalanx_types::{Bug, Digest, Incarnation, NodeId, Shared, Tick, ViewId};
 use phalanx_wire::{Ack, Segment, Stream};
-use std::sync::Arc;
 
 /// Messages of a view that is being formed, kept until it is installed. A member that needs more is left behind and
 /// excluded.
@@ -93,9 +92,9 @@ impl Membership {
         if self.topology.life(from.node).is_none_or(|(life, _)| life != from) {
             return self.drop_frame(from, "segment of a life that is not heard");
         }
-        let read = |stream, bytes: &[u8]| match stream {
-            Stream::Control => Heard::Control(message::read(bytes).map(Box::new)),
-            Stream::Vote | Stream::Data => Heard::Traffic(message::read(bytes)),
+        let read = |stream, message: Shared| match stream {
+            Stream::Control => Heard::Control(message::read(&message).map(Box::new)),
+            Stream::Vote | Stream::Data => Heard::Traffic(message::read_traffic(&message)),
         };
         for heard in self.links.receive(now, from, segment, read) {
             match heard {
@@ -195,7 +194,7 @@ impl Membership {
     fn send_to_members(&mut self, traffic: &Traffic) {
         let bytes = message::write_traffic(traffic);
         for life in self.other_members() {
-            self.send_or_shun(life, Stream::Vote, Arc::clone(&bytes));
+            self.send_or_shun(life, Stream::Vote, bytes.clone());
         }
     }
 
@@ -205,17 +204,17 @@ impl Membership {
     }
 
     /// A peer whose link takes nothing more has stalled for longer than any queue of ours may grow.
-    pub(super) fn send_or_shun(&mut self, to: Incarnation, stream: Stream, message: Arc<Vec<u8>>) {
+    pub(super) fn send_or_shun(&mut self, to: Incarnation, stream: Stream, message: Shared) {
         if !self.links.send(to, stream, message) {
             self.note(MembershipNote::MemberStalled { life: to });
             self.topology.shun(self.now, to.node);
         }
     }
 
-    pub(super) fn send_to_others(&mut self, members: &[Incarnation], control: &Arc<Vec<u8>>) {
+    pub(super) fn send_to_others(&mut self, members: &[Incarnation], control: &Shared) {
         let me = self.setup.me;
         for life in members.iter().filter(|life| **life != me) {
-            self.send_or_shun(*life, Stream::Control, Arc::clone(control));
+            self.send_or_shun(*life, Stream::Control, control.clone());
         }
     }
 
@@ -276,7 +275,7 @@ impl Membership {
             return;
         }
         (self.ack_told, self.ack_told_bytes) = (received, order.received_bytes());
-        let bytes = Ack { view, received }.encode();
+        let bytes = Shared::from(Ack { view, received }.encode());
         for life in self.other_members() {
             if let Some(path) = self.topology.route(now, life.node, 0) {
                 let (to, bytes) = (life.node, bytes.clone());
@@ -286,9 +285,8 @@ impl Membership {
     }
 
     pub(super) fn pump(&mut self, now: Tick) {
-        let mut outbound = Vec::new();
-        self.links.poll(now, &self.topology, &self.setup.timings, &mut outbound);
-        let send = |Outbound { to, path, stream, bytes }| Output::Send { to, path, stream, bytes };
-        self.out.extend(outbound.into_iter().map(send));
+        self.links.poll(now, &self.topology, &self.setup.timings, |Outbound { to, path, stream, bytes }| {
+            self.out.push_back(Output::Send { to, path, stream, bytes });
+        });
     }
 }
