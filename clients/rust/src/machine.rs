@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 /// Bytes that are read at a time.
-pub(crate) const READ_BYTES: usize = 64 << 10;
+pub(crate) const READ_BYTES: usize = 256 << 10;
 /// Bytes of what is asked for that are gathered at most.
 pub(crate) const GATHERED_BYTES_MAX: usize = 64 << 10;
 

@@ -26,7 +26,8 @@ impl FromIterator<ProviderId> for Providers {
 
 impl<C> Encode<C> for Providers {
     fn encode<W: encode::Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
-        let packed: Vec<u8> = self.0.iter().flat_map(|provider| pack(*provider)).collect();
+        let mut packed = Vec::with_capacity(PROVIDER * self.0.len());
+        self.0.iter().for_each(|provider| packed.extend_from_slice(&pack(*provider)));
         e.bytes(&packed)?.ok()
     }
 }

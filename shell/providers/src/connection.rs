@@ -8,15 +8,21 @@ use phalanx_local::Peer;
 use phalanx_session::{Frames, Hello, Subscription, Told, frame};
 use phalanx_types::Tick;
 use phalanx_types::limits::{GS_FRAME_BYTES_MAX, GS_HELLO_LIMIT, GS_REQUESTS_BYTES_MAX, GS_UNREAD_BYTES_MAX};
+use rustix::net::sockopt;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 /// Bytes of a client that are read at a time, unless a frame of which some have come is longer.
-const READ_BYTES: usize = 16 << 10;
+const READ_BYTES: usize = 64 << 10;
 /// Bytes that can be read at a time.
 pub(crate) const READ_BYTES_MAX: usize = READ_BYTES + GS_FRAME_BYTES_MAX;
+/// The kernel's buffer of what a client has not read: it holds what comes while the client is not running, so that it need not
+/// wait for this thread when it is.
+const SEND_BUFFER_BYTES: usize = 1 << 20;
+/// Bytes that were sent, whose memory waits for the rest to be sent.
+const TAKEN_BYTES_MAX: usize = 1 << 20;
 /// Bytes that are gathered for a client before they are sent without waiting for the rest of what it is told.
 const GATHERED_BYTES_MAX: usize = 128 << 10;
 
@@ -76,6 +82,8 @@ pub(crate) enum Gone {
 impl Connection {
     pub fn new(stream: UnixStream) -> io::Result<Connection> {
         stream.set_nonblocking(true)?;
+        // Without it the client is told the same in more parts.
+        let _ = sockopt::set_socket_send_buffer_size_force(&stream, SEND_BUFFER_BYTES);
         let peer = Peer::of(&stream)?;
         let stage = Stage::Greeting { until: now() + GS_HELLO_LIMIT };
         Ok(Connection { stream, peer, stage, frames: Frames::default(), unread: Unread::default() })
@@ -186,10 +194,11 @@ impl Unread {
         &self.bytes[self.start..]
     }
 
-    /// So many bytes were taken. What is left moves to the front when it is less than what went.
+    /// So many bytes were taken. What is left moves to the front when it is less than what went, and that was much.
     fn taken(&mut self, length: usize) {
         self.start += length;
-        if self.start * 2 >= self.bytes.len() {
+        let is_much = self.start * 2 >= self.bytes.len() && self.start > TAKEN_BYTES_MAX;
+        if is_much || self.len() == 0 {
             self.bytes.drain(..self.start);
             self.start = 0;
         }

@@ -29,6 +29,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Batches of events that may wait to be handed out. A server that is further behind drops all its clients.
 const WORDS_MAX: usize = 16_384;
+/// Of those, what is handed out in a turn: clients that read what they were told, and say something, are not kept waiting
+/// for as long as there is more to tell.
+const WORDS_PER_TURN: usize = 16;
 /// Connections at a time that are no clients: not yet, or no more.
 const NEWCOMERS_MAX: usize = 32;
 /// Until it is tried again to hand in that clients left.
@@ -409,13 +412,14 @@ impl Server {
         }
     }
 
-    /// Hands out what the daemon said; false when it said to end.
+    /// Hands out some of what the daemon said; false when it said to end.
     fn deliver(&mut self, daemon: &mut dyn Daemon) -> bool {
         if self.lost.swap(false, Ordering::Relaxed) {
             let all: Vec<ClientId> = self.clients.keys().copied().collect();
             self.each(&all, daemon, |_, _, _, _| Err(Gone::Hangs));
         }
-        while let Some(word) = self.words.take() {
+        for _ in 0..WORDS_PER_TURN {
+            let Some(word) = self.words.take() else { return true };
             match word {
                 Word::Open => self.is_open = true,
                 Word::Events(events) => {
@@ -425,6 +429,8 @@ impl Server {
                 Word::End => return false,
             }
         }
+        // Some may be left.
+        self.bell.ring();
         true
     }
 
@@ -528,4 +534,43 @@ fn name(client: &Connection) -> String {
 
 fn timespec_until(at: Tick) -> Option<rustix::event::Timespec> {
     (at != Tick::NEVER).then(|| timespec(remaining(at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use phalanx_exec::Cgroup;
+    use phalanx_types::NodeId;
+
+    struct Nobody;
+
+    impl Daemon for Nobody {
+        fn adapter(&mut self, _: IpAddr) -> Option<Adapter> {
+            None
+        }
+
+        fn dropped(&mut self, _: &str, _: &'static str) {}
+    }
+
+    #[test]
+    fn the_daemon_never_has_so_much_to_say_that_clients_do_not_get_their_turn() {
+        let path = std::env::temp_dir().join(format!("phalanx-turns-{}", std::process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        let (node, cluster, users) = ("bob".parse().unwrap(), "demo".parse().unwrap(), String::new());
+        let place = Place { life: Incarnation { node: NodeId(1), start: 1 }, node, cluster, users };
+        let deactivator = Deactivator::new(Cgroup::at("/nowhere"), "demo".into(), "bob".into(), drop);
+        let (mut server, told, _acts) = Server::new(listener, place, deactivator).unwrap();
+        (0..=WORDS_PER_TURN).for_each(|_| told.open());
+        server.bell.hush();
+        let rings = |server: &Server| {
+            let mut waits = [PollFd::new(&*server.bell, PollFlags::IN)];
+            poll(&mut waits, Some(&timespec(Span::ZERO))).unwrap() == 1
+        };
+        assert!(server.deliver(&mut Nobody) && rings(&server), "one is left for the next turn");
+        server.bell.hush();
+        assert!(server.deliver(&mut Nobody) && !rings(&server));
+        told.end();
+        assert!(!server.deliver(&mut Nobody));
+    }
 }
