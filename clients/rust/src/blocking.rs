@@ -13,6 +13,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+/// How long a node that takes nothing is waited for, before what it has told meanwhile is read.
+const WRITE_PATIENCE: Duration = Duration::from_millis(2);
+/// Reads before it is tried again to send.
+const READS_MAX: usize = 16;
+
 /// A client of Group Services. Dropped, it is gone for its groups, as if it had failed.
 pub struct Client {
     stream: Stream,
@@ -29,7 +34,7 @@ impl Client {
         let socket = settings.socket();
         let connected = UnixStream::connect(&socket);
         let connected = connected.map_err(|error| ClientError::unconnected(socket, error))?;
-        let mut stream = Stream::new(connected);
+        let mut stream = Stream::new(connected)?;
         let mut machine = Machine::new(&settings.hello());
         stream.send(&mut machine)?;
         let welcome = loop {
@@ -210,8 +215,9 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(socket: UnixStream) -> Stream {
-        Stream { socket, limit: None, buffer: vec![0; READ_BYTES].into() }
+    fn new(socket: UnixStream) -> Result<Stream, ClientError> {
+        socket.set_write_timeout(Some(WRITE_PATIENCE))?;
+        Ok(Stream { socket, limit: None, buffer: vec![0; READ_BYTES].into() })
     }
 
     fn receive(&mut self, machine: &mut Machine, limit: Option<Duration>) -> Result<(), ClientError> {
@@ -234,10 +240,32 @@ impl Stream {
             match self.socket.write(machine.unsent()) {
                 Ok(0) => return Err(ClientError::Ended),
                 Ok(length) => machine.sent(length),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    self.take_in(machine)?;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(())
+    }
+
+    /// Takes in what has come, while the node takes nothing: it tells more meanwhile, and who does not read is dropped.
+    fn take_in(&mut self, machine: &mut Machine) -> Result<(), ClientError> {
+        self.socket.set_nonblocking(true)?;
+        let came = (0..READS_MAX).try_for_each(|_| match self.socket.read(&mut self.buffer) {
+            Ok(0) => Err(ClientError::Ended),
+            Ok(length) => Ok(machine.receive(&self.buffer[..length])?),
+            Err(error) => Err(error.into()),
+        });
+        self.socket.set_nonblocking(false)?;
+        match came {
+            Err(ClientError::Io(error))
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                Ok(())
+            }
+            came => came,
+        }
     }
 }

@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const WORDS_MAX: usize = 16_384;
 /// Of those, what is handed out in a turn: clients that read what they were told, and say something, are not kept waiting
 /// for as long as there is more to tell.
-const WORDS_PER_TURN: usize = 16;
+const WORDS_PER_TURN: usize = 4;
 /// Connections at a time that are no clients: not yet, or no more.
 const NEWCOMERS_MAX: usize = 32;
 /// Until it is tried again to hand in that clients left.
