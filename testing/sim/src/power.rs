@@ -35,10 +35,10 @@ pub(crate) fn new_host<N>(
         retired: false,
         boots: 0,
         boot_id: BootId([0; 16]),
-        starts: 0,
+        starts: setting.wear.lives,
         clock: BootClock::new(0, Tick::ZERO, ppm),
         ppm,
-        journal: Journal::new(seed, node, ledger),
+        journal: Journal::new(seed, node, ledger, setting.wear.views),
         deadman: new_deadman(&setting.timings(), clocks),
         look: u64::MAX,
         slate: None,
@@ -67,6 +67,9 @@ impl<F: Factory> World<F> {
             return;
         }
         (target.up, target.deadman, target.boot_id, target.look) = (true, deadman, boot_id, u64::MAX);
+        // The first boot was long ago, if that is what the seed is about.
+        let uptime = self.setting.wear.uptime.filter(|_| target.boots == 0);
+        let shows = uptime.map_or(shows, |step| Tick(step.0 - shows.0));
         target.boots += 1;
         target.clock = BootClock::new(self.now, shows, target.ppm);
         let boot = target.boots;
