@@ -7,9 +7,9 @@ use crate::host::{Daemon, Host, Ice, Stopped};
 use crate::node::Factory;
 use crate::random::Random;
 use crate::resource::Resources;
-use crate::setting::Setting;
+use crate::setting::{Breadth, Setting};
 use crate::world::{Happening, World};
-use phalanx_node::Birth;
+use phalanx_node::{Birth, Input};
 use phalanx_oracle::What;
 use phalanx_types::{BootId, NodeId, Plot, Span, Tick, Timings, ViewId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +54,18 @@ pub(crate) fn new_host<N>(
 fn new_deadman(timings: &Timings, clocks: &mut Random) -> Deadman {
     let lateness = clocks.span(Span::ZERO, timings.deadman_bound() * 8 / 10);
     Deadman::new(timings, lateness)
+}
+
+/// Frames that waited together are read together, as a real shell does.
+fn in_lots(inbox: Vec<Input>) -> Vec<Input> {
+    let mut lots: Vec<Input> = Vec::new();
+    for input in inbox {
+        match (lots.last_mut(), input) {
+            (Some(Input::Arrived(lot)), Input::Arrived(more)) => lot.extend(more),
+            (_, input) => lots.push(input),
+        }
+    }
+    lots
 }
 
 impl<F: Factory> World<F> {
@@ -170,7 +182,11 @@ impl<F: Factory> World<F> {
         for operation in stopped.operations {
             self.begins(host, start, operation);
         }
-        for input in stopped.inbox {
+        let inbox = match self.setting.breadth {
+            Breadth::Usual => stopped.inbox,
+            Breadth::Wide => in_lots(stopped.inbox),
+        };
+        for input in inbox {
             self.hears(host, start, input);
         }
         if !timers_first && self.hosts[host].living(start).is_some() {
