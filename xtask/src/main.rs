@@ -8,7 +8,8 @@ mod sources;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const HELP: &str = "usage: cargo xtask tidy | planted [--json] [--seeds N] [--plant BUG] | picture
+const HELP: &str =
+    "usage: cargo xtask tidy | planted [--json] [--seeds N] [--plant BUG] | planted --units [BUG…] | picture
 
 Checks what the compiler does not: which folders may depend on which, that the
 core takes no other crates than those agreed on, that every file says what it is
@@ -16,7 +17,9 @@ for, and that nothing unfinished is left. Prints the longest files and functions
 
 `planted` plants each known bug in the core: the property that must name it has
 to, within 2,000 seeds of the simulator. A line each; exit code 1 if one stays
-hidden.
+hidden. `planted --units` runs the core's tests with each bug in them instead;
+exit code 1 if some test catches what the table says none does, or none does
+what it says that some does.
 
 `picture` draws the output of the demo, given on standard input, for the README.";
 

@@ -14,7 +14,9 @@ use phalanx_membership::Clearance;
 use phalanx_model::{Group, differ_in_policies_only};
 use phalanx_plan::{Holding, RestartTimes};
 use phalanx_types::limits::{BOOT_PROBES_MAX, STUCK_RETRY_INTERVAL, UNLEASED_RETRY_INTERVAL};
-use phalanx_types::{NetworkId, OperationId, OperationResult, OwnershipEpoch, ResourceName, Span, Tick};
+use phalanx_types::{
+    Bug, NetworkId, OperationId, OperationResult, OwnershipEpoch, Plot, ResourceName, Span, Tick,
+};
 use std::mem;
 use std::sync::Arc;
 
@@ -38,6 +40,7 @@ pub struct Agent {
     lapse_noticed: Option<Tick>,
     /// Until when resources of an earlier life may be kept without an own lease; that life's deadman watches them.
     unleased_until: Tick,
+    plot: Plot,
 }
 
 /// How and why a group is brought down.
@@ -54,7 +57,13 @@ impl Agent {
         let phase = Phase::Probing { sweep, tries: 0 };
         let (epoch, before) = (OwnershipEpoch::NONE, OwnershipEpoch::NONE);
         let (leased_until, lapse_noticed) = (Tick::ZERO, None);
-        Agent { group, phase, epoch, before, forgetful: false, leased_until, lapse_noticed, unleased_until }
+        let (forgetful, plot) = (false, Plot::NONE);
+        Agent { group, phase, epoch, before, forgetful, leased_until, lapse_noticed, unleased_until, plot }
+    }
+
+    /// Plants the bug that the simulator chose, if any.
+    pub fn plant(&mut self, plot: Plot) {
+        self.plot = plot;
     }
 
     /// What this node has to do with the group, truly.
@@ -72,7 +81,8 @@ impl Agent {
 
     /// The same as this node's passport has it: an acquisition that has begun nothing is not begun in that view.
     pub fn claim(&self) -> Holding {
-        match self.is_unbegun() {
+        let starting = matches!(self.phase, Phase::Starting(_));
+        match self.is_unbegun() || (starting && self.plot.has(Bug::BegunCalledUnbegun)) {
             true => Holding::Free { epoch: self.before, failed: None },
             false => self.holding(),
         }

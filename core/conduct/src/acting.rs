@@ -90,7 +90,8 @@ impl Manager {
             let mut effects: Vec<AgentEffect> = Vec::new();
             let (ids, out, unplugged) = (&mut self.ids, &mut effects, &self.networks.unplugged);
             let mut desk = Desk { now: turn.now, standing: self.standing, unplugged, ids, out };
-            let agent = Agent::new(&mut desk, Arc::new(group), until);
+            let mut agent = Agent::new(&mut desk, Arc::new(group), until);
+            agent.plant(self.plot);
             self.agents.insert(name, agent);
             turn.out.extend(effects.into_iter().map(ManagerEffect::from));
         }

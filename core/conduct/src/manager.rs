@@ -23,7 +23,7 @@ use phalanx_membership::{Hearing, Standing};
 use phalanx_model::{Cluster, Group as ModelGroup};
 use phalanx_plan::{GroupsState, Holding, Reaches, RestartTimes};
 use phalanx_types::{
-    BootId, GroupName, Incarnation, NetworkId, Operation, OperationId, OperationResult, Plot, RequestId,
+    BootId, Bug, GroupName, Incarnation, NetworkId, Operation, OperationId, OperationResult, Plot, RequestId,
     ResourceName, Span, Tick, ViewId,
 };
 use std::cell::Cell;
@@ -320,7 +320,8 @@ impl Manager {
         self.sealed.set(true);
         let claims = self.agents.iter().map(|(name, agent)| (name.clone(), agent.claim())).collect();
         let ledger = &self.config.ledger;
-        let (active, head) = (ledger.active().stamp(), ledger.head().stamp());
+        let active = ledger.active().stamp();
+        let head = if self.plot.has(Bug::StagedNotBrought) { active } else { ledger.head().stamp() };
         encode(&Papers { active, head, claims, reach: self.networks.reaches() })
     }
 

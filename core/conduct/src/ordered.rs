@@ -9,7 +9,7 @@ use phalanx_model::Cluster;
 use phalanx_plan::transition::Claims;
 use phalanx_plan::{GroupsState, Holding, Order, Reaches};
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
-use phalanx_types::{Digest, GroupName, NodeId, RequestId, ViewId};
+use phalanx_types::{Bug, Digest, GroupName, NodeId, RequestId, ViewId};
 use std::collections::BTreeMap;
 
 /// Whether the members of the view use one version of the configuration.
@@ -138,7 +138,7 @@ impl Manager {
     pub(crate) fn tell_config(&mut self, turn: &mut Turn<'_>) {
         let ConfigTalk::Awaited { teller, version, said: Said::Not } = self.talk else { return };
         let Some(view) = self.in_step().map(|membership| membership.view.id) else { return };
-        if teller != self.me.node {
+        if teller != self.me.node || self.plot.has(Bug::NewestNotTold) {
             return;
         }
         let Some(newest) = self.config.version(version).cloned() else { return };

@@ -81,6 +81,7 @@ impl Engine {
     /// Plants the bug that the simulator chose, if any.
     pub fn plant(&mut self, plot: Plot) {
         self.plot = plot;
+        self.services.plant(plot);
     }
 
     /// This provider's passport with `body` as its own words.
@@ -224,7 +225,8 @@ impl Engine {
 
     /// In step in a primary view, the state is that of the view.
     fn renew_stamp(&mut self) {
-        if self.primary && matches!(self.step, Step::In) {
+        let in_step = matches!(self.step, Step::In) || self.plot.has(Bug::WaitingIsInStep);
+        if self.primary && in_step {
             self.stamp = StateStamp::in_step(self.view);
         }
     }
@@ -259,7 +261,8 @@ impl Engine {
         match &mut self.step {
             Step::In => notices,
             Step::Waiting { later, .. } => {
-                later.extend(notices);
+                let lost = self.plot.has(Bug::NoticesNotHeld);
+                later.extend(notices.into_iter().filter(|_| !lost));
                 Vec::new()
             }
         }

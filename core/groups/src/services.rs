@@ -14,7 +14,7 @@ use crate::outlook::DomainOutlook;
 use crate::questions::{Questions, Seat};
 use minicbor::{Decode, Encode};
 use phalanx_types::limits::GS_WORDS_WAITING_MAX;
-use phalanx_types::{Incarnation, NodeId, Tick, View, ViewId};
+use phalanx_types::{Bug, Incarnation, NodeId, Plot, Tick, View, ViewId};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
@@ -158,6 +158,7 @@ pub struct Services {
     returned: Vec<Word>,
     votes: VecDeque<VoteWord>,
     events: VecDeque<(ClientId, ClientEvent)>,
+    plot: Plot,
 }
 
 /// What a node says about groups.
@@ -197,7 +198,13 @@ impl Services {
             returned: Vec::new(),
             votes: VecDeque::new(),
             events: VecDeque::new(),
+            plot: Plot::NONE,
         }
+    }
+
+    /// Plants the bug that the simulator chose, if any.
+    pub(crate) fn plant(&mut self, plot: Plot) {
+        self.plot = plot;
     }
 
     /// A client does something.
@@ -245,6 +252,7 @@ impl Services {
 
     fn take_in(&mut self, now: Tick, sender: Incarnation, heard: Heard) {
         let told = match (&mut self.step, heard) {
+            (Step::Waiting { .. }, _) if self.plot.has(Bug::HeardWhileWaitingLost) => return,
             (Step::Waiting { later }, heard) => return later.push((sender, heard)),
             (Step::In, Heard::Word(word)) => {
                 self.note_lost(sender, &word);
@@ -305,7 +313,11 @@ impl Services {
             return (Vec::new(), Vec::new());
         }
         let lives = view.members.iter().filter(|(node, _)| going_on.contains(node));
-        let told = self.domain.keep(&lives.map(|(_, member)| member.incarnation).collect());
+        let lives = lives.map(|(_, member)| member.incarnation).collect();
+        let told = match self.plot.has(Bug::DeparturesIgnored) {
+            true => Vec::new(),
+            false => self.domain.keep(&lives),
+        };
         self.step = Step::In;
         self.tell(now, told);
         self.place_ends();
@@ -328,7 +340,8 @@ impl Services {
 
     /// Votes for the providers that have not voted in time.
     pub(crate) fn expire(&mut self, now: Tick) {
-        for ((_, instance), phase) in self.questions.overdue(now) {
+        let waited_for = self.plot.has(Bug::SilenceWaitedFor);
+        for ((_, instance), phase) in self.questions.overdue(now).into_iter().filter(|_| !waited_for) {
             self.votes.push_back(VoteWord { phase, instance, cast: Cast::Silent });
         }
     }
@@ -549,6 +562,7 @@ impl Services {
                 let phase = PhaseId { group: seat.0.clone(), protocol: *protocol, phase: *phase };
                 match self.seats.contains_key(seat) {
                     true => self.questions.ask(seat.clone(), phase, now + *limit),
+                    false if self.plot.has(Bug::VacatedNotVotedFor) => {}
                     false => {
                         self.votes.push_back(VoteWord { phase, instance: seat.1, cast: Cast::Failed });
                     }

@@ -1,7 +1,7 @@
 //! The links to all peers: one for each peer's present life, and which path each segment takes.
 
 use phalanx_topology::{Link, Topology};
-use phalanx_types::{Incarnation, NodeId, PathId, Shared, Tick, Timings};
+use phalanx_types::{Bug, Incarnation, NodeId, PathId, Plot, Shared, Tick, Timings};
 use phalanx_wire::{Segment, Stream};
 use std::collections::BTreeMap;
 
@@ -18,12 +18,19 @@ pub(crate) struct Outbound {
 pub(crate) struct Links {
     links: BTreeMap<NodeId, (Incarnation, Link)>,
     generation: u64,
+    plot: Plot,
 }
 
 impl Links {
+    /// No links yet.
+    pub fn new(plot: Plot) -> Links {
+        Links { plot, ..Links::default() }
+    }
+
     /// The link to this life; a fresh one if the peer was in another life before.
     fn to(&mut self, life: Incarnation) -> &mut Link {
-        if self.links.get(&life.node).is_none_or(|(known, _)| *known != life) {
+        let outlives = self.plot.has(Bug::LinkOutlivesLife);
+        if self.links.get(&life.node).is_none_or(|(known, _)| *known != life && !outlives) {
             self.generation += 1;
             self.links.insert(life.node, (life, Link::new(self.generation)));
         }

@@ -139,7 +139,8 @@ impl Node {
         };
         let counter = node.birth.stored.view_counter_max + VIEW_COUNTERS_RESERVED;
         let token = node.store_limits(counter, out);
-        node.stage = Stage::Born { reserved: None, asked: Some((token, counter)) };
+        let reserved = Some(counter).filter(|_| node.birth.plot.has(Bug::ReservationNotAwaited));
+        node.stage = Stage::Born { reserved, asked: Some((token, counter)) };
         let now = node.birth.now;
         node.step(now, Input::Wake, out);
         Ok(node)
@@ -388,7 +389,10 @@ impl Node {
             Output::Reserve(counter) => {
                 let token = self.store_limits(counter, out);
                 if let Stage::Beating(beating) = &mut self.stage {
-                    beating.reserving.insert(token, counter);
+                    match self.birth.plot.has(Bug::ReservationNotAwaited) {
+                        true => beating.membership.reserved(counter),
+                        false => drop(beating.reserving.insert(token, counter)),
+                    }
                 }
             }
             Output::Up(Upcall::Installed(installed)) => self.begin_view(now, *installed, out),
@@ -418,7 +422,8 @@ impl Node {
             self.manage(now, ManagerInput::Notice(membership), out);
         }
         self.keep_adapter_groups();
-        for node in begun.needy {
+        let kept = self.birth.plot.has(Bug::StateNotSent);
+        for node in begun.needy.into_iter().filter(|_| !kept) {
             let state = Engine::transfer(self.manager.state());
             self.below(|membership, _| membership.send_state(node, state));
         }

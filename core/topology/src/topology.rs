@@ -381,7 +381,9 @@ impl Topology {
     /// Who hears whom, as far as this node knows: of those that it hears by their own word.
     fn graph(&self, now: Tick) -> Graph {
         let (mut graph, believed) = (Graph::new(), self.believed(now));
-        for (node, rumour) in self.rumours.iter().filter(|(node, _)| believed.has(**node)) {
+        let ignored = self.plot.has(Bug::RumoursIgnored);
+        let rumours = self.rumours.iter().filter(|(node, _)| believed.has(**node) && !ignored);
+        for (node, rumour) in rumours {
             graph.insert(*node, rumour.hears);
         }
         self.heard_lives().for_each(|life| graph.insert(life.incarnation.node, life.hears));

@@ -167,7 +167,7 @@ fn proposal(random: &mut Random, instance: i16, nodes: u64) -> Proposal {
             Proposal { change: Change::Expel { providers, deactivate: None }, state: None, message: None }
         }
         1..3 => Proposal { change: Change::Message(Service::Agreed), state: None, message },
-        3 => Proposal { change: Change::Message(Service::Safe), state: None, message },
+        3..6 => Proposal { change: Change::Message(Service::Safe), state: None, message },
         _ => Proposal { change: Change::State, state, message: None },
     }
 }

@@ -49,9 +49,9 @@ fn apply(stored: &mut Stored, record: Record) {
 }
 
 impl Journal {
-    /// The journal of a node that was given this first ledger.
-    pub fn new(seed: u64, node: u64, ledger: Vec<u8>) -> Journal {
-        let stored = Stored { ledger, ..Stored::default() };
+    /// The journal of a node that was given this first ledger and has used so many view counters.
+    pub fn new(seed: u64, node: u64, ledger: Vec<u8>, view_counter_max: u64) -> Journal {
+        let stored = Stored { ledger, view_counter_max, ..Stored::default() };
         let random = Random::new(seed.wrapping_add(node << 32), Stream::Disk);
         Journal { stored, waiting: VecDeque::new(), generation: 0, health: DiskHealth::Well, random }
     }
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn records_land_in_order() {
-        let mut journal = Journal::new(1, 1, vec![7]);
+        let mut journal = Journal::new(1, 1, vec![7], 0);
         assert!(journal.write(StoreToken(1), limits(64)).is_some());
         assert!(journal.write(StoreToken(2), limits(128)).is_none(), "it waits for the first");
         assert_eq!(journal.stored().view_counter_max, 0);
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_crash_leaves_old_or_new_and_nothing_else() {
         let after_crash = |seed| {
-            let mut journal = Journal::new(seed, 1, Vec::new());
+            let mut journal = Journal::new(seed, 1, Vec::new(), 0);
             journal.write(StoreToken(1), limits(64));
             journal.write(StoreToken(2), limits(128));
             journal.writer_died();

@@ -6,7 +6,7 @@ use crate::disk::DiskHealth;
 use crate::net::{Link, NodeMask, QUIET, Trouble};
 use crate::random::{MILLION, Random, Stream};
 use crate::resource::{Ailing, Ailment, How};
-use crate::setting::Setting;
+use crate::setting::{Breadth, Setting};
 use phalanx_types::Span;
 
 /// Kinds of faults; each is on in half of the seeds.
@@ -50,6 +50,14 @@ pub enum Class {
     Freeze,
     /// All but a few hosts crash, and an honest operator forms the cluster of the few; only in its own mode.
     Form,
+    /// Frames are held for a while and come all at once, late; only in [`Breadth::Wide`], as are those that follow.
+    Jam,
+    /// Large frames do not pass, and small ones do.
+    Hole,
+    /// Nodes are cut off one after the other, and come back in another order.
+    Swizzle,
+    /// Daemons are stopped for moments, again and again.
+    Stutter,
 }
 
 /// One fault.
@@ -128,7 +136,7 @@ pub enum Mode {
     Groups,
     /// The faults of [`Mode::Swarm`] in a cluster with quorum `dynamic`, and hosts are lost one after the other until two are left.
     Dwindle,
-    /// Every other seed as in `Swarm`, the rest in turn as in `Stress`, `Groups` and `Dwindle`.
+    /// Every other seed as in `Swarm`, the rest in turn as in `Stress`, `Groups` and `Dwindle`; and of [`Breadth::Wide`].
     Mixed,
 }
 
@@ -164,12 +172,17 @@ const SWARM: [Class; 16] = [
     Class::Operator,
 ];
 
+/// Those that only [`Breadth::Wide`] has, too.
+const WIDE: [Class; 4] = [Class::Jam, Class::Hole, Class::Swizzle, Class::Stutter];
+
 /// One of these is always on, or nothing much would happen.
 const STRONG: [Class; 3] = [Class::CrashHost, Class::CrashDaemon, Class::Partition];
 
 /// At least so many faults are planned; some may find nothing to strike.
 const FAULTS_MIN: u64 = 8;
 const FAULTS_MAX: u64 = 16;
+/// A beat of seven nodes is smaller.
+const BEAT_BYTES: u32 = 300;
 
 impl Class {
     /// The name under which it is counted.
@@ -194,6 +207,10 @@ impl Class {
             Class::All => "all-at-once",
             Class::Freeze => "freeze",
             Class::Form => "form",
+            Class::Jam => "jam",
+            Class::Hole => "hole",
+            Class::Swizzle => "swizzle",
+            Class::Stutter => "stutter",
         }
     }
 }
@@ -258,6 +275,9 @@ impl<'a> Planner<'a> {
 
     fn classes(&mut self, mode: Mode) -> Vec<Class> {
         let mut classes: Vec<_> = SWARM.into_iter().filter(|_| self.random.coin()).collect();
+        if self.setting.breadth == Breadth::Wide {
+            classes.extend(WIDE.into_iter().filter(|_| self.random.coin()));
+        }
         if !classes.iter().any(|class| STRONG.contains(class)) {
             classes.push(*self.random.pick(&STRONG).expect("there are some"));
         }
@@ -269,14 +289,32 @@ impl<'a> Planner<'a> {
     }
 
     fn strike(&mut self, class: Class, at: u64, strikes: &mut Vec<Strike>) {
-        let fault = self.fault(class);
-        let mut strike = Strike { at, class, fault, span: self.span(class), counts: true };
-        let again = if class == Class::Flap { self.random.between(5, 20) } else { 0 };
+        if class == Class::Swizzle {
+            return self.swizzle(at, strikes);
+        }
+        let (fault, span) = (self.fault(class), self.span(class));
+        let fault = if class == Class::Jam { held(fault, at + span.0) } else { fault };
+        let mut strike = Strike { at, class, fault, span, counts: true };
+        let repeats = matches!(class, Class::Flap | Class::Stutter);
+        let again = if repeats { self.random.between(5, 20) } else { 0 };
         strikes.push(strike);
         strike.counts = false;
         for _ in 0..again {
             strike.at += strike.span.0 * 2;
             strikes.push(strike);
+        }
+    }
+
+    /// Each of some nodes is cut off for its own time, a moment after the one before.
+    fn swizzle(&mut self, mut at: u64, strikes: &mut Vec<Strike>) {
+        let detect = self.setting.timings().detect();
+        let class = Class::Swizzle;
+        for counts in [true].into_iter().chain(vec![false; self.random.between(1, 4) as usize]) {
+            let one = self.one_node();
+            let fault = Fault::Net(self.between(self.everywhere, one, self.everybody & !one));
+            let span = self.random.span_by_magnitude(detect / 2, detect * 12);
+            strikes.push(Strike { at, class, fault, span, counts });
+            at += self.random.span(detect / 16, detect * 2).0;
         }
     }
 
@@ -307,6 +345,11 @@ impl<'a> Planner<'a> {
             Class::Freeze if self.random.coin() => Fault::Freeze,
             Class::Freeze => Fault::FreezeWithClock,
             Class::Form => Fault::Form,
+            // All of it is in the strikes.
+            Class::Swizzle => Fault::Net([None, None]),
+            Class::Jam => Fault::Net(self.both_ways(self.everywhere, QUIET)),
+            Class::Hole => Fault::Net(self.hole()),
+            Class::Stutter => Fault::Pause,
         }
     }
 
@@ -322,6 +365,12 @@ impl<'a> Planner<'a> {
             Class::Flap => (detect / 8, detect * 2),
             Class::Disk | Class::Deadman => (detect, detect * 12),
             Class::Address | Class::Application | Class::Operator | Class::Form => (Span::ZERO, Span::ZERO),
+            Class::Jam => (detect / 8, detect * 6),
+            // Over before who stalled by it may come back. From a longer one a node is left out again and again: its beats
+            // pass, so it is let in (seed 34 of `mixed` when it had longer ones).
+            Class::Hole => (detect / 2, detect * 5),
+            Class::Swizzle => (detect, detect * 25),
+            Class::Stutter => (detect / 20, detect / 2),
         };
         self.random.span_by_magnitude(low, high)
     }
@@ -374,6 +423,12 @@ impl<'a> Planner<'a> {
         [trouble(one, other), trouble(other, one)]
     }
 
+    /// Frames beyond a size are lost between some nodes: below what a beat takes nothing at all would pass.
+    fn hole(&mut self) -> [Option<Trouble>; 2] {
+        let largest = self.random.between(u64::from(BEAT_BYTES), 1_400) as u32;
+        self.both_ways(self.everywhere, Link { largest, ..QUIET })
+    }
+
     fn network_down(&mut self) -> Trouble {
         let networks = 1 << self.random.below(self.setting.networks as u64);
         Trouble { networks, from: self.everybody, to: self.everybody, link: Link::CUT }
@@ -413,6 +468,13 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// The same, with frames held until then.
+fn held(fault: Fault, until: u64) -> Fault {
+    let Fault::Net(troubles) = fault else { return fault };
+    let hold = |trouble: Trouble| Trouble { link: Link { held_until: until, ..trouble.link }, ..trouble };
+    Fault::Net(troubles.map(|trouble| trouble.map(hold)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -441,6 +503,10 @@ mod tests {
             (0..200).flat_map(|seed| plan(seed, mode)).map(|strike| strike.class.name()).collect()
         };
         assert_eq!(classes(Mode::Swarm).len(), SWARM.len() + 1);
+        let wide = Setting { breadth: Breadth::Wide, ..Setting::plain(5, 2) };
+        let plan = |seed| Planner::new(seed, &wide).draw(Mode::Swarm, 5 * SECOND, 65 * SECOND);
+        let all: BTreeSet<_> = (0..200).flat_map(plan).map(|strike| strike.class.name()).collect();
+        assert_eq!(all.len(), SWARM.len() + WIDE.len() + 1);
         assert!(!classes(Mode::Swarm).contains("freeze"));
         assert!(classes(Mode::Freeze).contains("freeze"));
     }

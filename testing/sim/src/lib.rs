@@ -34,6 +34,7 @@ mod strike;
 mod thread;
 pub mod toy;
 pub mod trace;
+pub mod wear;
 mod words;
 mod world;
 

@@ -3,7 +3,7 @@
 use phalanx_model::Quorum;
 use phalanx_oracle::Violation;
 use phalanx_sim::core::Cores;
-use phalanx_sim::planted::{PLANTED, Planted};
+use phalanx_sim::planted::{PLANTED, Planted, Unit};
 use phalanx_sim::run::{Course, Judge, first_violation, record_seed, run_many, run_seed};
 use phalanx_sim::story::{Blessing, Found, LUCK, bless, check, files, watch};
 use phalanx_sim::trace::Trace;
@@ -28,7 +28,8 @@ usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--monito
   --mode       swarm: all that proofs of class `process` cover (the default)
                stress: the same, and operators on two nodes apply changes with each fault
                dwindle: quorum is dynamic, and hosts are lost one after the other
-               mixed: every other seed as in swarm, the rest in turn as in stress, groups and dwindle
+               mixed: every other seed as in swarm, the rest in turn as in stress, groups and dwindle; clusters of any
+                      size and age, with beats to all or along rings, and more kinds of faults
                freeze: whole hosts stand still too; two owners are counted, not judged
                form: most hosts are lost for long, and an honest operator forms the cluster without them
                groups: every node has clients of Group Services, too
@@ -42,6 +43,7 @@ usage: phalanx-sim [--seeds N] [--from S] [--timing fast|auto|relaxed] [--monito
   --flight FILE  where the flight record of the first failing seed goes (flight-SEED.jsonl), and with --seeds 1 that
                of a seed that does not fail; `phalanx replay FILE` reads it
   --plant BUG  plant this bug
+  --bugs       instead: name each known bug, and say whether a test of the core catches it
   --stories PLACE…  instead: play the stories in these files and folders, with the real core before every safety property,
                and say which go otherwise than they are written; with --bless rewrite what is expected in them, unless
                they are new
@@ -62,6 +64,7 @@ struct Arguments {
     points: bool,
     flight: Option<String>,
     plant: Option<String>,
+    bugs: bool,
     scale: bool,
     stories: Vec<PathBuf>,
     bless: bool,
@@ -92,6 +95,7 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         points: false,
         flight: None,
         plant: None,
+        bugs: false,
         scale: false,
         stories: Vec::new(),
         bless: false,
@@ -116,6 +120,7 @@ fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--json" => arguments.json = true,
             "--safety" => arguments.course.judge = Judge::Safety,
             "--planted" => arguments.planted = true,
+            "--bugs" => arguments.bugs = true,
             "--scale" => arguments.scale = true,
             "--stories" => {
                 let is_place = |word: &String| !word.starts_with("--");
@@ -198,6 +203,10 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if arguments.bugs {
+        PLANTED.iter().for_each(|row| println!("{} {}", row.bug, row.unit.word()));
+        return ExitCode::SUCCESS;
+    }
     if arguments.scale {
         return scale();
     }
@@ -409,7 +418,8 @@ fn planted<F: Factory>(factory: &F, arguments: &Arguments) -> ExitCode {
 }
 
 fn planted_line(row: &Planted, found: Option<&(u64, Violation)>, arguments: &Arguments) -> String {
-    let Planted { bug, layer, property } = row;
+    let Planted { bug, layer, property, unit } = row;
+    let unit = *unit == Unit::Caught;
     let after = found.map(|(seed, _)| seed - arguments.from + 1);
     let said = found.map(|(_, violation)| violation.property);
     let named = said == Some(property);
@@ -417,7 +427,7 @@ fn planted_line(row: &Planted, found: Option<&(u64, Violation)>, arguments: &Arg
         let seeds = after.map_or("null".to_owned(), |after| after.to_string());
         let by = said.map_or("null".to_owned(), |said| format!("\"{said}\""));
         return format!(
-            "{{\"bug\": \"{bug}\", \"layer\": \"{layer}\", \"expected\": \"{property}\", \"found\": {named}, \"seeds\": {seeds}, \"property\": {by}}}"
+            "{{\"bug\": \"{bug}\", \"unit\": {unit}, \"layer\": \"{layer}\", \"expected\": \"{property}\", \"found\": {named}, \"seeds\": {seeds}, \"property\": {by}}}"
         );
     }
     let end = match (after, said) {
@@ -425,5 +435,6 @@ fn planted_line(row: &Planted, found: Option<&(u64, Violation)>, arguments: &Arg
         (Some(after), Some(said)) => format!("NOT FOUND: {said} spoke first, after {after} seeds"),
         (Some(_) | None, _) => format!("NOT FOUND in {} seeds", arguments.seeds),
     };
-    format!("{bug:<26} {layer:<11} {property:<22} {end}")
+    let unit = row.unit.word();
+    format!("{bug:<26} {unit:<5} {layer:<11} {property:<24} {end}")
 }

@@ -28,6 +28,8 @@ pub struct Link {
     pub reorder: bool,
     /// The largest frame that passes, in bytes.
     pub largest: u32,
+    /// Nothing arrives before this: what is sent meanwhile is held and comes all at once.
+    pub held_until: u64,
 }
 
 /// A quiet switch.
@@ -39,6 +41,7 @@ pub const QUIET: Link = Link {
     jitter: 140_000,
     reorder: false,
     largest: u32::MAX,
+    held_until: 0,
 };
 
 /// A trouble of all links on some networks from some nodes to some nodes.
@@ -79,7 +82,8 @@ impl Link {
 
     /// Whether what it carries is lost, late or out of order now and then.
     fn is_noisy(self) -> bool {
-        self.loss > 0 || self.reorder || (self.delay, self.jitter) != (QUIET.delay, QUIET.jitter)
+        let held = self.held_until > 0;
+        held || self.loss > 0 || self.reorder || (self.delay, self.jitter) != (QUIET.delay, QUIET.jitter)
     }
 
     fn worst(self, other: Link) -> Link {
@@ -91,6 +95,7 @@ impl Link {
             jitter: self.jitter.max(other.jitter),
             reorder: self.reorder | other.reorder,
             largest: self.largest.min(other.largest),
+            held_until: self.held_until.max(other.held_until),
         }
     }
 }
@@ -120,7 +125,7 @@ impl Net {
         if link.cut || bytes > link.largest as usize || self.random.chance(link.loss) {
             return Fate::default();
         }
-        let mut arrival = now + link.delay + self.random.below(link.jitter);
+        let mut arrival = now.max(link.held_until) + link.delay + self.random.below(link.jitter);
         if !link.reorder {
             arrival = arrival.max(self.last[index] + 1);
             self.last[index] = arrival;
@@ -209,6 +214,15 @@ mod tests {
         assert!(net.fate(0, 0, 1, 600, 0).first.is_some());
         assert!(net.fate(0, 1, 0, 601, 0).first.is_some());
         assert!(!net.is_noisy(), "what passes is no matter of chance");
+    }
+
+    #[test]
+    fn what_is_held_comes_all_at_once_and_in_order() {
+        let mut net = net(Link { held_until: 5_000_000, ..QUIET });
+        let fates = fates(&mut net, 0, 0, 1);
+        assert!(fates.iter().all(|fate| fate.first.is_some_and(|at| (5_000_000..6_000_000).contains(&at))));
+        assert!(fates.is_sorted_by_key(|fate| fate.first));
+        assert!(net.is_noisy());
     }
 
     #[test]

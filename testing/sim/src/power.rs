@@ -7,9 +7,9 @@ use crate::host::{Daemon, Host, Ice, Stopped};
 use crate::node::Factory;
 use crate::random::Random;
 use crate::resource::Resources;
-use crate::setting::Setting;
+use crate::setting::{Breadth, Setting};
 use crate::world::{Happening, World};
-use phalanx_node::Birth;
+use phalanx_node::{Birth, Input};
 use phalanx_oracle::What;
 use phalanx_types::{BootId, NodeId, Plot, Span, Tick, Timings, ViewId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,10 +35,10 @@ pub(crate) fn new_host<N>(
         retired: false,
         boots: 0,
         boot_id: BootId([0; 16]),
-        starts: 0,
+        starts: setting.wear.lives,
         clock: BootClock::new(0, Tick::ZERO, ppm),
         ppm,
-        journal: Journal::new(seed, node, ledger),
+        journal: Journal::new(seed, node, ledger, setting.wear.views),
         deadman: new_deadman(&setting.timings(), clocks),
         look: u64::MAX,
         slate: None,
@@ -56,6 +56,18 @@ fn new_deadman(timings: &Timings, clocks: &mut Random) -> Deadman {
     Deadman::new(timings, lateness)
 }
 
+/// Frames that waited together are read together, as a real shell does.
+fn in_lots(inbox: Vec<Input>) -> Vec<Input> {
+    let mut lots: Vec<Input> = Vec::new();
+    for input in inbox {
+        match (lots.last_mut(), input) {
+            (Some(Input::Arrived(lot)), Input::Arrived(more)) => lot.extend(more),
+            (_, input) => lots.push(input),
+        }
+    }
+    lots
+}
+
 impl<F: Factory> World<F> {
     pub(crate) fn powers_on(&mut self, host: usize, boot: u64) {
         let deadman = new_deadman(&self.timings, &mut self.clocks);
@@ -67,6 +79,9 @@ impl<F: Factory> World<F> {
             return;
         }
         (target.up, target.deadman, target.boot_id, target.look) = (true, deadman, boot_id, u64::MAX);
+        // The first boot was long ago, if that is what the seed is about.
+        let uptime = self.setting.wear.uptime.filter(|_| target.boots == 0);
+        let shows = uptime.map_or(shows, |step| Tick(step.0 - shows.0));
         target.boots += 1;
         target.clock = BootClock::new(self.now, shows, target.ppm);
         let boot = target.boots;
@@ -167,7 +182,11 @@ impl<F: Factory> World<F> {
         for operation in stopped.operations {
             self.begins(host, start, operation);
         }
-        for input in stopped.inbox {
+        let inbox = match self.setting.breadth {
+            Breadth::Usual => stopped.inbox,
+            Breadth::Wide => in_lots(stopped.inbox),
+        };
+        for input in inbox {
             self.hears(host, start, input);
         }
         if !timers_first && self.hosts[host].living(start).is_some() {

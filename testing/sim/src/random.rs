@@ -1,4 +1,4 @@
-//! Chance, from one seed: five streams, so that taking out a fault does not shift what the network draws.
+//! Chance, from one seed: a stream for each matter, so that taking out a fault does not shift what the network draws.
 
 use phalanx_types::Span;
 
@@ -21,6 +21,8 @@ pub enum Stream {
     Workload,
     /// What clients of Group Services do.
     Clients,
+    /// How large and how old a cluster is, and how it watches itself, where that is not fixed.
+    Breadth,
 }
 
 /// xoshiro256++, seeded by splitmix64.

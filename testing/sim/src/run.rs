@@ -56,7 +56,13 @@ impl Course {
                 self.lite.quorum
             }
         };
-        Setting { quorum, ..Setting::draw(seed, self.lite) }
+        let setting = match self.mode {
+            Mode::Mixed => Setting::draw_wide(seed, self.lite),
+            Mode::Swarm | Mode::Stress | Mode::Freeze | Mode::Form | Mode::Groups | Mode::Dwindle => {
+                Setting::draw(seed, self.lite)
+            }
+        };
+        Setting { quorum, ..setting }
     }
 }
 

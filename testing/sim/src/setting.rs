@@ -2,6 +2,7 @@
 
 use crate::random::{Random, Stream};
 use crate::resource::Kind;
+use crate::wear::Wear;
 use phalanx_model::Quorum;
 use phalanx_oracle::Terms;
 use phalanx_types::{GroupName, Monitoring, NodeId, ResourceName, TimingProfile, Timings};
@@ -9,6 +10,8 @@ use std::fmt::Write;
 
 /// Fewest and most nodes.
 pub const NODES: std::ops::RangeInclusive<usize> = 2..=7;
+/// The same where the seed draws them: two nodes that both decide are no cluster yet.
+const WIDE_NODES: std::ops::RangeInclusive<usize> = 3..=7;
 /// Fewest and most networks.
 pub const NETWORKS: std::ops::RangeInclusive<usize> = 1..=3;
 
@@ -69,6 +72,19 @@ pub struct Setting {
     pub quorum: Quorum,
     /// The resource groups.
     pub groups: Vec<Group>,
+    /// What it has behind it.
+    pub wear: Wear,
+    /// Which kinds of faults there are.
+    pub breadth: Breadth,
+}
+
+/// Which kinds of faults a seed draws from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breadth {
+    /// Those that there always were: seeds that once found something stay what they are.
+    Usual,
+    /// All.
+    Wide,
 }
 
 impl Group {
@@ -82,6 +98,17 @@ impl Group {
             vec![named("ip", Kind::Address), named("data", Kind::Disk), named("app", Kind::Application)];
         let name = name.parse().expect("our own names are good");
         Group { name, nodes, home_only, falls_back, resources }
+    }
+
+    /// Half of the groups lack one kind of resource: what one tells of the others has to be told otherwise.
+    fn lose_some(&mut self, random: &mut Random) {
+        let lost = match random.below(6) {
+            0 => Some(Kind::Address),
+            1 => Some(Kind::Disk),
+            2 => Some(Kind::Application),
+            _ => None,
+        };
+        self.resources.retain(|(_, kind)| Some(*kind) != lost);
     }
 }
 
@@ -120,6 +147,22 @@ impl Setting {
         }
     }
 
+    /// The same of any size and age, watching itself in either way, and with every kind of fault.
+    pub fn draw_wide(seed: u64, lite: Lite) -> Setting {
+        let mut random = Random::new(seed, Stream::Breadth);
+        let wear = Wear::draw(&mut random);
+        let mut any = |range: &std::ops::RangeInclusive<usize>| {
+            let count = random.between(*range.start() as u64, *range.end() as u64) as usize;
+            random.coin().then_some(count)
+        };
+        let (nodes, networks) = (lite.nodes.or(any(&WIDE_NODES)), lite.networks.or(any(&NETWORKS)));
+        let monitoring = if random.below(4) == 0 { Monitoring::Ring } else { lite.monitoring };
+        let lite = Lite { nodes, networks, monitoring, ..lite };
+        let mut setting = Setting { wear, breadth: Breadth::Wide, ..Setting::draw(seed, lite) };
+        setting.groups.iter_mut().for_each(|group| group.lose_some(&mut random));
+        setting
+    }
+
     /// `nodes` nodes on `networks` networks at `auto`, with one group that may run anywhere.
     pub fn plain(nodes: usize, networks: usize) -> Setting {
         let order = (1..=nodes as u16).map(NodeId).collect();
@@ -146,6 +189,8 @@ impl Setting {
             monitoring: Monitoring::Mesh,
             quorum: Quorum::Majority,
             groups: Vec::new(),
+            wear: Wear::default(),
+            breadth: Breadth::Usual,
         }
     }
 
@@ -288,6 +333,22 @@ mod tests {
             assert!(setting.groups.iter().all(|group| (2..=4).contains(&group.nodes.len())));
             assert_eq!(setting, Setting::draw(seed, lite));
         }
+    }
+
+    #[test]
+    fn wide_seeds_draw_all_sizes_and_both_ways_of_watching_within_what_was_fixed() {
+        let settings: Vec<_> = (0..300).map(|seed| Setting::draw_wide(seed, Lite::DEFAULT)).collect();
+        for nodes in WIDE_NODES {
+            assert!(settings.iter().any(|setting| setting.nodes == nodes), "{nodes}");
+        }
+        for networks in NETWORKS {
+            assert!(settings.iter().any(|setting| setting.networks == networks), "{networks}");
+        }
+        let rings = settings.iter().filter(|setting| setting.monitoring == Monitoring::Ring).count();
+        assert!((40..120).contains(&rings), "{rings}");
+        let fixed = Lite { nodes: Some(4), networks: Some(2), ..Lite::DEFAULT };
+        let sizes = |seed| Setting::draw_wide(seed, fixed);
+        assert!((0..50).map(sizes).all(|setting| (setting.nodes, setting.networks) == (4, 2)));
     }
 
     #[test]

@@ -22,6 +22,9 @@ impl Display for Link {
         if self.largest < QUIET.largest {
             write!(f, "nothing above {} bytes passes, ", self.largest)?;
         }
+        if self.held_until > QUIET.held_until {
+            write!(f, "held until {}, ", Span(self.held_until))?;
+        }
         write!(f, "{} % lost, {} % doubled", self.loss / 10_000, self.duplicate / 10_000)?;
         let late = (Span(self.delay - QUIET.delay), Span(self.jitter - QUIET.jitter));
         write!(f, ", late by {} and up to {} more", late.0, late.1)?;

@@ -420,7 +420,8 @@ impl Membership {
         let (me, id) = (self.setup.me.node, order.view.id);
         let has_it =
             |node: NodeId| node == me || self.topology.progress(node).is_some_and(|(view, _)| view == id);
-        let have_it = order.view.counting().iter().filter(|node| has_it(*node)).collect();
+        let at_once = self.setup.plot.has(Bug::ConfirmedAtOnce);
+        let have_it = order.view.counting().iter().filter(|node| at_once || has_it(*node)).collect();
         if order.view.primary && self.charter.is_met(have_it, self.all) {
             if let Phase::Installed { confirmed, .. } = &mut self.phase {
                 *confirmed = true;

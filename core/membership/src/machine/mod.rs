@@ -285,7 +285,7 @@ impl Membership {
             charter,
             formed_in: charter.generation,
             topology,
-            links: Links::default(),
+            links: Links::new(setup.plot),
             lease: Lease::new(setup.me.node, all, charter, setup.plot),
             promises: Promises::new(now, others, lease_max, setup.plot),
             grantees: BTreeMap::new(),

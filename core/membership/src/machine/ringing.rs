@@ -2,7 +2,7 @@
 
 use super::{Above, Membership, Output};
 use phalanx_topology::{Occasion, Posting, Spoken};
-use phalanx_types::{Incarnation, PathId, Tick};
+use phalanx_types::{Bug, Incarnation, PathId, Tick};
 use phalanx_wire::{BeatFlags, Frame, Stream};
 use std::collections::BTreeSet;
 
@@ -37,7 +37,8 @@ impl Membership {
         let grantees: BTreeSet<Incarnation> = self.grantees().filter(|_| may).collect();
         let Spoken { postings, given, told } =
             self.topology.speak(now, occasion, speech, &|life| grantees.contains(&life));
-        for (node, received) in given {
+        let unwritten = self.setup.plot.has(Bug::RingPromiseUnwritten);
+        for (node, received) in given.into_iter().filter(|_| !unwritten) {
             self.promises.make(node, received, &self.setup.timings);
         }
         if told {

@@ -112,6 +112,9 @@ impl Membership {
             Phase::Accepted { round, .. }
                 if traffic.view() == round.id && self.early.len() < EARLY_MESSAGES_MAX =>
             {
+                if self.setup.plot.has(Bug::EarlyMessagesLost) {
+                    return;
+                }
                 self.early.push((from, traffic));
                 return self.reached(Point::MessageBeforeView);
             }
@@ -265,8 +268,7 @@ impl Membership {
     /// Tells the other members how far messages were received, where somebody may be waiting to know.
     pub(super) fn acknowledge(&mut self, now: Tick) {
         let Phase::Installed { order, .. } = &self.phase else { return };
-        let early = u64::from(self.setup.plot.has(Bug::EarlyAcknowledgement));
-        let (view, received) = (order.view.id, order.received() + early);
+        let (view, received) = (order.view.id, order.received());
         let new = received - self.ack_told.min(received);
         let new_bytes = order.received_bytes() - self.ack_told_bytes;
         if new == 0
