@@ -52,6 +52,8 @@ pub enum Bug {
     VotesNotFlushed,
     /// Who decides is not brought into a new view by those who know it.
     CharterNotBrought,
+    /// A restarted node has forgotten how far the timings were stretched, and what it promised by them.
+    StretchForgotten,
     /// How recent a manager's state is counts the messages that it has taken in, not the votes.
     StampWithoutVotes,
 }
@@ -65,7 +67,7 @@ pub struct Plot {
 
 impl Bug {
     /// Every bug, with its name.
-    pub const ALL: [(&'static str, Bug); 24] = [
+    pub const ALL: [(&'static str, Bug); 25] = [
         ("lease-from-receipt", Bug::LeaseFromReceipt),
         ("grant-after-restart", Bug::GrantAfterRestart),
         ("takeover-on-suspicion", Bug::TakeoverOnSuspicion),
@@ -89,6 +91,7 @@ impl Bug {
         ("releasing-is-released", Bug::ReleasingIsReleased),
         ("votes-not-flushed", Bug::VotesNotFlushed),
         ("charter-not-brought", Bug::CharterNotBrought),
+        ("stretch-forgotten", Bug::StretchForgotten),
         ("stamp-without-votes", Bug::StampWithoutVotes),
     ];
 }

@@ -39,6 +39,7 @@ pub const PLANTED: &[Planted] = &[
     row("forgotten-promises", "leases", "ONE-OWNER"),
     row("promise-too-short", "leases", "ONE-OWNER"),
     row("lease-before-deadman", "leases", "F3 self-stop"),
+    row("stretch-forgotten", "timings", "QUARANTINE"),
     row("acknowledged-when-proposed", "ledger", "LEDGER"),
     row("old-version-kept", "ledger", "R4 determinism"),
     row("proof-not-awaited", "manager", "ONE-OWNER"),
