@@ -46,7 +46,7 @@ fn frames() -> Vec<Vec<u8>> {
         counter_max: 9,
         hears,
         hears_here: hears,
-        grant: Some(BeatGrant { start: 4, sent: Tick(77) }),
+        grant: Some(BeatGrant { start: 4, sent: Tick(77), lease: Span::from_millis(540) }),
         entries: [2, 3].map(entry).to_vec(),
     };
     let segment = Segment {

@@ -154,6 +154,15 @@ pub enum ClusterVerb {
         #[command(flatten)]
         waiting: Waiting,
     },
+    /// Go by the configured timings again, however far stalls have stretched them
+    Timings {
+        /// Those of the cluster file
+        #[arg(long, required = true)]
+        configured: bool,
+        /// How it is waited for.
+        #[command(flatten)]
+        waiting: Waiting,
+    },
     /// Print the active cluster file
     Show,
     /// The cluster's key

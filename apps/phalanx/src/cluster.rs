@@ -1,10 +1,11 @@
 //! `phalanx cluster`: making a cluster, joining one. These work on files alone; no daemon runs yet.
 
 use crate::ask;
+use crate::change;
 use crate::cli::{Cli, ClusterVerb, KeyVerb};
 use crate::fault::{Exit, Fault};
 use crate::form;
-use phalanx_api::SCHEMA;
+use phalanx_api::{Ask, SCHEMA};
 use phalanx_journal::{ClusterSecret, Identity, Invitation, StateDir, stamp::life_floor};
 use phalanx_ledger::Ledger;
 use phalanx_model::{Cluster, Parsed};
@@ -25,6 +26,7 @@ pub fn run(cli: &Cli, verb: &ClusterVerb) -> Result<(), Fault> {
         ClusterVerb::Form { alone: _, confirm, reason, waiting } => {
             form::run(cli, confirm.as_deref(), reason, waiting)
         }
+        ClusterVerb::Timings { configured: _, waiting } => change::run(cli, &Ask::ShrinkTimings, waiting),
         ClusterVerb::Show => show(cli),
         ClusterVerb::Key(KeyVerb::Show { state_dir }) => key(cli, state_dir),
     }

@@ -6,7 +6,7 @@ use crate::fault::{Exit, Fault};
 use crate::form;
 use crate::paint::{Ink, Paint};
 use crate::table::{Cell, Table, cell, plain};
-use crate::view::{GroupView, NodeView, StatusView};
+use crate::view::{GroupView, NodeView, StatusView, TimingsView};
 use phalanx_types::Span;
 use serde_json::Value;
 use std::thread::sleep;
@@ -64,6 +64,7 @@ fn head(status: &StatusView, paint: Paint) -> String {
         "takeover {} after a node's last beat ({}), class {}: does not cover {}\n",
         status.takeover_wait, status.timing, status.class.name, status.class.does_not_cover
     );
+    page += &timings(status, paint);
     if let Some(seconds) = status.daemon.watchdog {
         page += &format!(
             "watchdog restarts this host {seconds} s after its deadman stopped feeding it; no takeover relies on it\n"
@@ -71,6 +72,20 @@ fn head(status: &StatusView, paint: Paint) -> String {
     }
     page += &form::hint(status).unwrap_or_default();
     page + &remarks(status, paint)
+}
+
+/// Only where they are not as configured.
+fn timings(status: &StatusView, paint: Paint) -> String {
+    let TimingsView { configured, in_force, stall } = &status.timings;
+    if configured == in_force {
+        return String::new();
+    }
+    let why = match stall {
+        Some(stall) => format!("{} stood still for {}", stall.node, stall.length),
+        None => "of earlier stalls".to_owned(),
+    };
+    let stretched = format!("a node is down after {} instead of {}", in_force.detect, configured.detect);
+    format!("timings  {}, because {why}\n", paint.ink(Ink::Warn, &stretched))
 }
 
 fn lease(status: &StatusView, paint: Paint) -> String {

@@ -23,6 +23,8 @@ pub struct StatusView {
     pub quorum: String,
     /// How long the lease holds.
     pub lease_left: Span,
+    /// How far the timings are stretched.
+    pub timings: TimingsView,
     /// From a lost node's last beat to a takeover.
     pub takeover_wait: Span,
     /// What a takeover rests on.
@@ -37,6 +39,35 @@ pub struct StatusView {
     pub nodes: BTreeMap<String, NodeView>,
     /// Every group.
     pub groups: BTreeMap<String, GroupView>,
+}
+
+/// The timings.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TimingsView {
+    /// What the cluster file says.
+    pub configured: DetectView,
+    /// What the node that answers goes by.
+    pub in_force: DetectView,
+    /// The stall for which they were stretched.
+    pub stall: Option<StallView>,
+}
+
+/// Of timings, what people are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct DetectView {
+    /// Silence after which a node is declared down.
+    pub detect: Span,
+    /// For how long leases are granted.
+    pub lease: Span,
+}
+
+/// A node that stood still.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StallView {
+    /// Which.
+    pub node: String,
+    /// For how long.
+    pub length: Span,
 }
 
 /// A class of proof.

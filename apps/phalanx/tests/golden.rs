@@ -44,6 +44,8 @@ fn status_of(change: impl FnOnce(&mut Value)) -> StatusView {
     let mut status = json!({
         "cluster": "demo", "timing": "auto", "node": "ada", "start": 3, "view": "12/1", "primary": true,
         "in_step": true, "quorum": "quorum: 3 of 3", "lease_left": 412_000_000, "takeover_wait": 531_000_000,
+        "timings": { "configured": { "detect": 400_000_000, "lease": 540_000_000 },
+            "in_force": { "detect": 400_000_000, "lease": 540_000_000 }, "stall": null },
         "class": { "name": "process", "does_not_cover": "a host that is frozen as a whole and thawed" },
         "config_version": 1, "leaving": false,
         "daemon": { "deadman": "guarded", "realtime": true },
@@ -66,6 +68,15 @@ fn check_status(name: &str, change: impl FnOnce(&mut Value)) {
 #[test]
 fn all_is_well() {
     check_status("well", |_| {});
+}
+
+#[test]
+fn timings_are_stretched() {
+    check_status("stretched", |status| {
+        status["takeover_wait"] = 1_101_000_000.into();
+        status["timings"]["in_force"] = json!({ "detect": 800_000_000, "lease": 1_080_000_000 });
+        status["timings"]["stall"] = json!({ "node": "cyd", "length": 520_000_000 });
+    });
 }
 
 #[test]

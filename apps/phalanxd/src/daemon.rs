@@ -1,6 +1,6 @@
 //! The real-time thread: what wakes it goes into the core, what the core decides is carried out, in order.
 //!
-//! Nothing here waits, reads or writes a file, or talks to a terminal.
+//! Nothing here waits, writes a file or reads one from a disk, or talks to a terminal.
 
 use crate::adapters;
 use crate::birth::{Cradle, unborn};
@@ -16,13 +16,14 @@ use crate::outlook::{DaemonStatus, domain_outlook, dropped, hanging, outlook};
 use crate::remark::Remark;
 use crate::scribe::Scribe;
 use crate::settings::Settings;
+use crate::stall::Stolen;
 use crate::targets::Targets;
 use crate::topology::topology_outlook;
 use crate::wait::{Wait, Woken};
 use crate::words::Names;
 use phalanx_api::{Answer, Ask, Asked, ClientId, Server, Told, socket};
 use phalanx_conduct::{Reply, Request};
-use phalanx_events::{ManagerNote, Note};
+use phalanx_events::{ManagerNote, MembershipNote, Note};
 use phalanx_exec::Permits;
 use phalanx_host::now;
 use phalanx_ledger::Ledger;
@@ -72,6 +73,7 @@ pub struct Daemon {
     last_request: u64,
     missing: Vec<SocketAddr>,
     doubles: Doubles,
+    stolen: Stolen,
     chores_at: Tick,
     started: Tick,
     orders_to_stop: u32,
@@ -133,6 +135,7 @@ impl Daemon {
             last_request: 0,
             missing: Vec::new(),
             doubles: Doubles::default(),
+            stolen: Stolen::begin(),
             chores_at: Tick::ZERO,
             started: now(),
             orders_to_stop: 0,
@@ -259,7 +262,14 @@ impl Daemon {
             Note::Manager(ManagerNote::Readopted { group, .. }) => self.hands.guard(group, &self.cluster),
             Note::Manager(_) | Note::Membership(_) => {}
         }
+        let stall = match note {
+            Note::Membership(MembershipNote::SelfPaused { gap }) => Some(gap),
+            Note::Membership(_) | Note::Manager(_) => None,
+        };
         self.scribe.note(note);
+        if let Some(gap) = stall {
+            self.scribe.remark(self.stolen.explain(gap));
+        }
     }
 
     fn hear(&mut self) {
@@ -307,6 +317,7 @@ impl Daemon {
                 self.refuse(client, format!("this cluster is called {}, not {cluster}", self.cluster.name));
             }
             Ask::Form { why, .. } => self.request(client, Request::Form { by, why }),
+            Ask::ShrinkTimings => self.request(client, Request::ShrinkTimings),
             Ask::Move { group, to } => match self.cluster.node_named(to.as_str()) {
                 Some(to) => self.request(client, Request::Move { group, to }),
                 None => self.refuse(client, format!("there is no node {to}; see `phalanx node`")),
@@ -347,7 +358,7 @@ impl Daemon {
     fn tell_topology(&mut self, client: ClientId) {
         match self.node.topology(now()) {
             Some(topology) => {
-                let topology = topology_outlook(&self.cluster, &topology);
+                let topology = topology_outlook(&self.cluster, &self.node.timings(), &topology, now());
                 self.told.answer(client, Answer::Topology { topology });
             }
             None => self.refuse(client, "this node does not beat yet: ask again in a moment".into()),
@@ -406,6 +417,7 @@ impl Daemon {
             self.wait.watch(&self.carrier)?;
         }
         self.tell_missing();
+        self.stolen.note(now());
         for node in self.doubles.look(self.carrier.doubles()) {
             let node =
                 self.cluster.nodes.get(&node).map_or_else(|| node.to_string(), |node| node.name.to_string());
@@ -477,6 +489,7 @@ fn summary(ask: &Ask) -> String {
         Ask::Status | Ask::Config | Ask::Domain | Ask::Topology | Ask::Events { .. } => "to read".into(),
         Ask::Apply { text } => format!("apply a cluster file of {} bytes", text.len()),
         Ask::Form { why, .. } => format!("cluster form --alone ({why})"),
+        Ask::ShrinkTimings => "cluster timings --configured".into(),
         Ask::Move { group, to } => format!("group move {group} --to {to}"),
         Ask::Restore { group } => format!("group move {group} --restore"),
         Ask::Online { group } => format!("group online {group}"),

@@ -19,6 +19,7 @@ mod outlook;
 mod remark;
 mod scribe;
 mod settings;
+mod stall;
 mod targets;
 mod topology;
 mod twin;

@@ -83,7 +83,6 @@ pub fn outlook(
     daemon: DaemonStatus,
     status: Status,
 ) -> Value {
-    let timings = cluster.timings();
     let outlook = Outlook {
         schema: SCHEMA,
         cluster: cluster.name.as_str(),
@@ -91,7 +90,7 @@ pub fn outlook(
         primary: standing.primary,
         confirmed: standing.confirmed,
         class: Class { name: class, does_not_cover: uncovered(class) },
-        takeover_wait: timings.takeover_wait(),
+        takeover_wait: status.timings.in_force.takeover_wait(),
         daemon,
         status,
     };

@@ -3,7 +3,7 @@
 use phalanx_api::Level;
 use phalanx_drivers::{Contest, Key};
 use phalanx_providers::Deactivated;
-use phalanx_types::{GroupName, Incarnation, ResourceName};
+use phalanx_types::{GroupName, Incarnation, ResourceName, Span};
 use serde::Serialize;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -28,6 +28,13 @@ pub enum Remark {
     NotLocked {
         /// What the kernel said.
         why: String,
+    },
+    /// The daemon stood still; a note of its core said so before.
+    StoodStill {
+        /// For how long, beyond what was due.
+        gap: Span,
+        /// How much of that the hypervisor may have stolen, if the kernel says.
+        stolen: Option<Span>,
     },
     /// No deadman guards this node.
     Unguarded {
@@ -151,6 +158,7 @@ impl Remark {
             | Remark::Ended { .. } => Level::Info,
             Remark::NotRealtime { .. }
             | Remark::NotLocked { .. }
+            | Remark::StoodStill { .. }
             | Remark::AddressMissing { .. }
             | Remark::ClientDropped { .. }
             | Remark::Deactivated { well: false, .. }
@@ -172,6 +180,15 @@ impl fmt::Display for Remark {
             }
             Remark::NotLocked { why } => {
                 write!(f, "not locked in memory ({why}): beats may be late when memory is short")
+            }
+            Remark::StoodStill { gap, stolen: Some(Span::ZERO) } => {
+                write!(f, "none of the {gap} was stolen by a hypervisor: look for what kept this host busy")
+            }
+            Remark::StoodStill { gap, stolen: Some(stolen) } => {
+                write!(f, "of the {gap} the hypervisor stole up to {stolen}: its host is overcommitted")
+            }
+            Remark::StoodStill { gap, stolen: None } => {
+                write!(f, "the kernel does not say whether a hypervisor stole the {gap}")
             }
             Remark::Unguarded { why } => write!(f, "{why}: without it this node takes no lease and no group"),
             Remark::Guarded => write!(f, "the deadman guards this node"),

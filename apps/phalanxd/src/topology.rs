@@ -1,9 +1,9 @@
 //! Who watches whom as `phalanx topology` gets it: by names and addresses, in the order of the addresses.
 
 use phalanx_api::SCHEMA;
-use phalanx_membership::topology::{PathOutlook, Reach, TopologyOutlook};
+use phalanx_membership::topology::{LATE_CLASSES, Lateness, PathOutlook, Reach, TopologyOutlook};
 use phalanx_model::Cluster;
-use phalanx_types::{Monitoring, NodeId, PathId, Span};
+use phalanx_types::{Monitoring, NodeId, PathId, Span, Tick, Timings};
 use serde::Serialize;
 use serde_json::Value;
 use std::net::IpAddr;
@@ -21,7 +21,33 @@ struct Outlook<'a> {
     beat: Span,
     /// Silence on all paths after which a node is declared down.
     detect: Span,
+    own_time: OwnTime,
     networks: Vec<Network<'a>>,
+}
+
+/// How late the node that answers was for what was due, in this life.
+#[derive(Serialize)]
+struct OwnTime {
+    /// How often it was late by at most so many nanoseconds, and by more than the class before.
+    late_by: Vec<(Span, u64)>,
+    /// How often it was later than all of them.
+    later: u64,
+    /// By how much it was late at worst.
+    worst: Span,
+    /// How long ago that was.
+    worst_ago: Span,
+}
+
+impl OwnTime {
+    fn of(lateness: &Lateness, now: Tick) -> OwnTime {
+        let Lateness { counts, worst, worst_at } = *lateness;
+        OwnTime {
+            late_by: LATE_CLASSES.into_iter().zip(counts).collect(),
+            later: counts[LATE_CLASSES.len()],
+            worst,
+            worst_ago: now.since(worst_at),
+        }
+    }
 }
 
 /// A network, and a place among the nodes' addresses there.
@@ -51,9 +77,13 @@ struct Member<'a> {
 }
 
 /// The topology as JSON.
-pub fn topology_outlook(cluster: &Cluster, topology: &TopologyOutlook) -> Value {
+pub fn topology_outlook(
+    cluster: &Cluster,
+    timings: &Timings,
+    topology: &TopologyOutlook,
+    now: Tick,
+) -> Value {
     let names = Names { cluster, me: topology.node };
-    let timings = cluster.timings();
     let rings = cluster.rings();
     let networks = topology.paths.iter().map(|(path, seen)| names.network(*path, &rings[path], seen));
     let outlook = Outlook {
@@ -64,6 +94,7 @@ pub fn topology_outlook(cluster: &Cluster, topology: &TopologyOutlook) -> Value 
         monitoring: cluster.monitoring,
         beat: timings.beat(),
         detect: timings.detect(),
+        own_time: OwnTime::of(&topology.lateness, now),
         networks: networks.collect(),
     };
     serde_json::to_value(outlook).expect("a topology is plain data")
@@ -140,7 +171,8 @@ mod tests {
         let path = PathId { network: NetworkId(0), index: 0 };
         let seen = PathOutlook { peers: peers.into(), ring };
         let paths = BTreeMap::from([(path, seen)]);
-        topology_outlook(&cluster, &TopologyOutlook { node: NodeId(1), paths })
+        let topology = TopologyOutlook { node: NodeId(1), paths, lateness: Lateness::default() };
+        topology_outlook(&cluster, &cluster.timings(), &topology, Tick::ZERO)
     }
 
     fn column(outlook: &Value, key: &str) -> Vec<Value> {

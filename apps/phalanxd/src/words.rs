@@ -26,7 +26,11 @@ fn membership_level(note: &MembershipNote) -> Level {
         N::ViewAccepted { .. } | N::ViewConfirmed { .. } | N::Returned { .. } | N::FrameDropped { .. } => {
             Level::Debug
         }
-        N::PathUp { .. } | N::PeerUp { .. } | N::ViewInstalled { .. } | N::QuarantineOver => Level::Info,
+        N::PathUp { .. }
+        | N::PeerUp { .. }
+        | N::ViewInstalled { .. }
+        | N::TimingsInForce { .. }
+        | N::QuarantineOver => Level::Info,
         N::PathDown { .. }
         | N::AdapterSuspected { .. }
         | N::PeerDown { .. }
@@ -74,7 +78,8 @@ fn manager_level(note: &ManagerNote) -> Level {
         | N::SwapAdapter { .. }
         | N::AddressAstray { .. }
         | N::LettingGo { .. } => Level::Warn,
-        N::CharterChanged { .. } => Level::Info,
+        N::CharterChanged { .. } | N::TimingsSettled { .. } => Level::Info,
+        N::TimingsChanged { .. } => Level::Warn,
         N::Formed { .. } | N::FormedWithoutUs { .. } => Level::Warn,
         N::PlanDiverged { .. } | N::StateDiverged { .. } | N::VersionLost { .. } => Level::Error,
     }

@@ -73,7 +73,8 @@ impl Manager {
     pub(crate) fn follow_charter(&mut self, turn: &mut Turn<'_>) {
         let charter = self.config.charter();
         let stored = charter == self.config.ledger.charter();
-        let settled = stored && self.in_step().is_some() && self.config_agreed() && !self.sealed.get();
+        let told = stored && self.has_told_stretch();
+        let settled = told && self.in_step().is_some() && self.config_agreed() && !self.sealed.get();
         let Some(view) = self.view_id().filter(|_| settled) else { return self.passage.since = None };
         match charter.stage {
             CharterStage::Settled(now) => match self.next_majority(now) {
@@ -114,7 +115,7 @@ impl Manager {
 
     /// Longer than any lease granted before it can run, and any promise made before it can last.
     fn steady(&self) -> phalanx_types::Span {
-        self.config.cluster.timings().takeover_wait() * 2
+        self.held_for() * 2
     }
 
     fn when_steady(&mut self, turn: &mut Turn<'_>, next: Charter) {
@@ -125,7 +126,7 @@ impl Manager {
         }
     }
 
-    fn view_id(&self) -> Option<ViewId> {
+    pub(crate) fn view_id(&self) -> Option<ViewId> {
         self.in_step().map(|membership| membership.view.id)
     }
 

@@ -5,7 +5,7 @@
 use crate::manager::{ManagerEffect, Turn};
 use phalanx_ledger::{Ledger, StageError, Version};
 use phalanx_model::Cluster;
-use phalanx_types::{Charter, Digest, NodeSet, ViewId};
+use phalanx_types::{Charter, Digest, NodeSet, StretchRecord, ViewId};
 use std::sync::Arc;
 
 /// The configuration.
@@ -20,11 +20,13 @@ pub(crate) struct Config {
     needed: u64,
     /// The image that makes the charter durable, and the charter before.
     pending: Option<(u64, Charter)>,
+    /// The image that makes what is known of the timings durable, and what was before.
+    stretching: Option<(u64, StretchRecord)>,
 }
 
 impl Config {
     pub fn new(ledger: Ledger, cluster: Arc<Cluster>) -> Config {
-        Config { ledger, cluster, written: 0, durable: 0, needed: 0, pending: None }
+        Config { ledger, cluster, written: 0, durable: 0, needed: 0, pending: None, stretching: None }
     }
 
     /// The digest of the active version.
@@ -103,6 +105,21 @@ impl Config {
         let number = self.store(turn);
         (self.pending, self.needed) = (Some((number, before)), number);
         number
+    }
+
+    /// What this node has on disk of the timings.
+    pub fn stretch(&self) -> StretchRecord {
+        match self.stretching {
+            Some((number, before)) if !self.is_stored(number) => before,
+            Some(_) | None => self.ledger.stretch(),
+        }
+    }
+
+    /// Takes what became of the timings, and makes it durable.
+    pub fn set_stretch(&mut self, turn: &mut Turn<'_>, stretch: StretchRecord) {
+        let before = self.stretch();
+        self.ledger.set_stretch(stretch);
+        self.stretching = Some((self.store(turn), before));
     }
 
     /// Begins a generation of `few` without `others`; gives the image that makes it durable.

@@ -20,6 +20,7 @@ pub mod request;
 mod requests;
 mod shutdown;
 pub mod status;
+mod stretch;
 
 pub use manager::{Manager, ManagerEffect, ManagerInput};
 pub use request::{Reply, Request};

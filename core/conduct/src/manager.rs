@@ -15,6 +15,7 @@ use crate::planning::Planning;
 use crate::request::{Reply, Request};
 use crate::requests::Requests;
 use crate::shutdown::Shutdown;
+use crate::stretch::Stretching;
 use phalanx_agent::{Agent, AgentEffect, Desk, OperationIds, Phase as AgentPhase};
 use phalanx_events::{ManagerNote, Point, ShutdownCause};
 use phalanx_groups::{Group, Membership, Notice};
@@ -57,6 +58,7 @@ pub struct Manager {
     pub(crate) shutdown: Shutdown,
     pub(crate) guard: Guard,
     pub(crate) passage: Passage,
+    pub(crate) stretching: Stretching,
     pub(crate) forming: Option<Forming>,
     pub(crate) networks: Networks,
     /// Why each group stands still, as last told.
@@ -132,6 +134,8 @@ pub enum ManagerInput {
         /// The network.
         network: NetworkId,
     },
+    /// This node stood still for so long, beyond what was due.
+    StoodStill(Span),
     /// Whom this node reaches on each network.
     Hearing(BTreeMap<NetworkId, Hearing>),
     /// Leave cleanly: groups go elsewhere first.
@@ -204,6 +208,7 @@ impl Manager {
     pub fn new(now: Tick, me: Incarnation, boot: BootId, ledger: Ledger, cluster: Arc<Cluster>) -> Manager {
         let config = Config::new(ledger, cluster);
         let state = GroupsState::fresh(&config.cluster, config.active());
+        let stretching = Stretching::new(now, config.cluster.timings(), config.ledger.stretch());
         Manager {
             me,
             boot,
@@ -225,6 +230,7 @@ impl Manager {
             shutdown: Shutdown::No,
             guard: Guard::default(),
             passage: Passage::default(),
+            stretching,
             forming: None,
             networks: Networks::default(),
             told: BTreeMap::new(),
@@ -274,6 +280,7 @@ impl Manager {
             ManagerInput::Guarded(guarded) => self.guarded(&mut turn, guarded),
             ManagerInput::Carrier { network, up } => self.carrier(&mut turn, network, up),
             ManagerInput::TargetAnswered { network } => self.target_answered(&turn, network),
+            ManagerInput::StoodStill(length) => self.stood_still(&mut turn, length),
             ManagerInput::Hearing(hearing) => self.hearing(&turn, hearing),
             ManagerInput::Shutdown(cause) => self.begin_shutdown(&mut turn, cause),
         }
@@ -294,6 +301,7 @@ impl Manager {
         self.report_restarts(turn);
         self.follow_requests(turn);
         self.follow_change(turn);
+        self.follow_stretch(turn);
         self.follow_charter(turn);
         self.follow_forming(turn);
         self.explain(turn);
@@ -309,7 +317,7 @@ impl Manager {
         agents
             .chain([unlisted, self.retry_at, self.proofs_at(), self.planning.wake_at(), self.networks_at()])
             .chain([self.requests.wake_at(), self.changes.wake_at(), self.shutdown.wake_at(self.now)])
-            .chain([self.charter_at(), self.forming.map_or(Tick::NEVER, Forming::wake_at)])
+            .chain([self.charter_at(), self.stretch_at(), self.forming.map_or(Tick::NEVER, Forming::wake_at)])
             .min()
             .unwrap_or(Tick::NEVER)
     }
@@ -322,7 +330,8 @@ impl Manager {
         let ledger = &self.config.ledger;
         let active = ledger.active().stamp();
         let head = if self.plot.has(Bug::StagedNotBrought) { active } else { ledger.head().stamp() };
-        encode(&Papers { active, head, claims, reach: self.networks.reaches() })
+        let (stretch, lease_max) = (self.stretch(), ledger.stretch().lease_max.max(self.pace().lease_max));
+        encode(&Papers { active, head, claims, reach: self.networks.reaches(), stretch, lease_max })
     }
 
     /// The replicated state for members that are not in step; taken at a membership notice, before or after its

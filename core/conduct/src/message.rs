@@ -4,10 +4,11 @@
 //! all alike; who sent it says it again if it still holds.
 
 use minicbor::{Decode, Encode};
+use phalanx_events::StretchCause;
 use phalanx_ledger::{Stamp, Version};
 use phalanx_plan::transition::Claims;
 use phalanx_plan::{GroupsState, Holding, Order, Reaches, Restarts};
-use phalanx_types::{Charter, Digest, GroupName, ViewId};
+use phalanx_types::{Charter, Digest, GroupName, Span, Step, Stretch, ViewId};
 use std::collections::BTreeSet;
 
 /// An ordered message.
@@ -55,6 +56,9 @@ pub(crate) enum Word {
     /// The sender has this charter on disk, which passes.
     #[n(7)]
     Charter(#[n(0)] Charter),
+    /// About the timings.
+    #[n(8)]
+    Timing(#[n(0)] TimingWord),
     /// Applications of a group that the sender restarted in place.
     #[n(4)]
     Restarts {
@@ -62,6 +66,33 @@ pub(crate) enum Word {
         group: GroupName,
         #[n(1)]
         restarts: Restarts,
+    },
+}
+
+/// What a manager says in order about the timings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum TimingWord {
+    /// The sender stood still for so long.
+    #[n(0)]
+    StoodStill(#[n(0)] Span),
+    /// Shorter timings are called for. Void once there were more changes than these.
+    #[n(1)]
+    Shrink {
+        #[n(0)]
+        changes: u64,
+        #[n(1)]
+        to: Step,
+        #[n(2)]
+        cause: StretchCause,
+    },
+    /// The sender has this on disk.
+    #[n(2)]
+    Stored {
+        #[n(0)]
+        stretch: Stretch,
+        /// No promise of the sender's that may still run is longer.
+        #[n(1)]
+        lease_max: Span,
     },
 }
 
@@ -108,6 +139,12 @@ pub(crate) struct Papers {
     /// What its adapters reach.
     #[n(3)]
     pub reach: Reaches,
+    /// How far it knows the timings to be stretched.
+    #[n(4)]
+    pub stretch: Stretch,
+    /// No promise of its that may still run is longer.
+    #[n(5)]
+    pub lease_max: Span,
 }
 
 /// The state for members that are not in step.

@@ -8,7 +8,7 @@ use phalanx_membership::Hearing;
 use phalanx_model::Cluster;
 use phalanx_plan::{Outage, Reaches};
 use phalanx_types::limits::PLAN_RETRY_PAUSE;
-use phalanx_types::{NetworkId, NodeId, Tick, ViewId};
+use phalanx_types::{NetworkId, NodeId, Span, Tick, ViewId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -35,8 +35,7 @@ impl Networks {
         self.adapters.entry(network).or_insert_with(|| Adapter::new(now))
     }
 
-    fn wake_at(&self, now: Tick, cluster: &Cluster) -> Tick {
-        let detect = cluster.timings().detect();
+    fn wake_at(&self, now: Tick, detect: Span, cluster: &Cluster) -> Tick {
         let wakes = self
             .adapters
             .iter()
@@ -71,7 +70,7 @@ impl Manager {
     /// Judges the adapters anew, has targets asked, and says what the replicated state has otherwise.
     pub(crate) fn mind_networks(&mut self, turn: &mut Turn<'_>) {
         let cluster = Arc::clone(&self.config.cluster);
-        let detect = cluster.timings().detect();
+        let detect = self.pace().timings.detect();
         for (network, adapter) in &mut self.networks.adapters {
             let network = *network;
             if aims(&cluster, network) && adapter.asks(turn.now, detect) {
@@ -124,7 +123,7 @@ impl Manager {
 
     /// When the adapters want to be judged.
     pub(crate) fn networks_at(&self) -> Tick {
-        self.networks.wake_at(self.now, &self.config.cluster)
+        self.networks.wake_at(self.now, self.pace().timings.detect(), &self.config.cluster)
     }
 }
 

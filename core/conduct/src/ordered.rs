@@ -70,6 +70,7 @@ impl Manager {
         self.planning.reset();
         self.each_agent(turn, |agent, desk| agent.revoke(desk));
         self.charter_meets_view(turn, membership.charter);
+        self.stretch_meets_view(turn, &membership);
         let membership = Box::new(membership);
         if !membership.view.primary {
             self.phase = Phase::Apart(membership);
@@ -157,7 +158,7 @@ impl Manager {
         let Some(member) = membership.view.members.get(&from).filter(|_| view == membership.view.id) else {
             return;
         };
-        let life = member.incarnation;
+        let (life, view) = (member.incarnation, membership.view.id);
         self.planning.touch();
         match word {
             Word::Report { group, holding } => {
@@ -173,6 +174,7 @@ impl Manager {
             Word::Restarts { group, restarts } => self.state.count(life, &group, restarts),
             Word::Config(version) => self.take_config(turn, version),
             Word::Charter(charter) => self.take_charter(turn, from, charter),
+            Word::Timing(word) => self.hear_timing(turn, from, view, word),
         }
     }
 

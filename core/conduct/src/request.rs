@@ -19,6 +19,8 @@ pub enum Request {
         /// Why, in the operator's words.
         why: String,
     },
+    /// Go by the configured timings again, however far they were stretched.
+    ShrinkTimings,
     /// Move a group to a node and keep it there until it is restored (PowerHA: priority override location).
     Move {
         /// The group.

@@ -51,6 +51,7 @@ impl Manager {
         let order = match request {
             Request::Apply { text } => return self.asked_to_apply(turn, id, &text),
             Request::Form { by, why } => return self.asked_to_form(turn, id, by, why),
+            Request::ShrinkTimings => return self.asked_to_shrink(turn, id),
             Request::Move { group, to } => Order::Move { group, to },
             Request::Restore { group } => Order::Restore { group },
             Request::Online { group } => Order::Online { group },
@@ -251,6 +252,7 @@ fn describe(request: &Request) -> String {
     match request {
         Request::Apply { .. } => "apply a cluster file".into(),
         Request::Form { by, .. } => format!("form the cluster without those that are away, by {by}"),
+        Request::ShrinkTimings => "go by the configured timings again".into(),
         Request::Move { group, to } => format!("move {group} to {to}"),
         Request::Restore { group } => format!("restore {group}"),
         Request::Online { group } => format!("bring {group} online"),

@@ -4,7 +4,9 @@ use crate::manager::{Manager, Phase};
 use phalanx_groups::Membership;
 use phalanx_model::Cluster;
 use phalanx_plan::{GroupRecord, Holding, Intent, Standstill, Verdict, render, verdict};
-use phalanx_types::{BootId, Digest, GroupName, Majority, NodeId, NodeSet, OwnershipEpoch, Span, Tick, View};
+use phalanx_types::{
+    BootId, Digest, GroupName, Majority, NodeId, NodeSet, OwnershipEpoch, Span, Step, Tick, Timings, View,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -29,6 +31,8 @@ pub struct Status {
     pub formed_by: Vec<String>,
     /// How long the lease holds.
     pub lease_left: Span,
+    /// How far the timings are stretched, and why.
+    pub timings: TimingStatus,
     /// Version of the active configuration.
     pub config_version: u64,
     /// Its digest.
@@ -39,6 +43,32 @@ pub struct Status {
     pub nodes: BTreeMap<String, NodeStatus>,
     /// Every configured group.
     pub groups: BTreeMap<GroupName, GroupStatus>,
+}
+
+/// The timings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TimingStatus {
+    /// What the cluster file says.
+    pub configured: Timings,
+    /// What this node goes by.
+    pub in_force: Timings,
+    /// The step of the ladder that was agreed on: 0 is as configured.
+    pub step: Step,
+    /// Whether all members are known to go by it.
+    pub settled: bool,
+    /// The stall for which they were stretched.
+    pub stall: Option<StallStatus>,
+    /// For how long no stall was told of that they are needed for.
+    pub calm_for: Span,
+}
+
+/// A node that stood still.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StallStatus {
+    /// Which.
+    pub node: String,
+    /// For how long.
+    pub length: Span,
 }
 
 /// A node.
@@ -106,6 +136,7 @@ impl Manager {
             generation: self.config.ledger.charter().generation,
             formed_by: self.names(self.few()),
             lease_left: now.until(self.standing.lease_until),
+            timings: self.timing_status(now),
             config_version: self.config.ledger.active().index(),
             config: self.config.active(),
             leaving: self.shutdown != crate::shutdown::Shutdown::No,

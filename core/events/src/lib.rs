@@ -7,7 +7,7 @@ pub mod manager;
 pub mod membership;
 pub mod point;
 
-pub use manager::{ManagerNote, ShutdownCause};
+pub use manager::{ManagerNote, ShutdownCause, StretchCause};
 pub use membership::{MembershipNote, MessageId, Service};
 pub use point::Point;
 

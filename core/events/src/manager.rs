@@ -1,9 +1,10 @@
 //! What the cluster manager has to say: plans, groups, resources, requests. Each note carries its cause.
 
 use crate::point::Point;
+use minicbor::{Decode, Encode};
 use phalanx_types::{
     Charter, Digest, GroupName, NetworkId, NodeId, NodeSet, OwnershipEpoch, RequestId, ResourceName, Span,
-    Tick, Verb, ViewId,
+    Stall, Tick, Verb, ViewId,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -315,6 +316,22 @@ pub enum ManagerNote {
         /// Whose it is.
         charter: Charter,
     },
+    /// Detection and leases are to be of another length, by agreement; here as soon as that is on disk.
+    TimingsChanged {
+        /// What it follows from.
+        cause: StretchCause,
+        /// Silence on all paths after which a node is declared down.
+        detect: Span,
+        /// For how long leases are granted.
+        lease: Span,
+    },
+    /// All members of the view have them on disk and go by them.
+    TimingsSettled {
+        /// See [`ManagerNote::TimingsChanged`].
+        detect: Span,
+        /// See [`ManagerNote::TimingsChanged`].
+        lease: Span,
+    },
     /// The cluster was formed by an operator without this node: what is held here is let go.
     FormedWithoutUs {
         /// The generation that begins with it.
@@ -337,6 +354,24 @@ pub enum ManagerNote {
         /// Which.
         point: Point,
     },
+}
+
+/// Why the timings change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StretchCause {
+    /// A member stood still for longer than those before forgave.
+    #[n(0)]
+    Stall(#[n(0)] Stall),
+    /// Nobody stood still for long enough to need them, for a long time.
+    #[n(1)]
+    Calm,
+    /// An operator asked for those that are configured.
+    #[n(2)]
+    Operator,
+    /// Other members had agreed on it before this node came to them.
+    #[n(3)]
+    Met,
 }
 
 /// Why a node leaves in order.

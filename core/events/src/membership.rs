@@ -2,7 +2,7 @@
 
 use crate::point::Point;
 use minicbor::{Decode, Encode};
-use phalanx_types::{Digest, Incarnation, NetworkId, NodeId, PathId, Span, Tick, View, ViewId};
+use phalanx_types::{Digest, Incarnation, NetworkId, NodeId, PathId, Span, Tick, Timings, View, ViewId};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -68,6 +68,11 @@ pub enum MembershipNote {
     SelfPaused {
         /// For how long.
         gap: Span,
+    },
+    /// From here on this node goes by these timings: they are on its disk.
+    TimingsInForce {
+        /// Which.
+        timings: Timings,
     },
     /// A member answers beats but not ordered messages: it is left out of the next view.
     MemberStalled {

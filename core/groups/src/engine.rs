@@ -78,6 +78,11 @@ impl Engine {
         }
     }
 
+    /// The timings in force, for the next notice of a view.
+    pub fn set_timings(&mut self, timings: Timings) {
+        self.timings = timings;
+    }
+
     /// Plants the bug that the simulator chose, if any.
     pub fn plant(&mut self, plot: Plot) {
         self.plot = plot;

@@ -5,7 +5,7 @@
 use crate::{Ledger, Version};
 use minicbor::{Decode, Encode};
 use phalanx_types::limits::CLUSTER_FILE_BYTES_MAX;
-use phalanx_types::{Charter, Digest};
+use phalanx_types::{Charter, Digest, StretchRecord};
 use std::fmt;
 
 const MAGIC: [u8; 8] = *b"PHXLEDG1";
@@ -40,13 +40,17 @@ struct Body {
     /// Not written while it is the first.
     #[n(2)]
     charter: Option<Charter>,
+    /// Nor this.
+    #[n(3)]
+    stretch: Option<StretchRecord>,
 }
 
 impl Ledger {
     /// The ledger as bytes.
     pub fn to_image(&self) -> Vec<u8> {
         let charter = Some(self.charter).filter(|charter| *charter != Charter::FIRST);
-        let body = Body { active: self.active.clone(), staged: self.staged.clone(), charter };
+        let stretch = Some(self.stretch).filter(|stretch| *stretch != StretchRecord::FIRST);
+        let body = Body { active: self.active.clone(), staged: self.staged.clone(), charter, stretch };
         let body = minicbor::to_vec(body).expect("writing to memory does not fail");
         let length = (body.len() as u64).to_le_bytes();
         [&MAGIC, &length[..], &Digest::of(&body).0[..], &body].concat()
@@ -66,8 +70,10 @@ impl Ledger {
         if Digest::of(body).0 != head[16..] {
             return Err(Damage::WrongDigest);
         }
-        let Body { active, staged, charter } = minicbor::decode(body).map_err(|_| Damage::Unreadable)?;
-        Ok(Ledger { active, staged, charter: charter.unwrap_or(Charter::FIRST) })
+        let Body { active, staged, charter, stretch } =
+            minicbor::decode(body).map_err(|_| Damage::Unreadable)?;
+        let (charter, stretch) = (charter.unwrap_or(Charter::FIRST), stretch.unwrap_or(StretchRecord::FIRST));
+        Ok(Ledger { active, staged, charter, stretch })
     }
 }
 
@@ -89,7 +95,7 @@ impl std::error::Error for Damage {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phalanx_types::{NodeId, NodeSet, ViewId};
+    use phalanx_types::{NodeId, NodeSet, Span, Stall, Step, Stretch, ViewId};
     use proptest::prelude::*;
 
     fn ledger() -> Ledger {
@@ -106,6 +112,11 @@ mod tests {
         let few = NodeSet::EMPTY.with(NodeId(1));
         formed.form(few, few, ViewId { counter: 9, coordinator: NodeId(1) });
         assert_eq!(Ledger::from_image(&formed.to_image()), Ok(formed));
+        let mut stretched = ledger();
+        let stall = Stall { node: NodeId(1), length: Span(7) };
+        let stretch = Stretch::FIRST.changed(ViewId::NONE, Step(2), Some(stall));
+        stretched.set_stretch(StretchRecord { stretch, lease_max: Span(9), untold: Some(Span(8)) });
+        assert_eq!(Ledger::from_image(&stretched.to_image()), Ok(stretched));
     }
 
     #[test]

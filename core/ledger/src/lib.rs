@@ -11,7 +11,7 @@ mod version;
 pub use image::Damage;
 pub use version::{Stamp, Version};
 
-use phalanx_types::{Charter, Digest, NodeSet, ViewId};
+use phalanx_types::{Charter, Digest, NodeSet, StretchRecord, ViewId};
 
 /// What one node knows of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub struct Ledger {
     active: Version,
     staged: Option<Version>,
     charter: Charter,
+    stretch: StretchRecord,
 }
 
 /// Why a version was not staged. Nothing was changed.
@@ -36,7 +37,8 @@ pub enum StageError {
 impl Ledger {
     /// A chain that begins with `text`, in generation 1.
     pub fn begin(text: String) -> Ledger {
-        Ledger { active: Version::first(text), staged: None, charter: Charter::FIRST }
+        let (charter, stretch) = (Charter::FIRST, StretchRecord::FIRST);
+        Ledger { active: Version::first(text), staged: None, charter, stretch }
     }
 
     /// The version in force.
@@ -62,6 +64,16 @@ impl Ledger {
     /// Takes over what is known of the charter elsewhere, or what became of it.
     pub fn set_charter(&mut self, charter: Charter) {
         self.charter = charter;
+    }
+
+    /// How far the timings are stretched, as last known here, and what of that must not be forgotten.
+    pub fn stretch(&self) -> StretchRecord {
+        self.stretch
+    }
+
+    /// Takes over what became of the timings.
+    pub fn set_stretch(&mut self, stretch: StretchRecord) {
+        self.stretch = stretch;
     }
 
     /// An operator forms the cluster of `few`: the newest version known here, staged or not, is the first of a new

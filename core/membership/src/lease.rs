@@ -1,11 +1,11 @@
 //! This node's lease: until when it may hold what it holds.
 //!
-//! Every beat that a member answers is a grant: that member takes no part in taking over from us until a lease's length
-//! after it received the beat. The lease ends a lease's length after the newest *sending* time that enough members to
-//! decide have granted, this node granting itself `now`: the k-th newest, k being the quorum. No end is used before the
-//! deadman has accepted it.
+//! Every beat that a member answers is a grant, and says for how long: for so long after it received the beat that member
+//! takes no part in taking over from us. What it gives ends so long after the *sending* of that beat, so whatever timings
+//! grantor and holder go by, nothing is counted here that was not promised there. The lease ends with the k-th latest of
+//! these ends, k being the quorum and this node granting itself `now`. No end is used before the deadman has accepted it.
 
-use phalanx_types::{Bug, Charter, Electorate, NodeId, NodeSet, Plot, Tick, Timings};
+use phalanx_types::{Bug, Charter, Electorate, NodeId, NodeSet, Plot, Span, Tick, Timings};
 use std::collections::BTreeMap;
 
 /// The lease.
@@ -14,7 +14,7 @@ pub(crate) struct Lease {
     me: NodeId,
     all: Electorate,
     charter: Charter,
-    /// The newest sending time that each member granted.
+    /// The latest end that each member granted.
     granted: BTreeMap<NodeId, Tick>,
     /// The end that the deadman was last asked to accept.
     asked: Tick,
@@ -36,13 +36,13 @@ impl Lease {
         (self.charter, self.news) = (charter, true);
     }
 
-    /// `by` granted our beat sent at `sent`. A time that lies ahead is nobody's beat and is ignored.
-    pub fn grant(&mut self, now: Tick, by: NodeId, sent: Tick) {
+    /// `by` granted our beat sent at `sent` for `lease`. A time that lies ahead is nobody's beat and is ignored.
+    pub fn grant(&mut self, now: Tick, by: NodeId, sent: Tick, lease: Span) {
         let sent = if self.plot.has(Bug::LeaseFromReceipt) { now } else { sent };
         if sent <= now {
-            let newest = self.granted.entry(by).or_insert(Tick::ZERO);
-            self.news |= sent > *newest;
-            *newest = sent.max(*newest);
+            let latest = self.granted.entry(by).or_insert(Tick::ZERO);
+            self.news |= sent + lease > *latest;
+            *latest = (*latest).max(sent + lease);
         }
     }
 
@@ -53,7 +53,7 @@ impl Lease {
         if !std::mem::take(&mut self.news) && !alone {
             return None;
         }
-        let end = self.earned(now)? + timings.lease();
+        let end = self.earned(now + timings.lease())?;
         // Once for each beat granted, not for each member that grants it. It is written down, and wakes nobody.
         if end <= now || end < self.asked + timings.beat() / 2 {
             return None;
@@ -80,29 +80,34 @@ impl Lease {
         self.fed
     }
 
-    /// The newest time that enough to decide have granted.
-    fn earned(&self, now: Tick) -> Option<Tick> {
-        let granted = self.granted.iter().map(|(node, sent)| (*sent, *node));
-        let mut times: Vec<(Tick, NodeId)> = granted.chain([(now, self.me)]).collect();
-        times.sort_unstable_by(|a, b| b.cmp(a));
+    /// The latest end that enough to decide have granted, this node granting itself `own`.
+    fn earned(&self, own: Tick) -> Option<Tick> {
+        let granted = self.granted.iter().map(|(node, end)| (*end, *node));
+        let mut ends: Vec<(Tick, NodeId)> = granted.chain([(own, self.me)]).collect();
+        ends.sort_unstable_by(|a, b| b.cmp(a));
         let mut by = NodeSet::EMPTY;
         let enough = |(_, node): &(Tick, NodeId)| {
             by = by.with(*node);
             self.charter.is_met(by, self.all)
         };
-        times.into_iter().find(enough).map(|(sent, _)| sent)
+        ends.into_iter().find(enough).map(|(end, _)| end)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phalanx_types::{Majority, Span, TimingProfile, ViewId};
+    use phalanx_types::{Majority, Step, TimingProfile, ViewId};
 
     fn lease(nodes: u16, charter: Charter) -> Lease {
         let all: NodeSet = (1..=nodes).map(NodeId).collect();
         let all = Electorate { nodes: all, quorum: all.len() / 2 + 1 };
         Lease::new(NodeId(1), all, charter, Plot::NONE)
+    }
+
+    /// For as long as is configured.
+    fn grant(lease: &mut Lease, now: u64, by: u16, sent: u64) {
+        lease.grant(ms(now), NodeId(by), ms(sent), Timings::of(TimingProfile::Auto).lease());
     }
 
     fn ms(ms: u64) -> Tick {
@@ -113,11 +118,11 @@ mod tests {
     fn the_kth_newest_sending_time_counts_and_not_the_receipt() {
         let timings = Timings::of(TimingProfile::Auto);
         let mut lease = lease(5, Charter::FIRST);
-        lease.grant(ms(1_000), NodeId(2), ms(990));
+        grant(&mut lease, 1_000, 2, 990);
         assert_eq!(lease.ask(ms(1_000), &timings), None, "two of three");
-        lease.grant(ms(1_000), NodeId(3), ms(700));
+        grant(&mut lease, 1_000, 3, 700);
         assert_eq!(lease.ask(ms(1_000), &timings), Some(ms(700) + timings.lease()));
-        lease.grant(ms(1_100), NodeId(4), ms(980));
+        grant(&mut lease, 1_100, 4, 980);
         assert_eq!(lease.ask(ms(1_100), &timings), Some(ms(980) + timings.lease()));
     }
 
@@ -139,19 +144,46 @@ mod tests {
         let (few, rest) = (NodeSet::EMPTY.with(NodeId(2)), NodeSet::EMPTY.with(NodeId(3)));
         let formed = Charter::FIRST.formed_by(few, rest, 1);
         let mut lease = lease(5, formed);
-        [3, 4, 5].into_iter().for_each(|node| lease.grant(ms(1_000), NodeId(node), ms(990)));
+        [3, 4, 5].into_iter().for_each(|node| grant(&mut lease, 1_000, node, 990));
         assert_eq!(lease.ask(ms(1_000), &timings), None, "2 formed the cluster, and it says nothing");
-        lease.grant(ms(1_000), NodeId(2), ms(900));
+        grant(&mut lease, 1_000, 2, 900);
         assert_eq!(lease.ask(ms(1_000), &timings), Some(ms(900) + timings.lease()));
         lease.set_charter(formed.passing(ViewId::NONE, Majority::OfAll));
-        lease.grant(ms(1_100), NodeId(2), ms(1_050));
+        grant(&mut lease, 1_100, 2, 1_050);
         assert_eq!(lease.ask(ms(1_100), &timings), Some(ms(990) + timings.lease()), "a majority of all, too");
+    }
+
+    #[test]
+    fn a_longer_lease_is_had_when_enough_have_granted_that_long() {
+        let configured = Timings::of(TimingProfile::Auto);
+        let longer = configured.stretched(Step(2));
+        let mut lease = lease(5, Charter::FIRST);
+        [2, 3].into_iter().for_each(|node| grant(&mut lease, 1_000, node, 990));
+        lease.ask(ms(1_000), &longer);
+        lease.grant(ms(1_100), NodeId(2), ms(1_090), longer.lease());
+        let stays = ms(990) + configured.lease();
+        assert_eq!((lease.ask(ms(1_100), &longer), lease.asked), (None, stays), "3 has not promised more");
+        lease.grant(ms(1_100), NodeId(3), ms(1_090), longer.lease());
+        assert_eq!(lease.ask(ms(1_100), &longer), Some(ms(1_090) + longer.lease()));
+    }
+
+    #[test]
+    fn a_shorter_grant_takes_nothing_back() {
+        let configured = Timings::of(TimingProfile::Auto);
+        let longer = configured.stretched(Step(2));
+        let mut lease = lease(3, Charter::FIRST);
+        lease.grant(ms(1_000), NodeId(2), ms(990), longer.lease());
+        assert_eq!(lease.ask(ms(1_000), &longer), Some(ms(990) + longer.lease()));
+        grant(&mut lease, 1_100, 2, 1_090);
+        assert_eq!(lease.ask(ms(1_100), &configured), None);
+        grant(&mut lease, 1_700, 2, 1_690);
+        assert_eq!(lease.ask(ms(1_700), &configured), Some(ms(1_690) + configured.lease()));
     }
 
     #[test]
     fn a_grant_of_a_beat_from_the_future_is_ignored() {
         let mut lease = lease(3, Charter::FIRST);
-        lease.grant(ms(10), NodeId(2), ms(11));
+        grant(&mut lease, 10, 2, 11);
         assert_eq!(lease.ask(ms(10), &Timings::of(TimingProfile::Auto)), None);
     }
 }

@@ -17,7 +17,7 @@ pub mod standing;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use machine::{Above, Delivered, Installed, Membership, Output, SendError, Setup, Upcall};
+pub use machine::{Above, Delivered, Installed, Membership, Output, Pace, SendError, Setup, Upcall};
 pub use phalanx_topology::{Hearing, Strategy, outlook as topology};
 pub use proof::{Clearance, Expiry, Finding, Missing, Proof, ProofKind};
 pub use standing::Standing;

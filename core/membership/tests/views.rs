@@ -1,10 +1,10 @@
 //! Views form, messages are ordered and leases run, on a small perfect network with a hand on its cables.
 
 use phalanx_events::{MembershipNote, Service};
-use phalanx_membership::{Above, Installed, Membership, Output, ProofKind, Setup, Strategy, Upcall};
+use phalanx_membership::{Above, Installed, Membership, Output, Pace, ProofKind, Setup, Strategy, Upcall};
 use phalanx_types::{
     BootId, Charter, Incarnation, Majority, Monitoring, NetworkId, NodeId, PathId, Plot, ProofClass, Span,
-    Tick, TimingProfile, Timings, ViewId,
+    Step, Tick, TimingProfile, Timings, ViewId,
 };
 use phalanx_wire::{Arrival, Frame};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const PATH: PathId = PathId { network: NetworkId(0), index: 0 };
 const HOP: Span = Span::from_micros(200);
 
-/// Layers above that hold nothing and know this charter.
+/// Layers above that hold nothing, and know this charter and these timings.
 #[derive(Clone, Copy)]
-struct Blank(Charter);
+struct Blank(Charter, Timings);
 
 impl Above for Blank {
     fn passport(&mut self) -> Vec<u8> {
@@ -25,6 +25,9 @@ impl Above for Blank {
     }
     fn charter(&self) -> Charter {
         self.0
+    }
+    fn pace(&self) -> Pace {
+        Pace { timings: self.1, lease_max: self.1.lease() }
     }
 }
 
@@ -65,12 +68,13 @@ impl Lab {
     }
 
     fn start(&mut self, node: u16, start: u64) {
-        let (mut above, life) = (Blank(Charter::FIRST), Incarnation { node: NodeId(node), start });
+        let timings = Timings::under(self.monitoring, TimingProfile::Auto);
+        let (mut above, life) = (Blank(Charter::FIRST, timings), Incarnation { node: NodeId(node), start });
         let others = (1..=self.count).filter(|other| *other != node);
         let setup = Setup {
             me: life,
             boot: BootId([start as u8; 16]),
-            timings: Timings::under(self.monitoring, TimingProfile::Auto),
+            timings,
             quorum: usize::from(self.count) / 2 + 1,
             paths: others.map(|other| (NodeId(other), vec![PATH])).collect(),
             strategy: self.strategy(),
@@ -108,6 +112,7 @@ impl Lab {
                 Output::Feed(until) => host.membership.fed(self.now, until),
                 Output::Reserve(counter) => host.membership.reserved(counter),
                 Output::Note(note) => host.notes.push(note),
+                Output::StoodStill(_) => {}
                 Output::Up(Upcall::Installed(installed)) => host.installed.push(*installed),
                 Output::Up(Upcall::Delivered { body, sequence, .. }) => {
                     let view = host.installed.last().expect("a view comes first").view.id;
@@ -169,6 +174,14 @@ impl Lab {
     /// The layers above of a host have a charter on disk.
     fn grant_charter(&mut self, node: u16, charter: Charter) {
         self.hosts.get_mut(&NodeId(node)).expect("it runs").above.0 = charter;
+        self.wake(NodeId(node));
+        self.drain(NodeId(node));
+    }
+
+    /// The layers above of a host have these timings on disk.
+    fn set_step(&mut self, node: u16, step: u8) {
+        let timings = Timings::under(self.monitoring, TimingProfile::Auto).stretched(Step(step));
+        self.hosts.get_mut(&NodeId(node)).expect("it runs").above.1 = timings;
         self.wake(NodeId(node));
         self.drain(NodeId(node));
     }
@@ -507,4 +520,58 @@ fn along_rings_who_goes_over_to_others_has_no_view_of_its_own_in_between() {
         pairs += sizes.iter().filter(|size| **size == 2).count();
     }
     assert!(pairs > 0, "it is never with host 2 first");
+}
+
+/// Of five hosts some go by longer timings: one is isolated, and the rest may take over from it only when it holds nothing.
+fn isolate_while_timings_differ(monitoring: Monitoring, longer: &[u16], shorter_again: &[u16]) {
+    for victim in 1..=5 {
+        let mut lab = Lab::under(monitoring, 5);
+        lab.run(ms(1_500));
+        longer.iter().for_each(|node| lab.set_step(*node, 2));
+        lab.run(ms(500));
+        shorter_again.iter().for_each(|node| lab.set_step(*node, 0));
+        lab.run(ms(200));
+        lab.isolate(victim);
+        lab.run(ms(2_200));
+        let rest: Vec<u16> = (1..=5).filter(|node| *node != victim).collect();
+        let story = format!("{monitoring}, {longer:?}, {shorter_again:?}, without {victim}");
+        assert_eq!(lab.members(rest[0]), (rest.clone(), true), "{story}");
+        let until = lab.hosts[&NodeId(victim)].membership.standing().lease_until;
+        for node in rest {
+            let installed = lab.hosts[&NodeId(node)].installed.last().expect("a view");
+            assert!(installed.expiries[&NodeId(victim)].until() > until, "{story} as seen by {node}");
+        }
+    }
+}
+
+#[test]
+fn whoever_switched_first_nobody_takes_over_while_the_lost_host_may_hold() {
+    for monitoring in [Monitoring::Mesh, Monitoring::Ring] {
+        for longer in [&[1][..], &[3, 4], &[1, 2, 5], &[1, 2, 3, 4, 5]] {
+            isolate_while_timings_differ(monitoring, longer, &[]);
+            isolate_while_timings_differ(monitoring, longer, longer);
+        }
+    }
+}
+
+#[test]
+fn leases_run_on_while_timings_change_here_before_there() {
+    for monitoring in [Monitoring::Mesh, Monitoring::Ring] {
+        let mut lab = Lab::under(monitoring, 5);
+        lab.run(ms(1_500));
+        let views: Vec<usize> = lab.hosts.values().map(|host| host.installed.len()).collect();
+        for (node, step) in
+            [1, 2, 3, 4, 5].map(|node| (node, 3)).into_iter().chain([5, 3, 1, 2, 4].map(|node| (node, 0)))
+        {
+            lab.set_step(node, step);
+            for _ in 0..60 {
+                lab.run(ms(5));
+                for (node, host) in &lab.hosts {
+                    assert!(lab.now < host.membership.standing().let_go_at(), "{node} under {monitoring}");
+                }
+            }
+        }
+        let after: Vec<usize> = lab.hosts.values().map(|host| host.installed.len()).collect();
+        assert_eq!(views, after);
+    }
 }

@@ -13,12 +13,14 @@ use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_groups::{Engine, Group, Notice, ProposalId, Provider, Refusal, Vote};
 use phalanx_ledger::Ledger;
 use phalanx_membership::topology::TopologyOutlook;
-use phalanx_membership::{Above, Hearing, Installed, Membership, Output, Setup, Standing, Strategy, Upcall};
+use phalanx_membership::{
+    Above, Hearing, Installed, Membership, Output, Pace, Setup, Standing, Strategy, Upcall,
+};
 use phalanx_model::{Cluster, Fault};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
 use phalanx_types::{
-    Bug, Charter, Incarnation, Monitoring, NetworkId, NodeId, NodeSet, PathId, ProofClass, Span, Tick,
-    Timings, View, ViewId,
+    Bug, Charter, Incarnation, Monitoring, NetworkId, NodeId, NodeSet, PathId, ProofClass, Span,
+    StretchRecord, Tick, Timings, View, ViewId,
 };
 use phalanx_wire::{Arrival, Stream};
 use std::collections::BTreeMap;
@@ -32,6 +34,7 @@ const ROUNDS_MAX: usize = 10_000;
 pub struct Node {
     birth: Birth,
     cluster: Arc<Cluster>,
+    /// As configured.
     timings: Timings,
     manager: Manager,
     /// When the manager is due, as of its last step.
@@ -81,6 +84,10 @@ impl Above for Words<'_> {
 
     fn charter(&self) -> Charter {
         self.manager.charter()
+    }
+
+    fn pace(&self) -> Pace {
+        self.manager.pace()
     }
 }
 
@@ -200,6 +207,11 @@ impl Node {
             Stage::Beating(beating) => Some(beating.membership.topology(now)),
             Stage::Born { .. } | Stage::Over => None,
         }
+    }
+
+    /// The timings in force here.
+    pub fn timings(&self) -> Timings {
+        self.manager.pace().timings
     }
 
     /// What the cluster looks like from here.
@@ -384,6 +396,7 @@ impl Node {
             Output::Beat { to, path, bytes } => {
                 out.push(Effect::Send { to, path, lane: Lane::Routine, bytes })
             }
+            Output::StoodStill(length) => self.manage(now, ManagerInput::StoodStill(length), out),
             Output::Feed(until) => out.push(Effect::Feed { until }),
             Output::Note(note) => out.push(Effect::Note(note.into())),
             Output::Reserve(counter) => {
@@ -413,6 +426,7 @@ impl Node {
 
     fn begin_view(&mut self, now: Tick, installed: Installed, out: &mut Vec<Effect>) {
         let Stage::Beating(beating) = &mut self.stage else { return };
+        beating.engine.set_timings(self.manager.pace().timings);
         let mut begun = beating.engine.begin(now, installed);
         let membership = begun.notices.pop();
         for notice in begun.notices {
@@ -525,11 +539,11 @@ impl Node {
         Setup {
             me: birth.me,
             boot: birth.boot,
-            timings: self.timings,
+            timings: self.manager.pace().timings,
             quorum: self.quorum(),
             paths: paths(&self.cluster, birth.me.node),
             strategy: strategy(&self.cluster, birth.me.node),
-            lease_max: birth.stored.lease_max,
+            lease_max: birth.stored.lease_max.max(self.manager.pace().lease_max),
             counter_used: birth.stored.view_counter_max,
             counter_reserved,
             plot: birth.plot,
@@ -567,7 +581,10 @@ impl Node {
 
 /// The active configuration that a node is born with.
 fn active(birth: &Birth) -> Result<(Ledger, Arc<Cluster>), Unborn> {
-    let ledger = Ledger::from_image(&birth.stored.ledger).map_err(Unborn::Ledger)?;
+    let mut ledger = Ledger::from_image(&birth.stored.ledger).map_err(Unborn::Ledger)?;
+    if birth.plot.has(Bug::StretchForgotten) {
+        ledger.set_stretch(StretchRecord::FIRST);
+    }
     let faults = |faults: Vec<Fault>| {
         let lines: Vec<String> = faults.iter().map(Fault::to_string).collect();
         Unborn::Config(lines.join("\n"))

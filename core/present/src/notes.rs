@@ -1,7 +1,7 @@
 //! The notes of the core, one sentence each.
 
 use crate::names::Names;
-use phalanx_events::{ManagerNote, MembershipNote, Note};
+use phalanx_events::{ManagerNote, MembershipNote, Note, StretchCause};
 use phalanx_types::{Charter, CharterStage, GroupName, Majority, NodeSet, Span, Verb, View};
 use std::collections::BTreeSet;
 
@@ -39,6 +39,9 @@ fn membership(note: &MembershipNote, names: &Names) -> String {
             format!("{} is down: all its paths silent for {silent}", names.life(*life))
         }
         N::SelfPaused { gap } => format!("this node itself stood still for {gap}: no silence is believed"),
+        N::TimingsInForce { timings } => {
+            format!("in force here: detection after {}, leases of {}", timings.detect(), timings.lease())
+        }
         N::MemberStalled { life } => {
             format!("{} beats but handles no ordered messages: left out", names.life(*life))
         }
@@ -165,6 +168,13 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
             names.list(few.iter())
         ),
         N::CharterChanged { charter } => charter_words(charter, names),
+        N::TimingsChanged { cause, detect, lease } => {
+            let why = stretch_words(cause, names);
+            format!("PHX-E009 timings agreed on: detection after {detect}, leases of {lease}: {why}")
+        }
+        N::TimingsSettled { detect, lease } => {
+            format!("all members go by detection after {detect} and leases of {lease}")
+        }
         N::FormedWithoutUs { generation } => {
             format!("an operator formed generation {generation} without this node: all held here is let go")
         }
@@ -173,6 +183,21 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
         ),
         N::ShutdownBegun { cause } => format!("leaving ({cause}): groups go elsewhere first"),
         N::Reached { point } => point.name().to_owned(),
+    }
+}
+
+fn stretch_words(cause: &StretchCause, names: &Names) -> String {
+    match cause {
+        StretchCause::Stall(stall) => {
+            format!(
+                "{} stood still for {}, and that would have to be forgiven",
+                names.node(stall.node),
+                stall.length
+            )
+        }
+        StretchCause::Calm => "nobody has stood still for so long that longer ones are needed".to_owned(),
+        StretchCause::Operator => "an operator asked for those that are configured".to_owned(),
+        StretchCause::Met => "the others had agreed on them before".to_owned(),
     }
 }
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod clique;
+mod lateness;
 mod link;
 pub mod outlook;
 mod path;
@@ -13,5 +14,5 @@ mod ring;
 mod topology;
 
 pub use link::{Link, LinkFull, Transmit};
-pub use ring::Posting;
+pub use ring::{Earned, Posting};
 pub use topology::{Heard, Hearing, Occasion, Speech, Spoken, Strategy, Topology};

@@ -1,5 +1,6 @@
 //! Who watches whom as one node sees it, for people and programs that look.
 
+pub use crate::lateness::{LATE_CLASSES, Lateness};
 use phalanx_types::{Incarnation, NodeId, PathId, Span};
 use std::collections::BTreeMap;
 
@@ -10,6 +11,8 @@ pub struct TopologyOutlook {
     pub node: NodeId,
     /// What is known of each.
     pub paths: BTreeMap<PathId, PathOutlook>,
+    /// How late it was for what was due.
+    pub lateness: Lateness,
 }
 
 /// One path.

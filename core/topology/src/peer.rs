@@ -72,17 +72,18 @@ impl Peer {
         self.rival.is_some()
     }
 
-    /// Takes in a beat that arrived by `path` from `from`, at a node that stood still last before `resumed`.
+    /// Takes in a beat that arrived by `path` from `from`, at a node that stood still last before `resumed` and whose grants
+    /// let a silent life hold anything for `held_for`.
     pub fn hear(
         &mut self,
-        (now, resumed): (Tick, Tick),
+        (now, resumed, held_for): (Tick, Tick, Span),
         path: PathId,
         from: Incarnation,
         beat: &Beat,
         hears_us: bool,
         timings: &Timings,
     ) -> Verdict {
-        let verdict = self.judge(now, from, beat, (resumed, timings));
+        let verdict = self.judge((now, resumed, held_for), from, beat, timings);
         match verdict {
             Verdict::Stale | Verdict::Cloned => return verdict,
             Verdict::NewLife => {
@@ -106,15 +107,15 @@ impl Peer {
     /// before has been silent for so long that it holds nothing, whoever has its name.
     fn judge(
         &mut self,
-        now: Tick,
+        (now, resumed, held_for): (Tick, Tick, Span),
         from: Incarnation,
         beat: &Beat,
-        (resumed, timings): (Tick, &Timings),
+        timings: &Timings,
     ) -> Verdict {
         let Some(life) = &self.life else { return Verdict::NewLife };
         let silent = now.since(life.heard.max(resumed));
         let elsewhere = beat.boot != life.boot;
-        if from.start > life.incarnation.start && elsewhere && silent < timings.takeover_wait() {
+        if from.start > life.incarnation.start && elsewhere && silent < held_for {
             return self.suspect_newcomer(now, silent, timings);
         }
         if from.start < life.incarnation.start
@@ -160,6 +161,11 @@ impl Peer {
     pub fn is_heard(&self, now: Tick, resumed: Tick, timings: &Timings) -> bool {
         let silent = |life: &Life| now.since(life.heard.max(resumed));
         now >= self.cloned_until && self.life.as_ref().is_some_and(|life| silent(life) < timings.detect())
+    }
+
+    /// Whether anything came of the present life since `then`.
+    pub fn heard_since(&self, then: Tick) -> bool {
+        self.life.as_ref().is_some_and(|life| life.heard >= then)
     }
 
     /// A ring shows that `life` is there, by a frame of its own on this path or by somebody's word.

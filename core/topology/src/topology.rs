@@ -12,6 +12,7 @@ mod look;
 pub use along::Spoken;
 
 use crate::clique::{Graph, clique_of, mirrored_clique_of};
+use crate::lateness::Lateness;
 use crate::peer::{Life, Peer, Verdict};
 use crate::ring::{self, Rings};
 use phalanx_events::{MembershipNote, Point};
@@ -93,6 +94,10 @@ pub struct Topology {
     me: Incarnation,
     boot: BootId,
     timings: Timings,
+    /// Since when they are in force. Who was not heard then is heard when something comes, not by a longer patience.
+    timings_since: Tick,
+    /// From the last sign of a life to where it can hold nothing any more by what this node granted it.
+    held_for: Span,
     peers: BTreeMap<NodeId, Peer>,
     /// What nodes that we do not hear are said to hear.
     rumours: BTreeMap<NodeId, Rumour>,
@@ -114,6 +119,7 @@ pub struct Topology {
     relayed: BTreeMap<NodeId, NodeSet>,
     /// Something was heard since that may differ.
     hearsay_due: bool,
+    lateness: Lateness,
     plot: Plot,
 }
 
@@ -140,6 +146,8 @@ impl Topology {
             me,
             boot,
             timings,
+            timings_since: now,
+            held_for: timings.takeover_wait(),
             peers,
             rumours: BTreeMap::new(),
             shunned: BTreeMap::new(),
@@ -158,6 +166,7 @@ impl Topology {
             },
             relayed: BTreeMap::new(),
             hearsay_due: false,
+            lateness: Lateness::default(),
             plot: Plot::NONE,
         }
     }
@@ -167,17 +176,24 @@ impl Topology {
         self.plot = plot;
     }
 
-    /// To be called first in every step. True if this node stood still: it should ask for answers at once.
-    pub fn notice_gap(&mut self, now: Tick, expected: Tick, notes: &mut Vec<MembershipNote>) -> bool {
+    /// From now on these are in force; no grant of this node that may still run was for longer than `lease_max`.
+    pub fn set_timings(&mut self, now: Tick, timings: Timings, lease_max: Span) {
+        (self.timings, self.held_for) = (timings, timings.free_after(lease_max.max(timings.lease())));
+        (self.timings_since, self.check_at) = (now, now);
+    }
+
+    /// To be called first in every step. If this node stood still: for how long. It should ask for answers at once.
+    pub fn notice_gap(&mut self, now: Tick, expected: Tick, notes: &mut Vec<MembershipNote>) -> Option<Span> {
         let gap = now.since(self.last_step.max(expected));
         self.last_step = now;
+        self.lateness.count(now, gap);
         if gap <= self.timings.detect() / PAUSE_PART {
-            return false;
+            return None;
         }
         self.resumed = now;
         self.check_at = now;
         notes.push(MembershipNote::SelfPaused { gap });
-        true
+        Some(gap)
     }
 
     /// Takes in a beat.
@@ -194,7 +210,7 @@ impl Topology {
             return Heard { newest: false, new_life: false, urgent: false };
         };
         let old_life = peer.life.as_ref().map(|life| (life.incarnation, life.hears, life.flags));
-        let moment = (now, self.resumed);
+        let moment = (now, self.resumed, self.held_for);
         let had_rival = peer.has_rival();
         let verdict = peer.hear(moment, path, from, beat, beat.hears_here.has(me), &self.timings);
         self.hearsay_due = true;
@@ -426,7 +442,10 @@ impl Topology {
         let is_heard = |node: &NodeId, peer: &Peer| {
             let forgiven = self.plot.has(Bug::SilenceForgiven) && peer.life.is_some();
             let heard = match &self.monitor {
-                Monitor::Mesh => peer.is_heard(now, resumed(*node), &self.timings),
+                Monitor::Mesh => {
+                    let fresh = self.hears.has(*node) || peer.heard_since(self.timings_since);
+                    fresh && peer.is_heard(now, resumed(*node), &self.timings)
+                }
                 Monitor::Ring(rings) => peer.is_connected(now, |path, life| rings.connects(path, life)),
             };
             !self.shunned.contains_key(node) && (forgiven || heard)
@@ -540,7 +559,8 @@ impl Topology {
     fn grant(&self, node: NodeId, granted: &impl Fn(Incarnation) -> Tick) -> Option<BeatGrant> {
         let life = self.life_of(node).filter(|_| self.hears.has(node))?.incarnation;
         let sent = granted(life);
-        (sent != Tick::ZERO).then_some(BeatGrant { start: life.start, sent })
+        let lease = self.timings.lease();
+        (sent != Tick::ZERO).then_some(BeatGrant { start: life.start, sent, lease })
     }
 
     fn address(
@@ -585,7 +605,7 @@ impl Topology {
 mod tests {
     use super::*;
     use crate::outlook::Reach;
-    use phalanx_types::{Monitoring, TimingProfile};
+    use phalanx_types::{Monitoring, Step, TimingProfile};
 
     const A: Incarnation = Incarnation { node: NodeId(1), start: 1 };
     const B: Incarnation = Incarnation { node: NodeId(2), start: 1 };
@@ -743,7 +763,7 @@ mod tests {
     fn what_was_not_heard_during_our_own_stall_is_no_suspicion() {
         let mut story = Story::new();
         story.beats(0, 500, &[B, C], &NET);
-        assert!(story.topology.notice_gap(at(3_000), at(500), &mut story.notes));
+        assert!(story.topology.notice_gap(at(3_000), at(500), &mut story.notes).is_some());
         story.topology.check(at(3_000), &mut story.notes);
         assert_eq!(story.topology.wanted(at(3_000)), set(&[1, 2, 3]));
         story.topology.check(at(3_401), &mut story.notes);
@@ -757,13 +777,31 @@ mod tests {
         story.beats(500, 1_000, &[C], &NET);
         assert_eq!(story.topology.wanted(at(1_000)), set(&[1, 3]));
         story.notes.clear();
-        assert!(story.topology.notice_gap(at(3_000), at(1_000), &mut story.notes));
+        assert!(story.topology.notice_gap(at(3_000), at(1_000), &mut story.notes).is_some());
         story.topology.check(at(3_000), &mut story.notes);
         assert_eq!(story.topology.hears(), set(&[1, 3]));
         let back = |note: &MembershipNote| {
             matches!(note, MembershipNote::PeerUp { .. } | MembershipNote::PathUp { .. })
         };
         assert!(!story.notes.iter().any(back), "{:?}", story.notes);
+    }
+
+    #[test]
+    fn who_was_down_before_timings_were_stretched_is_not_up_by_that() {
+        let mut story = Story::new();
+        story.beats(0, 500, &[B, C], &NET);
+        story.beats(500, 1_000, &[B], &NET);
+        assert_eq!(story.topology.wanted(at(1_000)), set(&[1, 2]));
+        let timings = Timings::of(TimingProfile::Auto).stretched(Step(3));
+        story.topology.set_timings(at(1_000), timings, timings.lease());
+        story.beats(1_000, 1_050, &[B], &NET);
+        assert_eq!(story.topology.wanted(at(1_050)), set(&[1, 2]));
+        story.beats(1_050, 1_100, &[B, C], &NET);
+        assert_eq!(story.topology.wanted(at(1_100)), set(&[1, 2, 3]));
+        story.beats(1_100, 2_200, &[B], &NET);
+        assert_eq!(story.topology.wanted(at(2_200)), set(&[1, 2, 3]), "and now it takes longer");
+        story.beats(2_200, 2_300, &[B], &NET);
+        assert_eq!(story.topology.wanted(at(2_300)), set(&[1, 2]));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use crate::time::Span;
 
-/// Requests of one member that a round of a ring speaks of.
-pub const ROUND_GRANTS_MAX: usize = 4;
+/// Rounds of a ring in which requests of one member may still be granted.
+pub const ROUNDS_KEPT: usize = 4;
+/// Grants that a round of a ring tells one member of: those of each of them, of two lengths while timings change.
+pub const ROUND_GRANTS_MAX: usize = 2 * ROUNDS_KEPT;
 /// Nodes in a cluster.
 pub const NODES_MAX: usize = 64;
 /// Networks in a cluster.
@@ -32,6 +34,12 @@ pub const FIFO_MESSAGES_MAX: usize = 256;
 pub const PENDING_MESSAGES_MAX: usize = 256;
 /// How far one clock may run from another, parts per million. Crystals stay within 100; NTP slews by 500.
 pub const DRIFT_PPM_MAX: u64 = 1_000;
+/// Detection is not stretched beyond this, unless the cluster file asks for more: what a crash may cost at worst.
+pub const DETECT_MAX: Span = Span::from_secs(10);
+/// Without a stall that the next shorter timings would not have forgiven for so long, these are agreed on.
+pub const STRETCH_CALM: Span = Span::from_secs(24 * 60 * 60);
+/// A stall that is forgiven, but would not be by the next shorter timings, is told again after this.
+pub const STALL_TOLD_AGAIN: Span = Span::from_secs(60 * 60);
 /// View counters reserved on disk at a time, so that a view change waits for no disk.
 pub const VIEW_COUNTERS_RESERVED: u64 = 64;
 /// How far ahead of every view there was the first view of a cluster formed by an operator is: what the others may have

@@ -50,6 +50,8 @@ pub enum Bug {
     VotesNotFlushed,
     /// Who decides is not brought into a new view by those who know it.
     CharterNotBrought,
+    /// A restarted node has forgotten how far the timings were stretched, and what it promised by them.
+    StretchForgotten,
     /// How recent a manager's state is counts the messages that it has taken in, not the votes.
     StampWithoutVotes,
     /// A primary view may act before a quorum is known to have installed it.
@@ -95,7 +97,7 @@ pub struct Plot {
 
 impl Bug {
     /// Every bug, with its name.
-    pub const ALL: [(&'static str, Bug); 39] = [
+    pub const ALL: [(&'static str, Bug); 40] = [
         ("lease-from-receipt", Bug::LeaseFromReceipt),
         ("grant-after-restart", Bug::GrantAfterRestart),
         ("takeover-on-suspicion", Bug::TakeoverOnSuspicion),
@@ -118,6 +120,7 @@ impl Bug {
         ("releasing-is-released", Bug::ReleasingIsReleased),
         ("votes-not-flushed", Bug::VotesNotFlushed),
         ("charter-not-brought", Bug::CharterNotBrought),
+        ("stretch-forgotten", Bug::StretchForgotten),
         ("stamp-without-votes", Bug::StampWithoutVotes),
         ("confirmed-at-once", Bug::ConfirmedAtOnce),
         ("begun-called-unbegun", Bug::BegunCalledUnbegun),

@@ -5,6 +5,8 @@
 //! What a lease rests on: an isolated owner starts to let go at `lease - stop_budget` after the last beat that was
 //! granted, is done at `lease`, and its deadman has acted by `lease + deadman_bound` (DESIGN.md, "Leases").
 
+use crate::limits::DETECT_MAX;
+use crate::stretch::Step;
 use crate::time::Span;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -100,6 +102,12 @@ pub enum TimingFault {
     LeaseShortOfSuccession,
 }
 
+/// What each step of the ladder multiplies detection and lease by, in quarters: 1, 1.5, 2, 3, 4, 6, 8.
+const LADDER_QUARTERS: [u64; 7] = [4, 6, 8, 12, 16, 24, 32];
+/// A stall is forgiven with room for one that is longer by this part of it …
+const STALL_MARGIN_PART: u64 = 4;
+/// … and silence outlasts the stall that it comes from: by the beat before it, and by the one after it.
+const STALL_BEATS: u64 = 2;
 /// So many beats must be lost before a node is declared down.
 pub const BEATS_PER_DETECT_MIN: u64 = 6;
 /// After so many beats without a round of the leader a member of a ring asks the next in line for its lease.
@@ -175,6 +183,42 @@ impl Timings {
         }
     }
 
+    /// These timings, being the configured ones, at `step` of the ladder: detection and lease are longer, all else is as it
+    /// was. Detection is a whole number of pairs of beats. A step beyond the last is the last.
+    #[must_use]
+    pub fn stretched(&self, step: Step) -> Timings {
+        let steps = self.ladder().take(usize::from(step.0) + 1);
+        steps.last().unwrap_or(*self)
+    }
+
+    /// The step that forgives a stall of this length, and one that is longer by a quarter, if it can be; `None` if none does.
+    pub fn step_for(&self, stall: Span) -> Option<Step> {
+        let forgiving = |stall: Span| self.ladder().position(|timings| timings.forgives() >= stall);
+        let step = forgiving(stall + stall / STALL_MARGIN_PART).or_else(|| forgiving(stall))?;
+        Some(Step(step as u8))
+    }
+
+    /// The longest stall of a member that costs nothing: it is not declared down, and does not let go of what it holds.
+    pub fn forgives(&self) -> Span {
+        (self.detect - self.beat * STALL_BEATS).at_most(self.pause_covered())
+    }
+
+    /// The configured timings, and each step as long as detection is within its limit.
+    fn ladder(&self) -> impl Iterator<Item = Timings> {
+        let (pair, configured) = (self.beat * 2, *self);
+        let detect = move |quarters: u64| {
+            let exact = configured.detect * quarters / LADDER_QUARTERS[0];
+            if quarters == LADDER_QUARTERS[0] { exact } else { pair * exact.0.div_ceil(pair.0) }
+        };
+        let at = move |quarters: u64| Timings {
+            detect: detect(quarters),
+            lease: configured.lease * quarters / LADDER_QUARTERS[0],
+            ..configured
+        };
+        let steps = LADDER_QUARTERS.into_iter().map(at);
+        steps.take_while(move |timings| timings.detect <= DETECT_MAX.max(configured.detect))
+    }
+
     /// How many heartbeats a neighbour may miss before it is doubted; twice as many make it dead (Topology Services).
     pub fn sensitivity(&self) -> u64 {
         self.detect.0 / (self.beat * 2).0.max(1)
@@ -215,6 +259,11 @@ impl Timings {
         self.lease.stretched()
     }
 
+    /// From the last beat that anybody granted for as long as `lease` to where nothing can be held by it any more.
+    pub fn free_after(&self, lease: Span) -> Span {
+        lease.stretched() + self.takeover_margin()
+    }
+
     /// What is added to the last promise before a lost node's resources are free.
     pub fn takeover_margin(&self) -> Span {
         self.deadman_bound + self.margin
@@ -222,7 +271,7 @@ impl Timings {
 
     /// From the last beat received to the first act of a takeover.
     pub fn takeover_wait(&self) -> Span {
-        self.promise() + self.takeover_margin()
+        self.free_after(self.lease)
     }
 
     /// The longest stall of an owner's daemon that costs nothing, if its next grant then comes at once.
@@ -321,6 +370,51 @@ mod tests {
         let slow =
             Timings { beat: Span::from_millis(50), lease: auto.stop_budget() + auto.beat() * 9, ..auto };
         assert_eq!(check(slow), TimingFault::LeaseShortOfSuccession);
+    }
+
+    /// Each profile under each way of monitoring.
+    fn all() -> impl Iterator<Item = (Monitoring, Timings)> {
+        let ways = [Monitoring::Mesh, Monitoring::Ring].into_iter();
+        ways.flat_map(|way| PROFILES.map(|profile| (way, Timings::under(way, profile))))
+    }
+
+    #[test]
+    fn every_step_keeps_the_algebra_and_forgives_more_than_the_one_below() {
+        for (monitoring, configured) in all() {
+            let steps: Vec<Timings> = configured.ladder().collect();
+            assert_eq!(steps[0], configured);
+            assert!((3..=LADDER_QUARTERS.len()).contains(&steps.len()), "{configured:?}");
+            for timings in &steps {
+                let Timings { beat, detect, lease, stop_budget, deadman_bound, margin } = *timings;
+                let checked = match monitoring {
+                    Monitoring::Mesh => {
+                        Timings::checked(beat, detect, lease, stop_budget, deadman_bound, margin)
+                    }
+                    Monitoring::Ring => timings.checked_for_ring(),
+                };
+                assert_eq!(checked, Ok(*timings), "{monitoring}");
+                assert!(timings.takeover_wait() >= timings.detect(), "the wait would be for nothing");
+            }
+            assert!(steps.is_sorted_by(|lower, higher| lower.forgives() < higher.forgives()));
+            assert!(steps.last().is_some_and(|last| last.detect() <= DETECT_MAX));
+        }
+    }
+
+    #[test]
+    fn a_stall_longer_than_detection_is_forgiven_by_a_step_and_one_beyond_the_last_by_none() {
+        for (_, configured) in all() {
+            let stall = configured.detect() * 13 / 10;
+            let step = configured.step_for(stall).expect("the ladder goes that far");
+            assert!(configured.stretched(step).forgives() >= stall + stall / STALL_MARGIN_PART);
+            assert!(configured.stretched(step.lower()).forgives() < stall + stall / STALL_MARGIN_PART);
+            let last = configured.stretched(Step(u8::MAX));
+            assert_eq!(configured.step_for(last.forgives() + Span(1)), None);
+            assert_eq!(
+                configured.step_for(last.forgives()).map(|step| configured.stretched(step)),
+                Some(last)
+            );
+            assert_eq!(configured.step_for(Span::ZERO), Some(Step::CONFIGURED));
+        }
     }
 
     #[test]

@@ -12,8 +12,8 @@
 use crate::frame::{WireError, beat_kind};
 use crate::varint;
 use phalanx_types::limits::FRAME_BODY_BYTES_MAX;
-use phalanx_types::{BootId, NodeId, NodeSet, Tick, ViewId};
-use zerocopy::little_endian::{U16, U64};
+use phalanx_types::{BootId, NodeId, NodeSet, Span, Tick, ViewId};
+use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// So many entries fit whatever stands in them.
@@ -64,6 +64,8 @@ pub struct BeatGrant {
     pub start: u64,
     /// The sending time, on the receiver's clock, of its newest beat that the sender grants.
     pub sent: Tick,
+    /// For how long from there; whole microseconds.
+    pub lease: Span,
 }
 
 /// What a beat's sender knows of one node that it hears.
@@ -85,7 +87,8 @@ struct BeatHead {
     kind: u8,
     flags: u8,
     view_coordinator: U16,
-    reserved: [u8; 4],
+    /// In microseconds.
+    grant_lease: U32,
     number: U64,
     sent: U64,
     boot: [u8; 16],
@@ -132,12 +135,12 @@ impl Beat {
     }
 
     fn head(&self, told: NodeSet) -> BeatHead {
-        let (grant_start, grant_sent) = BeatGrant::words(self.grant);
+        let (grant_lease, grant_start, grant_sent) = BeatGrant::words(self.grant);
         BeatHead {
             kind: beat_kind(),
             flags: self.flags.bits(),
             view_coordinator: self.view.coordinator.0.into(),
-            reserved: [0; 4],
+            grant_lease,
             number: self.number.into(),
             sent: self.sent.0.into(),
             boot: self.boot.0,
@@ -175,7 +178,7 @@ impl Beat {
     /// Overwrites, in an encoded beat, what differs between its receivers.
     pub fn set_grant(encoded: &mut [u8], grant: Option<BeatGrant>) {
         if let Ok((head, _)) = BeatHead::mut_from_prefix(encoded) {
-            (head.grant_start, head.grant_sent) = BeatGrant::words(grant);
+            (head.grant_lease, head.grant_start, head.grant_sent) = BeatGrant::words(grant);
         }
     }
 
@@ -192,6 +195,7 @@ impl Beat {
         }
         let coordinator = NodeId(head.view_coordinator.get());
         let (start, sent) = (head.grant_start.get(), Tick(head.grant_sent.get()));
+        let lease = Span::from_micros(u64::from(head.grant_lease.get()));
         Ok(Beat {
             flags: BeatFlags::from_bits(head.flags)?,
             number: head.number.get(),
@@ -202,15 +206,19 @@ impl Beat {
             counter_max: head.counter_max.get(),
             hears,
             hears_here: NodeSet::from_bits(head.hears_here.get()),
-            grant: (sent != Tick::ZERO).then_some(BeatGrant { start, sent }),
+            grant: (sent != Tick::ZERO).then_some(BeatGrant { start, sent, lease }),
             entries,
         })
     }
 }
 
 impl BeatGrant {
-    fn words(grant: Option<BeatGrant>) -> (U64, U64) {
-        grant.map_or((U64::ZERO, U64::ZERO), |grant| (grant.start.into(), grant.sent.0.into()))
+    /// A lease that is too long for its field is granted for as long as the field can say: shorter is always safe.
+    fn words(grant: Option<BeatGrant>) -> (U32, U64, U64) {
+        let lease = |grant: BeatGrant| u32::try_from(grant.lease.as_micros()).unwrap_or(u32::MAX);
+        grant.map_or((U32::ZERO, U64::ZERO, U64::ZERO), |grant| {
+            (lease(grant).into(), grant.start.into(), grant.sent.0.into())
+        })
     }
 }
 
@@ -249,14 +257,14 @@ mod tests {
             counter_max: 12,
             hears,
             hears_here: NodeSet::EMPTY.with(NodeId(2)),
-            grant: Some(BeatGrant { start: 3, sent: Tick(5) }),
+            grant: Some(BeatGrant { start: 3, sent: Tick(5), lease: Span::from_micros(0x0102_0304) }),
             entries: vec![BeatEntry { node: NodeId(2), start: 300, number: 4, hears: hears.with(NodeId(3)) }],
         }
     }
 
     #[test]
     fn golden_bytes_of_a_beat() {
-        let mut golden = vec![1, 5, 1, 0, 0, 0, 0, 0];
+        let mut golden = vec![1, 5, 1, 0, 4, 3, 2, 1];
         golden.extend_from_slice(&7u64.to_le_bytes());
         golden.extend_from_slice(&8u64.to_le_bytes());
         golden.extend_from_slice(&[9; 16]);
@@ -314,6 +322,18 @@ mod tests {
         Beat::set_grant(&mut bytes, None);
         let expected = Beat { hears_here: NodeSet::EMPTY, grant: None, ..beat() };
         assert_eq!(Frame::decode(&bytes), Ok(Frame::Beat(expected)));
+    }
+
+    #[test]
+    fn a_grant_is_never_read_as_longer_than_it_was_given_for() {
+        let spans = [Span(1), Span(1_999), Span::from_secs(4_294), Span::from_secs(4_295), Span(u64::MAX)];
+        for lease in spans {
+            let grant = Some(BeatGrant { start: 3, sent: Tick(5), lease });
+            let Ok(Frame::Beat(read)) = Frame::decode(&Beat { grant, ..beat() }.encode()) else {
+                panic!("it is a beat")
+            };
+            assert!(read.grant.is_some_and(|grant| grant.lease <= lease));
+        }
     }
 
     proptest! {

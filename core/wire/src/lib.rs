@@ -15,4 +15,4 @@ pub use arrival::Arrival;
 pub use beat::{Beat, BeatEntry, BeatFlags, BeatGrant};
 pub use frame::{Ack, Frame, SEGMENT_HEAD_BYTES, Segment, Stream, WireError};
 pub use header::{DatagramKind, HEADER_BYTES, Header, LANE_OFFSET};
-pub use ring::{LeaseRequest, LeaseRound, Receipt, RingFrame, RingId, RingWord};
+pub use ring::{LeaseRequest, LeaseRound, Receipt, RingFrame, RingId, RingWord, RoundGrant};

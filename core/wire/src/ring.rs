@@ -6,7 +6,7 @@
 
 use crate::frame::{WireError, lease_request_kind, lease_round_kind, receipt_kind, ring_kind};
 use phalanx_types::limits::{NODES_MAX, ROUND_GRANTS_MAX};
-use phalanx_types::{Incarnation, NodeId, NodeSet, Tick};
+use phalanx_types::{Incarnation, NodeId, NodeSet, Span, Tick};
 use zerocopy::little_endian::{U16, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -64,6 +64,8 @@ pub struct LeaseRequest {
     pub round: u64,
     /// The members that asked in that round and are granted.
     pub granted: NodeSet,
+    /// For how long each from the sending of its request.
+    pub lease: Span,
 }
 
 /// Who collects requests tells the members who asks, and each of them what it was granted before.
@@ -75,8 +77,19 @@ pub struct LeaseRound {
     pub number: u64,
     /// The members that ask; everything in it was sent before this was.
     pub asking: NodeSet,
-    /// For the receiver: when a request of its was sent, and who has granted it.
-    pub grants: Vec<(Tick, NodeSet)>,
+    /// What the receiver was granted.
+    pub grants: Vec<RoundGrant>,
+}
+
+/// What was granted to one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoundGrant {
+    /// When the request was sent, on the asker's clock.
+    pub sent: Tick,
+    /// Who has granted it.
+    pub by: NodeSet,
+    /// For how long from there.
+    pub lease: Span,
 }
 
 /// "Your beat was taken in", or the question whether one was.
@@ -114,6 +127,7 @@ struct RequestBody {
     sent: U64,
     round: U64,
     granted: U64,
+    lease: U64,
 }
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -128,6 +142,7 @@ struct RoundBody {
 struct GrantBody {
     sent: U64,
     by: U64,
+    lease: U64,
 }
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
@@ -202,11 +217,12 @@ impl RingFrame {
 }
 
 impl LeaseRequest {
-    /// Writes the request: 48 bytes.
+    /// Writes the request: 56 bytes.
     pub fn encode(&self) -> Vec<u8> {
         let (sent, round, granted) = (self.sent.0.into(), self.round.into(), self.granted.bits().into());
+        let body = RequestBody { sent, round, granted, lease: self.lease.0.into() };
         let mut out = head(lease_request_kind(), 0, 0, self.group).as_bytes().to_vec();
-        out.extend_from_slice(RequestBody { sent, round, granted }.as_bytes());
+        out.extend_from_slice(body.as_bytes());
         out
     }
 
@@ -214,18 +230,20 @@ impl LeaseRequest {
         let (head, _, rest) = Head::read(bytes, 0)?;
         let body = RequestBody::ref_from_bytes(rest).map_err(|_| WireError::WrongLength)?;
         let (sent, granted) = (Tick(body.sent.get()), NodeSet::from_bits(body.granted.get()));
-        Ok(LeaseRequest { group: head.group(), sent, round: body.round.get(), granted })
+        let (round, lease) = (body.round.get(), Span(body.lease.get()));
+        Ok(LeaseRequest { group: head.group(), sent, round, granted, lease })
     }
 }
 
 impl LeaseRound {
-    /// Writes the round: 40 bytes, and 16 for each grant.
+    /// Writes the round: 40 bytes, and 24 for each grant.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = head(lease_round_kind(), 0, self.grants.len(), self.group).as_bytes().to_vec();
         let body = RoundBody { number: self.number.into(), asking: self.asking.bits().into() };
         out.extend_from_slice(body.as_bytes());
-        for (sent, by) in &self.grants {
-            out.extend_from_slice(GrantBody { sent: sent.0.into(), by: by.bits().into() }.as_bytes());
+        for RoundGrant { sent, by, lease } in &self.grants {
+            let body = GrantBody { sent: sent.0.into(), by: by.bits().into(), lease: lease.0.into() };
+            out.extend_from_slice(body.as_bytes());
         }
         out
     }
@@ -237,7 +255,11 @@ impl LeaseRound {
         if grants.len() != count {
             return Err(WireError::WrongLength);
         }
-        let grant = |body: &GrantBody| (Tick(body.sent.get()), NodeSet::from_bits(body.by.get()));
+        let grant = |body: &GrantBody| RoundGrant {
+            sent: Tick(body.sent.get()),
+            by: NodeSet::from_bits(body.by.get()),
+            lease: Span(body.lease.get()),
+        };
         let (number, asking) = (body.number.get(), NodeSet::from_bits(body.asking.get()));
         Ok(LeaseRound { group: head.group(), number, asking, grants: grants.iter().map(grant).collect() })
     }
@@ -284,11 +306,19 @@ mod tests {
     }
 
     fn request() -> LeaseRequest {
-        LeaseRequest { group: GROUP, sent: Tick(9), round: 8, granted: NodeSet::from_bits(6) }
+        LeaseRequest {
+            group: GROUP,
+            sent: Tick(9),
+            round: 8,
+            granted: NodeSet::from_bits(6),
+            lease: Span(11),
+        }
     }
 
     fn round() -> LeaseRound {
-        let grants = vec![(Tick(9), NodeSet::from_bits(4)), (Tick(10), NodeSet::from_bits(7))];
+        let grant =
+            |sent, by, lease| RoundGrant { sent: Tick(sent), by: NodeSet::from_bits(by), lease: Span(lease) };
+        let grants = vec![grant(9, 4, 11), grant(10, 7, 12)];
         LeaseRound { group: GROUP, number: 8, asking: NodeSet::from_bits(3), grants }
     }
 
@@ -301,10 +331,10 @@ mod tests {
 
     #[test]
     fn golden_bytes_of_a_request_and_a_round() {
-        let bytes = golden(5, 0, 0, &[9, 8, 6]);
+        let bytes = golden(5, 0, 0, &[9, 8, 6, 11]);
         assert_eq!(request().encode(), bytes);
         assert_eq!(Frame::decode(&bytes), Ok(Frame::LeaseRequest(request())));
-        let bytes = golden(6, 0, 2, &[8, 3, 9, 4, 10, 7]);
+        let bytes = golden(6, 0, 2, &[8, 3, 9, 4, 11, 10, 7, 12]);
         assert_eq!(round().encode(), bytes);
         assert_eq!(Frame::decode(&bytes), Ok(Frame::LeaseRound(round())));
     }

@@ -40,6 +40,8 @@ pub enum Ask {
         /// Why, for the record.
         why: String,
     },
+    /// Go by the configured timings again.
+    ShrinkTimings,
     /// Move a group to a node.
     Move {
         /// The group.
@@ -152,6 +154,7 @@ impl Ask {
             Ask::Status | Ask::Config | Ask::Domain | Ask::Topology | Ask::Events { .. } => false,
             Ask::Apply { .. }
             | Ask::Form { .. }
+            | Ask::ShrinkTimings
             | Ask::Move { .. }
             | Ask::Restore { .. }
             | Ask::Online { .. }

@@ -5,6 +5,7 @@
 
 use crate::event::{Event, GlobalTime};
 use crate::{liveness, membership, messages, resources, voting};
+use phalanx_events::MembershipNote;
 use phalanx_types::{GroupName, NodeId, Span, Timings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -48,8 +49,10 @@ pub trait Checker: Send {
 pub struct Terms {
     /// The configured nodes.
     pub nodes: BTreeSet<NodeId>,
-    /// The timings in force, or the slowest of them.
+    /// The configured timings.
     pub timings: Timings,
+    /// Those that each node said last that it goes by.
+    pub in_force: BTreeMap<NodeId, Timings>,
     /// The resource groups and where each may run.
     pub groups: BTreeMap<GroupName, Vec<NodeId>>,
 }
@@ -60,9 +63,22 @@ impl Terms {
         self.nodes.len() / 2 + 1
     }
 
+    /// Takes in which timings a node goes by.
+    pub fn see(&mut self, event: &Event) {
+        if let Some(MembershipNote::TimingsInForce { timings }) = event.membership() {
+            self.in_force.insert(event.life.node, *timings);
+        }
+    }
+
+    /// The slowest timings that any node goes by.
+    pub fn slowest(&self) -> Timings {
+        let known = self.in_force.values().copied().chain([self.timings]);
+        known.max_by_key(Timings::detect).unwrap_or(self.timings)
+    }
+
     /// Within this after healing, the survivors agree (`B` in the reference).
     pub fn settle(&self) -> Span {
-        self.timings.detect() * 3 + Span::from_secs(5)
+        self.slowest().detect() * 3 + Span::from_secs(5)
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) fn terms() -> crate::Terms {
     crate::Terms {
         nodes: nodes.into_iter().collect(),
         timings: Timings::of(TimingProfile::Auto),
+        in_force: BTreeMap::new(),
         groups: ["mail", "shop"].map(|name| (group(name), nodes.to_vec())).into_iter().collect(),
     }
 }
@@ -108,6 +109,11 @@ impl Story {
     pub fn quarantine(mut self, node: u16) -> Story {
         self.quarantined.push(node);
         self
+    }
+
+    /// A node says that it goes by these timings.
+    pub fn go_by(self, node: u16, timings: Timings) -> Story {
+        self.tell(node, What::Note(Note::Membership(MembershipNote::TimingsInForce { timings })))
     }
 
     /// The view as stories form it: of the present lives, primary with two that count.

@@ -114,6 +114,9 @@ fn membership(note: &MembershipNote, f: &mut Formatter<'_>) -> fmt::Result {
         M::PeerUp { life } => write!(f, "peer up: {life}"),
         M::PeerDown { life, silent } => write!(f, "peer down: {life}, silent for {silent}"),
         M::SelfPaused { gap } => write!(f, "notices that it stood still for {gap}"),
+        M::TimingsInForce { timings } => {
+            write!(f, "goes by detection of {} and leases of {}", timings.detect(), timings.lease())
+        }
         M::MemberStalled { life } => write!(f, "{life} answers no ordered messages"),
         M::IdentityCloned { node } => write!(f, "{node} exists twice"),
         M::ViewAccepted { id, members } => write!(f, "accepts view {id} of {}", nodes(members)),

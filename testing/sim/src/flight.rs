@@ -180,7 +180,7 @@ fn membership(note: &MembershipNote) -> Kind {
         | N::FifoSent { .. }
         | N::FifoDelivered { .. }
         | N::FrameDropped { .. } => Kind::Message,
-        N::LettingGo { .. } | N::QuarantineOver => Kind::Lease,
+        N::LettingGo { .. } | N::QuarantineOver | N::TimingsInForce { .. } => Kind::Lease,
         N::Leased { .. } => Kind::Routine,
         N::Reached { .. } => Kind::Branch,
     }
@@ -215,6 +215,8 @@ fn manager(note: &ManagerNote) -> Kind {
         | N::ChangeAcknowledged { .. }
         | N::Formed { .. }
         | N::CharterChanged { .. }
+        | N::TimingsChanged { .. }
+        | N::TimingsSettled { .. }
         | N::FormedWithoutUs { .. }
         | N::VersionLost { .. } => Kind::Plan,
         N::AdapterDown { .. }

@@ -51,6 +51,7 @@ pub const PLANTED: &[Planted] = &[
     row("rumours-ignored", Caught, "topology", "L12 no view loop"),
     row("ring-promise-unwritten", Caught, "ring", "ONE-OWNER"),
     row("link-outlives-life", Missed, "links", "L1 precision"),
+    row("stretch-forgotten", Missed, "timings", "QUARANTINE"),
     row("half-is-quorum", Missed, "membership", "M7 primary continuity"),
     row("old-proposal-accepted", Missed, "membership", "M2 local monotonicity"),
     row("reused-counters", Missed, "membership", "M2 local monotonicity"),

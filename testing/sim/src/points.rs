@@ -3,7 +3,7 @@
 //! Most are read from what nodes say anyway and from what an observer sees; where a branch leaves no such trace the core
 //! says [`Point`]. Counts only: no point is good or bad.
 
-use phalanx_events::{ManagerNote, MembershipNote, Note, Point, ShutdownCause};
+use phalanx_events::{ManagerNote, MembershipNote, Note, Point, ShutdownCause, StretchCause};
 use phalanx_oracle::{Event, HoldEnd, What};
 use phalanx_types::limits::ADAPTER_UP_AFTER;
 use phalanx_types::{OperationResult, Span, Verb, ViewId};
@@ -25,6 +25,9 @@ const SEEN: &[&str] = &[
     "delivered-at-view-end",
     "vote-at-view-end",
     "state-adopted",
+    "timings-stretched",
+    "timings-asked-back",
+    "timings-met",
     "version-activated",
     "change-acknowledged",
     "plan-refused",
@@ -145,6 +148,7 @@ impl Points {
             N::FifoDelivered { transitional: true, .. } => self.count("vote-at-view-end"),
             N::ViewInstalled { .. } => self.see_view(event),
             N::PathUp { .. }
+            | N::TimingsInForce { .. }
             | N::PathDown { .. }
             | N::PeerUp { .. }
             | N::PeerDown { .. }
@@ -189,6 +193,7 @@ impl Points {
         use ManagerNote as N;
         match note {
             N::Reached { point } => self.count(point.name()),
+            N::TimingsChanged { cause, .. } => self.count(stretch_point(*cause)),
             N::StateAdopted { .. } => self.count("state-adopted"),
             N::Activated { .. } => self.count("version-activated"),
             N::ChangeAcknowledged { .. } => self.count("change-acknowledged"),
@@ -232,6 +237,7 @@ impl Points {
             | N::StateDiverged { .. }
             | N::Formed { .. }
             | N::CharterChanged { .. }
+            | N::TimingsSettled { .. }
             | N::FormedWithoutUs { .. }
             | N::VersionLost { .. } => {}
         }
@@ -245,6 +251,15 @@ impl Points {
             ("probing", "acquiring") => self.count("readopted-half-started"),
             _ => {}
         }
+    }
+}
+
+fn stretch_point(cause: StretchCause) -> &'static str {
+    match cause {
+        StretchCause::Stall(_) => "timings-stretched",
+        StretchCause::Calm => "timings-shrunk",
+        StretchCause::Operator => "timings-asked-back",
+        StretchCause::Met => "timings-met",
     }
 }
 

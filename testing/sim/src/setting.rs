@@ -6,6 +6,7 @@ use crate::wear::Wear;
 use phalanx_model::Quorum;
 use phalanx_oracle::Terms;
 use phalanx_types::{GroupName, Monitoring, NodeId, ResourceName, TimingProfile, Timings};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Fewest and most nodes.
@@ -222,7 +223,7 @@ impl Setting {
     /// What the oracle needs to know of it.
     pub fn terms(&self) -> Terms {
         let groups = self.groups.iter().map(|group| (group.name.clone(), group.nodes.clone())).collect();
-        Terms { nodes: self.node_ids().collect(), timings: self.timings(), groups }
+        Terms { nodes: self.node_ids().collect(), timings: self.timings(), in_force: BTreeMap::new(), groups }
     }
 
     /// Its cluster file.

@@ -233,7 +233,8 @@ impl<F: Factory> World<F> {
         let group = &groups[self.targets.below(groups.len() as u64) as usize];
         let (name, nodes) = (group.name.clone(), group.nodes.clone());
         let to = *self.targets.pick(&nodes).expect("a group has nodes");
-        let request = match self.targets.below(6) {
+        let request = match self.targets.below(7) {
+            6 => Request::ShrinkTimings,
             0..=2 => Request::Move { group: name, to },
             3 => Request::Restore { group: name },
             4 => Request::Online { group: name },
@@ -296,7 +297,7 @@ impl<F: Factory> World<F> {
             self.heal_host(host);
         }
         self.retire_an_adapter();
-        self.later(self.phases.rest, Happening::Healed { tries: 0 });
+        self.later(self.phases.rest(&self.terms), Happening::Healed { tries: 0 });
     }
 
     fn retire_some(&mut self) {
@@ -358,8 +359,8 @@ impl<F: Factory> World<F> {
         let lowest = core.first().expect("a majority is never retired").0 as usize - 1;
         self.excuse_the_homeless(lowest, &core);
         self.tell(lowest, What::Healed { core });
-        self.later(self.timings.detect() * 3, Happening::AsksOnline);
-        self.later(self.phases.quiet, Happening::Ends);
+        self.later(self.terms.slowest().detect() * 3, Happening::AsksOnline);
+        self.later(self.phases.quiet(&self.terms), Happening::Ends);
     }
 
     /// A group that starts only at home need not start while its home is away.

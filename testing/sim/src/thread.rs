@@ -119,6 +119,7 @@ fn membership(me: NodeId, note: &MembershipNote) -> (Vec<Thread>, Vec<Thread>) {
         N::MemberStalled { life } => {
             (vec![Thread::Trouble(life.node), Thread::View(me)], vec![Thread::Reach(me)])
         }
+        N::TimingsInForce { .. } => (vec![Thread::Agreed(me)], vec![]),
         N::QuarantineOver => (vec![Thread::Trouble(me)], vec![Thread::Reach(me)]),
         N::ViewAccepted { id, .. } if id.coordinator == me => {
             (vec![Thread::Reach(me), Thread::View(me)], vec![Thread::Round(*id)])
@@ -174,6 +175,8 @@ fn manager(me: NodeId, note: &ManagerNote) -> (Vec<Thread>, Vec<Thread>) {
         | N::StateDiverged { .. }
         | N::Activated { .. }
         | N::CharterChanged { .. }
+        | N::TimingsChanged { .. }
+        | N::TimingsSettled { .. }
         | N::FormedWithoutUs { .. }
         | N::VersionLost { .. }
         | N::InStep { .. } => (vec![Thread::Agreed(me), Thread::View(me)], vec![]),

@@ -19,7 +19,7 @@ use crate::story::Manners;
 use crate::trace::Trace;
 use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_node::{Effect, Input};
-use phalanx_oracle::{Census, Event, GlobalTime, Oracle, Violation, What};
+use phalanx_oracle::{Census, Event, GlobalTime, Oracle, Terms, Violation, What};
 use phalanx_types::{
     ClusterId, GroupName, NodeId, Operation, OperationId, Shared, Span, Tick, Timings, ViewId,
 };
@@ -145,21 +145,25 @@ pub struct Phases {
     pub warm: u64,
     /// … to here; then everything heals.
     pub heal: u64,
-    /// From healing to where all is said to be well: longer than any operation or boot takes.
-    pub rest: Span,
-    /// From there to the end.
-    pub quiet: Span,
 }
 
 impl Phases {
     /// For these timings: at least a minute of faults.
     pub fn of(setting: &Setting) -> Phases {
-        let (timings, terms) = (setting.timings(), setting.terms());
+        let timings = setting.timings();
         let warm = Span::from_secs(3) + timings.detect() * 5;
         let faults = Span::from_secs(60).max(timings.detect() * 75);
-        let rest = Span::from_secs(6) + timings.takeover_wait() * 2;
-        let quiet = terms.settle() + timings.takeover_wait() + Span::from_secs(8);
-        Phases { warm: warm.0, heal: warm.0 + faults.0, rest, quiet }
+        Phases { warm: warm.0, heal: warm.0 + faults.0 }
+    }
+
+    /// From healing to where all is said to be well: longer than any operation or boot takes.
+    pub fn rest(&self, terms: &Terms) -> Span {
+        Span::from_secs(6) + terms.slowest().takeover_wait() * 2
+    }
+
+    /// From there to the end.
+    pub fn quiet(&self, terms: &Terms) -> Span {
+        terms.settle() + terms.slowest().takeover_wait() + Span::from_secs(8)
     }
 }
 
@@ -168,6 +172,8 @@ pub struct World<F: Factory> {
     pub(crate) factory: F,
     pub(crate) setting: Setting,
     pub(crate) timings: Timings,
+    /// What the oracle knows of the cluster.
+    pub(crate) terms: Terms,
     pub(crate) cluster: ClusterId,
     pub(crate) phases: Phases,
     pub(crate) now: u64,
@@ -258,6 +264,7 @@ impl<F: Factory> World<F> {
         let hosts = setting.node_ids().map(host).collect();
         World {
             timings: setting.timings(),
+            terms: setting.terms(),
             cluster: ClusterId(clocks.bytes()),
             phases: Phases::of(&setting),
             now: 0,
@@ -422,6 +429,7 @@ impl<F: Factory> World<F> {
     pub(crate) fn tell(&mut self, host: usize, what: What) {
         let event = Event { at: GlobalTime(self.now), life: self.hosts[host].life(), what };
         self.census.see(&event);
+        self.terms.see(&event);
         self.points.see(&event);
         if self.violation.is_none() {
             self.violation = self.oracle.see(&event).err();

@@ -86,6 +86,10 @@ fn act(world: &mut World, words: &[&str], id: RequestId) -> Span {
         ["switch", "is", "back"] => {
             cluster::NODES.iter().for_each(|name| world.hear(node(name), Hearing::Somebody));
         }
+        [name, "stands", "still", "for", millis, "ms"] => {
+            let length = Span::from_millis(millis.parse().unwrap());
+            world.step(node(name), ManagerInput::StoodStill(length));
+        }
         [name, "reaches", "nobody"] => world.hear(node(name), Hearing::NobodyHere),
         [name, "reaches", "somebody"] => world.hear(node(name), Hearing::Somebody),
         ["another", "host", "takes", address] => {
@@ -175,6 +179,7 @@ fn isolate(world: &mut World, node: NodeId) {
 
 fn ask(world: &mut World, at: NodeId, words: &[&str], id: RequestId) {
     let request = match words {
+        ["shrink", "timings"] => Request::ShrinkTimings,
         ["move", group, "to", to] => Request::Move { group: named(group), to: node(to) },
         ["restore", group] => Request::Restore { group: named(group) },
         ["online", group] => Request::Online { group: named(group) },

@@ -3,7 +3,7 @@
 use crate::cluster::name;
 use crate::world::World;
 use phalanx_conduct::ManagerEffect;
-use phalanx_events::ManagerNote;
+use phalanx_events::{ManagerNote, StretchCause};
 use phalanx_types::{CharterStage, Majority, NodeId, NodeSet, Tick, Verb};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -81,6 +81,18 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         ManagerNote::FormedWithoutUs { generation } => {
             vec![format!("{node}: generation {generation} was formed without it, all it holds goes")]
         }
+        ManagerNote::TimingsChanged { cause, detect, lease } => {
+            let why = match cause {
+                StretchCause::Stall(stall) => {
+                    format!("{} stood still for {}", name(stall.node), stall.length)
+                }
+                StretchCause::Calm => "all is calm".to_owned(),
+                StretchCause::Operator => "an operator asked".to_owned(),
+                StretchCause::Met => "the others had".to_owned(),
+            };
+            vec![format!("*detection {detect}, leases {lease}: {why}")]
+        }
+        ManagerNote::TimingsSettled { detect, .. } => vec![format!("*all go by detection {detect}")],
         ManagerNote::CharterChanged { charter } => {
             let (down, generation) = (charter.confirmed_down, charter.generation);
             let decides = match (charter.few(), charter.stage) {

@@ -1,6 +1,7 @@
 //! Beats, and what rides on them: grants received, grants given, and the promises that giving one is.
 
-use super::{Above, Membership, Output};
+use super::{Above, Membership, Output, Pace};
+use phalanx_events::MembershipNote;
 use phalanx_topology::{Occasion, Speech};
 use phalanx_types::{Bug, Incarnation, PathId, Shared, Tick};
 use phalanx_wire::{Beat, BeatFlags, Stream};
@@ -30,7 +31,7 @@ impl Membership {
 
     fn take_grant(&mut self, now: Tick, from: Incarnation, beat: &Beat) {
         if let Some(grant) = beat.grant.filter(|grant| grant.start == self.setup.me.start) {
-            self.lease.grant(now, from.node, grant.sent);
+            self.lease.grant(now, from.node, grant.sent, grant.lease);
         }
     }
 
@@ -61,6 +62,22 @@ impl Membership {
             if let Some((_, received)) = self.topology.newest_beat(life) {
                 self.promises.make(life.node, received, &self.setup.timings);
             }
+        }
+    }
+
+    /// The timings that the layers above have on disk are in force here at once: this node's part in detection, and how
+    /// long it promises from now on. What it promised before stays as it was, and what others promised says so itself.
+    pub(super) fn follow_pace(&mut self, now: Tick, above: &mut dyn Above) {
+        let pace = above.pace();
+        if pace == self.pace {
+            return;
+        }
+        self.pace = pace;
+        let Pace { timings, lease_max } = pace;
+        self.topology.set_timings(now, timings, lease_max);
+        if timings != self.setup.timings {
+            self.setup.timings = timings;
+            self.note(MembershipNote::TimingsInForce { timings });
         }
     }
 

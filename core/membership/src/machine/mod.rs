@@ -63,6 +63,17 @@ pub trait Above {
     fn is_blank(&self) -> bool;
     /// Whose agreement makes a primary view, as far as they know and have it on disk.
     fn charter(&self) -> Charter;
+    /// The timings to go by, as far as they have them on disk.
+    fn pace(&self) -> Pace;
+}
+
+/// Which timings are in force at a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Those by which it watches others, promises and counts.
+    pub timings: Timings,
+    /// No promise that it made and that may still run was longer.
+    pub lease_max: Span,
 }
 
 /// What comes out of a membership.
@@ -79,6 +90,8 @@ pub enum Output {
         /// The frame.
         bytes: Shared,
     },
+    /// This node stood still for so long, by its own clock and beyond what was due.
+    StoodStill(Span),
     /// Send a beat that says nothing new: it need not wake its receiver.
     Beat {
         /// The receiver.
@@ -221,6 +234,8 @@ pub struct Membership {
     topology: Topology,
     links: Links,
     phase: Phase,
+    /// The timings that the layers above said last.
+    pace: Pace,
     lease: Lease,
     promises: Promises,
     /// The lives that have been granted leases ever since: those that every view accepted meanwhile had in it.
@@ -286,6 +301,7 @@ impl Membership {
             formed_in: charter.generation,
             topology,
             links: Links::new(setup.plot),
+            pace: Pace { timings: setup.timings, lease_max: setup.timings.lease() },
             lease: Lease::new(setup.me.node, all, charter, setup.plot),
             promises: Promises::new(now, others, lease_max, setup.plot),
             grantees: BTreeMap::new(),
@@ -318,6 +334,7 @@ impl Membership {
             phase: Phase::Installed { order, confirmed: false },
             setup,
         };
+        membership.note(MembershipNote::TimingsInForce { timings: membership.setup.timings });
         membership.start_alone(now, above);
         membership
     }
@@ -329,14 +346,14 @@ impl Membership {
 
     /// Time has passed.
     pub fn wake(&mut self, now: Tick, above: &mut dyn Above) {
-        self.begin(now);
+        self.begin(now, above);
         self.finish(now, above);
     }
 
     /// Frames arrived, authenticated; an error changes nothing. Gives how many were taken in, one at least: what forms a
     /// view begins a lot of its own, because the layers above must have had their turn with all that came before.
     pub fn receive(&mut self, now: Tick, arrivals: &[Arrival], above: &mut dyn Above) -> usize {
-        self.begin(now);
+        self.begin(now, above);
         let mut taken = 0;
         for Arrival { path, from, bytes } in arrivals {
             let frame = Frame::decode(bytes);
@@ -364,7 +381,7 @@ impl Membership {
     /// Beats arrived, authenticated. They are taken in together: nothing is delivered on a beat's account before the last
     /// of them is heard. What is no beat is dropped, for after each of those the layers above must have their turn.
     pub fn receive_beats(&mut self, now: Tick, arrivals: &[Arrival], above: &mut dyn Above) {
-        self.begin(now);
+        self.begin(now, above);
         for Arrival { path, from, bytes } in arrivals {
             match Frame::decode(bytes) {
                 Ok(Frame::Beat(beat)) => self.on_beat(now, *path, *from, &beat, above),
@@ -485,10 +502,12 @@ impl Membership {
     }
 
     /// Before any input: a node that stood still asks for answers at once and believes no silence.
-    fn begin(&mut self, now: Tick) {
+    fn begin(&mut self, now: Tick, above: &mut dyn Above) {
         self.now = now;
+        self.follow_pace(now, above);
         let mut notes = Vec::new();
-        if self.topology.notice_gap(now, self.expected, &mut notes) {
+        if let Some(gap) = self.topology.notice_gap(now, self.expected, &mut notes) {
+            self.out.push_back(Output::StoodStill(gap));
             self.urgent = true;
             self.beat_now = true;
             self.stalled.clear();

@@ -1,7 +1,7 @@
 //! Where rings stand in for beats to all: what they bring, what they are told to say, and the promises that they make.
 
 use super::{Above, Membership, Output};
-use phalanx_topology::{Occasion, Posting, Spoken};
+use phalanx_topology::{Earned, Occasion, Posting, Spoken};
 use phalanx_types::{Bug, Incarnation, PathId, Tick};
 use phalanx_wire::{BeatFlags, Frame, Stream};
 use std::collections::BTreeSet;
@@ -10,8 +10,8 @@ impl Membership {
     /// A frame of a ring. What it brings is earned, whoever collected it.
     pub(super) fn on_ring(&mut self, now: Tick, path: PathId, from: Incarnation, frame: &Frame<'_>) {
         self.topology.hear_ring(now, path, from, frame);
-        for (by, sent) in self.topology.earned() {
-            self.lease.grant(now, by, sent);
+        for Earned { by, sent, lease } in self.topology.earned() {
+            self.lease.grant(now, by, sent, lease);
         }
     }
 

@@ -10,16 +10,24 @@
 
 use super::formation::Moment;
 use super::group::Group;
-use phalanx_types::limits::ROUND_GRANTS_MAX;
+use phalanx_types::limits::{ROUND_GRANTS_MAX, ROUNDS_KEPT};
 use phalanx_types::timing::STANDIN_BEATS;
-use phalanx_types::{Incarnation, NodeId, NodeSet, Tick};
-use phalanx_wire::{LeaseRequest, LeaseRound, RingId};
+use phalanx_types::{Incarnation, NodeId, NodeSet, Span, Tick};
+use phalanx_wire::{LeaseRequest, LeaseRound, RingId, RoundGrant};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A grant that was given: to whom, and when what it answers was received.
 pub(crate) type Given = (NodeId, Tick);
-/// A grant that was earned: from whom, and when the request was sent.
-pub(crate) type Earned = (NodeId, Tick);
+/// A grant that was earned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Earned {
+    /// From whom.
+    pub by: NodeId,
+    /// When the request was sent.
+    pub sent: Tick,
+    /// For how long from there.
+    pub lease: Span,
+}
 
 /// One ring's part in renewing leases.
 #[derive(Clone, Debug)]
@@ -48,13 +56,13 @@ struct Owed {
     received: Tick,
 }
 
-/// One round: what each asker's request was sent at, and who has granted it.
+/// One round: what each asker's request was sent at, and who has granted it, and for how long.
 #[derive(Clone, Debug)]
 struct Round {
     group: RingId,
     number: u64,
     sent: BTreeMap<NodeId, Tick>,
-    granted: BTreeMap<NodeId, NodeSet>,
+    granted: BTreeMap<NodeId, BTreeMap<Span, NodeSet>>,
 }
 
 impl Leases {
@@ -96,8 +104,9 @@ impl Leases {
         self.rounds.insert(from.node, now);
         let LeaseRound { group, number, asking, ref grants } = *round;
         self.owed.insert(from.node, Owed { group, number, asking, received: now });
-        for (sent, by) in grants {
-            self.earned.extend(by.without(self.me.node).iter().map(|node| (node, *sent)));
+        for RoundGrant { sent, by, lease } in grants.iter().copied() {
+            let others = by.without(self.me.node).iter();
+            self.earned.extend(others.map(|by| Earned { by, sent, lease }));
         }
     }
 
@@ -109,11 +118,11 @@ impl Leases {
         let asked_in = |round: &&mut Round| round.number == request.round && round.group == request.group;
         let Some(round) = self.book.iter_mut().find(asked_in) else { return };
         for node in request.granted.iter().filter(|node| round.sent.contains_key(node)) {
-            let by = round.granted.entry(node).or_default();
+            let by = round.granted.entry(node).or_default().entry(request.lease).or_default();
             *by = by.with(from.node);
         }
         if let Some(sent) = round.sent.get(&self.me.node).filter(|_| request.granted.has(self.me.node)) {
-            self.earned.push((from.node, *sent));
+            self.earned.push(Earned { by: from.node, sent: *sent, lease: request.lease });
         }
     }
 
@@ -133,7 +142,8 @@ impl Leases {
             let granted = self.grant(group, owed.asking, grantee);
             given.extend(granted.iter().map(|node| (node, owed.received)));
             let sent = if self.is_served_above(group, to, moment) { Tick::ZERO } else { moment.now };
-            answers.push((to, LeaseRequest { group: owed.group, sent, round: owed.number, granted }));
+            let (round, lease) = (owed.number, moment.timings.lease());
+            answers.push((to, LeaseRequest { group: owed.group, sent, round, granted, lease }));
         }
         answers
     }
@@ -162,7 +172,8 @@ impl Leases {
         if now.since(self.served) < moment.timings.beat() {
             return Vec::new();
         }
-        let request = LeaseRequest { group: group.id(), sent: now, round: 0, granted: NodeSet::EMPTY };
+        let (granted, lease) = (NodeSet::EMPTY, Span::ZERO);
+        let request = LeaseRequest { group: group.id(), sent: now, round: 0, granted, lease };
         group.above(self.me).take(self.silent(moment) + 1).map(|life| (life.node, request)).collect()
     }
 
@@ -186,10 +197,11 @@ impl Leases {
         given.extend(own.iter().map(|node| (node, requests[&node].1)));
         let sent =
             requests.iter().map(|(node, (sent, _))| (*node, *sent)).chain([(self.me.node, moment.now)]);
-        let granted = own.iter().map(|node| (node, NodeSet::EMPTY.with(self.me.node))).collect();
+        let here = [(moment.timings.lease(), NodeSet::EMPTY.with(self.me.node))];
+        let granted = own.iter().map(|node| (node, here.into())).collect();
         let round = Round { group: group.id(), number: self.number, sent: sent.collect(), granted };
         self.book.push_front(round);
-        self.book.truncate(ROUND_GRANTS_MAX);
+        self.book.truncate(ROUNDS_KEPT);
         let asking = asking.with(self.me.node);
         let others = group.nodes().without(self.me.node);
         let to = |node| {
@@ -200,9 +212,13 @@ impl Leases {
     }
 
     /// Of this group only: in another one the node may have been in another life, with another clock.
-    fn grants_of(&self, group: &Group, node: NodeId) -> Vec<(Tick, NodeSet)> {
-        let grants = |round: &Round| Some((*round.sent.get(&node)?, *round.granted.get(&node)?));
-        self.book.iter().filter(|round| round.group == group.id()).filter_map(grants).collect()
+    fn grants_of(&self, group: &Group, node: NodeId) -> Vec<RoundGrant> {
+        let of_group = self.book.iter().filter(|round| round.group == group.id());
+        let grants = |round: &Round| {
+            let (sent, granted) = (*round.sent.get(&node)?, round.granted.get(&node)?.clone());
+            Some(granted.into_iter().map(move |(lease, by)| RoundGrant { sent, by, lease }))
+        };
+        of_group.filter_map(grants).flatten().take(ROUND_GRANTS_MAX).collect()
     }
 }
 
@@ -210,7 +226,8 @@ impl Leases {
 mod tests {
     use super::*;
     use crate::ring::group::tests::life;
-    use phalanx_types::{Span, TimingProfile, Timings};
+    use phalanx_types::{Step, TimingProfile, Timings};
+    use std::collections::BTreeSet;
 
     fn group(instance: u64, nodes: &[u16]) -> Group {
         let order: Vec<NodeId> = (1..=9).map(NodeId).collect();
@@ -224,6 +241,10 @@ mod tests {
         Moment { now: Tick::ZERO + Span::from_millis(1_000 + ms), resumed: Tick::ZERO, timings }
     }
 
+    fn stretched(moment: Moment) -> Moment {
+        Moment { timings: moment.timings.stretched(Step(2)), ..moment }
+    }
+
     fn anybody(_: Incarnation) -> bool {
         true
     }
@@ -234,13 +255,20 @@ mod tests {
         members: BTreeMap<NodeId, Leases>,
         given: BTreeMap<NodeId, Vec<Given>>,
         earned: BTreeMap<NodeId, Vec<Earned>>,
+        /// The members whose timings are stretched already.
+        stretched: BTreeSet<NodeId>,
     }
 
     impl Lab {
         fn new(nodes: &[u16]) -> Lab {
             let members =
                 nodes.iter().map(|node| (NodeId(*node), Leases::new(at(0).now, life(*node)))).collect();
-            Lab { group: group(1, nodes), members, given: BTreeMap::new(), earned: BTreeMap::new() }
+            let (given, earned, stretched) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+            Lab { group: group(1, nodes), members, given, earned, stretched }
+        }
+
+        fn at(&self, node: NodeId, ms: u64) -> Moment {
+            if self.stretched.contains(&node) { stretched(at(ms)) } else { at(ms) }
         }
 
         fn of(&mut self, node: NodeId) -> &mut Leases {
@@ -251,13 +279,15 @@ mod tests {
         fn beat(&mut self, node: u16, ms: u64) {
             let (group, node) = (self.group.clone(), NodeId(node));
             let mut given = Vec::new();
-            let rounds = self.of(node).collect(at(ms), &group, &anybody, &mut given);
+            let moment = self.at(node, ms);
+            let rounds = self.of(node).collect(moment, &group, &anybody, &mut given);
             self.given.entry(node).or_default().append(&mut given);
             for (to, round) in
                 rounds.into_iter().filter(|(to, _)| self.members.contains_key(to)).collect::<Vec<_>>()
             {
                 self.of(to).hear_round(at(ms).now, life(node.0), &round);
-                let answers = self.of(to).answers(at(ms), &group, &anybody, &mut given);
+                let moment = self.at(to, ms);
+                let answers = self.of(to).answers(moment, &group, &anybody, &mut given);
                 self.given.entry(to).or_default().append(&mut given);
                 self.ask(to, answers, ms);
             }
@@ -279,7 +309,7 @@ mod tests {
         /// When the newest request was sent that `by` has granted `node`.
         fn newest(&self, node: u16, by: u16) -> Option<Tick> {
             let earned = self.earned.get(&NodeId(node)).into_iter().flatten();
-            earned.filter(|(grantor, _)| *grantor == NodeId(by)).map(|(_, sent)| *sent).max()
+            earned.filter(|earned| earned.by == NodeId(by)).map(|earned| earned.sent).max()
         }
     }
 
@@ -346,6 +376,21 @@ mod tests {
             rounds.iter().all(|(_, round)| round.grants.is_empty()),
             "the node may be in another life there"
         );
+    }
+
+    #[test]
+    fn each_grant_says_for_how_long_its_grantor_has_promised() {
+        let mut lab = Lab::new(&[1, 2, 3]);
+        lab.stretched.insert(NodeId(2));
+        [(3, 10), (3, 50), (3, 90)].into_iter().for_each(|(node, ms)| lab.beat(node, ms));
+        let lengths = |node: u16, by: u16| -> BTreeSet<Span> {
+            let earned = lab.earned[&NodeId(node)].iter().filter(|earned| earned.by == NodeId(by));
+            earned.map(|earned| earned.lease).collect()
+        };
+        let (short, long) = (at(0).timings.lease(), stretched(at(0)).timings.lease());
+        for (node, by, lease) in [(1, 2, long), (1, 3, short), (2, 1, short), (3, 2, long)] {
+            assert_eq!(lengths(node, by), [lease].into(), "{node} by {by}");
+        }
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 impl Topology {
     /// Who is reached on which path, and the rings there.
     pub fn outlook(&self, now: Tick) -> TopologyOutlook {
-        let mut outlook = TopologyOutlook { node: self.me.node, paths: BTreeMap::new() };
+        let mut outlook =
+            TopologyOutlook { node: self.me.node, paths: BTreeMap::new(), lateness: self.lateness };
         for (node, peer) in &self.peers {
             for path in &peer.paths {
                 let seen = self.peer_outlook(now, *node, peer, path);

@@ -17,7 +17,7 @@ pub(crate) struct Accuracy {
 impl Accuracy {
     /// From when this cluster must have settled.
     pub fn new(terms: &Terms) -> Accuracy {
-        Accuracy { deadline: Deadline::after(terms.settle()) }
+        Accuracy { deadline: Deadline::after(terms, Terms::settle) }
     }
 
     fn judge(&self, node: NodeId, id: ViewId, members: &BTreeSet<NodeId>) -> Result<(), String> {

@@ -28,7 +28,9 @@ impl Attached {
     /// Within the time that this cluster may take.
     pub fn new(terms: &Terms) -> Attached {
         Attached {
-            deadline: Deadline::after(terms.settle() + terms.timings.takeover_wait() + STARTS),
+            deadline: Deadline::after(terms, |terms| {
+                terms.settle() + terms.slowest().takeover_wait() + STARTS
+            }),
             eligible: terms.groups.clone(),
             dead: BTreeMap::new(),
             at: BTreeSet::new(),

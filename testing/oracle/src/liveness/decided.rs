@@ -6,29 +6,29 @@ use super::Deadline;
 use crate::checker::{Checker, Terms, demand};
 use crate::event::{Event, GlobalTime, What};
 use phalanx_events::{ManagerNote, Note};
+use phalanx_types::NodeId;
 use phalanx_types::limits::PLAN_VOTE_LIMIT;
-use phalanx_types::{NodeId, Span};
 use std::collections::BTreeMap;
 
 /// Since when each node has had a vote running.
 pub(crate) struct Decided {
     deadline: Deadline,
-    within: Span,
     running: BTreeMap<NodeId, GlobalTime>,
 }
 
 impl Decided {
     /// Within the one phase of the vote, and the time that this cluster may take.
     pub fn new(terms: &Terms) -> Decided {
-        let within = PLAN_VOTE_LIMIT + terms.settle();
-        Decided { deadline: Deadline::after(within), within, running: BTreeMap::new() }
+        let deadline = Deadline::after(terms, |terms| PLAN_VOTE_LIMIT + terms.settle());
+        Decided { deadline, running: BTreeMap::new() }
     }
 
     fn judge(&self, at: GlobalTime) -> Result<(), String> {
         let Some(core) = self.deadline.core().filter(|_| self.deadline.over(at)) else { return Ok(()) };
-        let late = |(node, since): &(&NodeId, &GlobalTime)| core.contains(node) && **since + self.within < at;
+        let within = self.deadline.span();
+        let late = |(node, since): &(&NodeId, &GlobalTime)| core.contains(node) && **since + within < at;
         let late = self.running.iter().find(late);
-        demand(late.is_none(), || format!("a vote has not ended within {}: called by {late:?}", self.within))
+        demand(late.is_none(), || format!("a vote has not ended within {within}: called by {late:?}"))
     }
 
     fn take(&mut self, event: &Event) {
@@ -72,7 +72,7 @@ pub(super) mod tests {
     use super::*;
     use crate::story::{Story, group, terms};
     use crate::trial::Trial;
-    use phalanx_types::Digest;
+    use phalanx_types::{Digest, Span};
 
     const LONG: Span = Span::from_secs(30);
 

@@ -7,7 +7,7 @@ use super::current::{CurrentViews, nodes};
 use crate::checker::{Checker, Terms, demand};
 use crate::event::{Event, GlobalTime, Kind};
 use phalanx_events::MessageId;
-use phalanx_types::{NodeId, Span, ViewId};
+use phalanx_types::{NodeId, ViewId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A message under way.
@@ -19,7 +19,6 @@ struct Owed {
 /// What is owed to whom.
 pub(crate) struct DeliveredToAll {
     healed: Deadline,
-    within: Span,
     views: CurrentViews,
     owed: BTreeMap<(Kind, MessageId), Owed>,
     /// When each must have been delivered, in order.
@@ -30,8 +29,7 @@ impl DeliveredToAll {
     /// Within the time that this cluster may take.
     pub fn new(terms: &Terms) -> DeliveredToAll {
         DeliveredToAll {
-            healed: Deadline::after(Span::ZERO),
-            within: terms.settle(),
+            healed: Deadline::after(terms, Terms::settle),
             views: CurrentViews::default(),
             owed: BTreeMap::new(),
             due: VecDeque::new(),
@@ -43,7 +41,7 @@ impl DeliveredToAll {
             let late = self.owed.remove(&message);
             demand(late.is_none(), || {
                 let missing = late.map(|owed| owed.to).unwrap_or_default();
-                format!("{message:?} was not delivered by {missing:?} within {}", self.within)
+                format!("{message:?} was not delivered by {missing:?} within {}", self.healed.span())
             })?;
         }
         Ok(())
@@ -55,7 +53,7 @@ impl DeliveredToAll {
             && self.views.of(node).is_some_and(|view| view.id == sending.view && nodes(view) == *core)
         {
             self.owed.insert(sending.message, Owed { view: sending.view, to: core.clone() });
-            self.due.push_back((event.at + self.within, sending.message));
+            self.due.push_back((event.at + self.healed.span(), sending.message));
         }
         if let Some(delivery) = event.delivered() {
             self.settle(delivery.message, node);
@@ -102,6 +100,7 @@ pub(super) mod tests {
     use crate::story::{Story, terms};
     use crate::trial::Trial;
     use phalanx_events::Service::{Agreed, Safe};
+    use phalanx_types::Span;
 
     const LONG: Span = Span::from_secs(30);
 

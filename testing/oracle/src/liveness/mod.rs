@@ -58,19 +58,26 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// The nodes that are well, and when something must be true of them.
 pub(crate) struct Deadline {
-    after: Span,
+    after: fn(&Terms) -> Span,
+    terms: Terms,
     healed: Option<(GlobalTime, BTreeSet<NodeId>)>,
     judged: bool,
 }
 
 impl Deadline {
-    /// This long after healing.
-    fn after(span: Span) -> Deadline {
-        Deadline { after: span, healed: None, judged: false }
+    /// So long after healing as `after` says by the slowest timings that are in force.
+    fn after(terms: &Terms, after: fn(&Terms) -> Span) -> Deadline {
+        Deadline { after, terms: terms.clone(), healed: None, judged: false }
     }
 
-    /// Takes in healing.
+    /// How long that is by now.
+    fn span(&self) -> Span {
+        (self.after)(&self.terms)
+    }
+
+    /// Takes in healing, and which timings are in force.
     fn see(&mut self, event: &Event) {
+        self.terms.see(event);
         if let What::Healed { core } = &event.what {
             self.healed = Some((event.at, core.clone()));
         }
@@ -78,7 +85,7 @@ impl Deadline {
 
     /// Whether the deadline has passed.
     fn over(&self, at: GlobalTime) -> bool {
-        self.healed.as_ref().is_some_and(|(since, _)| at > *since + self.after)
+        self.healed.as_ref().is_some_and(|(since, _)| at > *since + self.span())
     }
 
     /// The nodes that are well, once all has healed.

@@ -27,7 +27,8 @@ pub(crate) struct Online {
 impl Online {
     /// Within the time that this cluster may take.
     pub fn new(terms: &Terms) -> Online {
-        let deadline = Deadline::after(terms.settle() + terms.timings.takeover_wait() + STARTS);
+        let deadline =
+            Deadline::after(terms, |terms| terms.settle() + terms.slowest().takeover_wait() + STARTS);
         Online {
             deadline,
             eligible: terms.groups.clone(),

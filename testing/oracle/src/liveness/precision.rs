@@ -15,7 +15,7 @@ pub(crate) struct Precision {
 impl Precision {
     /// Within the time that this cluster may take.
     pub fn new(terms: &Terms) -> Precision {
-        Precision { deadline: Deadline::after(terms.settle()), views: CurrentViews::default() }
+        Precision { deadline: Deadline::after(terms, Terms::settle), views: CurrentViews::default() }
     }
 
     fn judge(&mut self, at: GlobalTime) -> Result<(), String> {

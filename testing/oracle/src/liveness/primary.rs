@@ -20,7 +20,7 @@ pub(crate) struct Primary {
 impl Primary {
     /// Within the time that this cluster may take.
     pub fn new(terms: &Terms) -> Primary {
-        let deadline = Deadline::after(terms.settle());
+        let deadline = Deadline::after(terms, Terms::settle);
         let all = Electorate { nodes: terms.nodes.iter().copied().collect(), quorum: terms.majority() };
         Primary { deadline, all, charters: BTreeMap::new(), views: CurrentViews::default() }
     }

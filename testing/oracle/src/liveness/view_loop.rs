@@ -15,7 +15,7 @@ pub(crate) struct ViewLoop {
     changes: Changes,
     /// From when on it stands still.
     still: GlobalTime,
-    shows: Span,
+    terms: Terms,
     views: CurrentViews,
     left_out: BTreeSet<(NodeId, NodeId)>,
 }
@@ -26,10 +26,14 @@ impl ViewLoop {
         ViewLoop {
             changes: Changes::default(),
             still: GlobalTime::default(),
-            shows: terms.timings.detect() * 2,
+            terms: terms.clone(),
             views: CurrentViews::default(),
             left_out: BTreeSet::new(),
         }
+    }
+
+    fn shows(&self) -> Span {
+        self.terms.slowest().detect() * 2
     }
 
     fn judge(&mut self, event: &Event) -> Result<(), String> {
@@ -38,7 +42,7 @@ impl ViewLoop {
         before.difference(&nodes(install.view)).try_for_each(|node| {
             demand(self.left_out.insert((me, *node)), || {
                 let since = event.at - self.still;
-                format!("{me} leaves out {node} again; nothing has changed for {}", since + self.shows)
+                format!("{me} leaves out {node} again; nothing has changed for {}", since + self.shows())
             })
         })
     }
@@ -50,8 +54,9 @@ impl Checker for ViewLoop {
     }
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
+        self.terms.see(event);
         if self.changes.see(event) {
-            self.still = event.at + self.shows;
+            self.still = event.at + self.shows();
             self.left_out.clear();
         }
         if event.at > self.still && !self.changes.noisy() {

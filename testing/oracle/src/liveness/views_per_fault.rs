@@ -34,7 +34,7 @@ impl Change {
 /// What befell the cluster of late.
 pub(crate) struct ViewsPerFault {
     changes: Changes,
-    shows: Span,
+    terms: Terms,
     of_late: VecDeque<Change>,
     /// Until when chance, or what came of it, may make views.
     chance_until: GlobalTime,
@@ -43,17 +43,21 @@ pub(crate) struct ViewsPerFault {
 impl ViewsPerFault {
     /// With the timings of this cluster.
     pub fn new(terms: &Terms) -> ViewsPerFault {
-        let shows = terms.settle().max(terms.timings.detect() * SHOWS_DETECTS);
         let (changes, of_late) = (Changes::default(), VecDeque::new());
-        ViewsPerFault { changes, shows, of_late, chance_until: GlobalTime::default() }
+        ViewsPerFault { changes, terms: terms.clone(), of_late, chance_until: GlobalTime::default() }
+    }
+
+    fn shows(&self) -> Span {
+        self.terms.settle().max(self.terms.slowest().detect() * SHOWS_DETECTS)
     }
 
     fn charge(&mut self, node: NodeId, at: GlobalTime) -> Result<(), String> {
-        while self.of_late.pop_front_if(|change| change.at + self.shows < at).is_some() {}
+        let shows = self.shows();
+        while self.of_late.pop_front_if(|change| change.at + shows < at).is_some() {}
         let charged = self.of_late.iter_mut().any(|change| change.charge(node));
         demand(charged, || {
             let count = self.of_late.len() as u32;
-            format!("more than {} of {node} for {count} changes within {}", count * VIEWS_MAX, self.shows)
+            format!("more than {} of {node} for {count} changes within {shows}", count * VIEWS_MAX)
         })
     }
 }
@@ -64,12 +68,13 @@ impl Checker for ViewsPerFault {
     }
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
+        self.terms.see(event);
         let was_noisy = self.changes.noisy();
         if self.changes.see(event) {
             self.of_late.push_back(Change { at: event.at, views: BTreeMap::new() });
         }
         if was_noisy || self.changes.noisy() {
-            self.chance_until = event.at + self.shows;
+            self.chance_until = event.at + self.shows();
         }
         match event.install().filter(|_| event.at > self.chance_until) {
             Some(install) => self

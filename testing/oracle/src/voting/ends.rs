@@ -4,12 +4,11 @@ use super::{Seat, heard, leaves};
 use crate::checker::{Checker, Terms, demand};
 use crate::event::{Event, GlobalTime, What};
 use phalanx_groups::domain::Notice;
-use phalanx_types::Span;
 use std::collections::BTreeMap;
 
 /// The phases that providers were asked to vote in.
 pub(crate) struct Ends {
-    settle: Span,
+    terms: Terms,
     healed: Option<GlobalTime>,
     /// Who waits for the end of a phase, and until when that may take.
     waiting: BTreeMap<Seat, GlobalTime>,
@@ -17,12 +16,12 @@ pub(crate) struct Ends {
 
 impl Ends {
     pub fn new(terms: &Terms) -> Ends {
-        Ends { settle: terms.settle(), healed: None, waiting: BTreeMap::new() }
+        Ends { terms: terms.clone(), healed: None, waiting: BTreeMap::new() }
     }
 
     fn on_time(&self, now: GlobalTime) -> Result<(), String> {
         let Some(healed) = self.healed else { return Ok(()) };
-        let late = |until: GlobalTime| now > until.max(healed + self.settle);
+        let late = |until: GlobalTime| now > until.max(healed + self.terms.settle());
         let found = self.waiting.iter().find(|(_, until)| late(**until));
         demand(found.is_none(), || {
             let words = found.map(|(seat, until)| format!("{seat} since {until}"));
@@ -37,6 +36,7 @@ impl Checker for Ends {
     }
 
     fn see(&mut self, event: &Event) -> Result<(), String> {
+        self.terms.see(event);
         self.waiting.retain(|seat, _| !leaves(event, seat));
         if let What::Healed { .. } = event.what {
             self.healed = Some(event.at);
@@ -44,7 +44,7 @@ impl Checker for Ends {
         let Some((seat, notice)) = heard(event) else { return Ok(()) };
         match notice {
             Notice::Phase { limit, .. } => {
-                self.waiting.insert(seat, event.at + *limit + self.settle);
+                self.waiting.insert(seat, event.at + *limit + self.terms.settle());
             }
             Notice::Approved { .. } | Notice::Rejected { .. } => {
                 self.waiting.remove(&seat);
@@ -69,6 +69,7 @@ pub(super) mod tests {
     use super::*;
     use crate::story::{Story, terms};
     use crate::trial::Trial;
+    use phalanx_types::Span;
 
     const LONG: Span = Span::from_secs(60);
 

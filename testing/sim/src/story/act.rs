@@ -345,6 +345,7 @@ impl Reader<'_> {
         let named = |group: &str| group.parse().map_err(|_| format!("{group:?} is no name"));
         Ok(match words {
             ["form", "alone"] => Request::Form { by: "root".into(), why: "the others are off".into() },
+            ["shrink", "timings"] => Request::ShrinkTimings,
             ["move", group, "to", to] => Request::Move { group: named(group)?, to: self.script.node(to)? },
             ["online", group] => Request::Online { group: named(group)? },
             ["offline", group] => Request::Offline { group: named(group)? },

@@ -4,7 +4,7 @@
 //! together. So a story stays the same when a frame more or less is sent, and mostly whoever watches whom.
 
 use crate::setting::Setting;
-use phalanx_events::{ManagerNote, MembershipNote, Note, Service};
+use phalanx_events::{ManagerNote, MembershipNote, Note, Service, StretchCause};
 use phalanx_groups::domain::{
     Change, Gone, Name, Notice, Proposal, ProviderId, Standing, StateValue, Summary,
 };
@@ -210,6 +210,7 @@ impl Teller {
             | N::FifoDelivered { .. }
             | N::Returned { .. }
             | N::Leased { .. }
+            | N::TimingsInForce { .. }
             | N::FrameDropped { .. }
             | N::Reached { .. } => return None,
         })
@@ -233,6 +234,12 @@ impl Teller {
         use ManagerNote as N;
         match note {
             N::Readopted { group, .. } => Some(format!("{group} goes on here as it runs")),
+            // Not for how long it stood still: that differs by a beat.
+            N::TimingsChanged { cause: StretchCause::Stall(stall), detect, .. } => {
+                let node = self.node(stall.node);
+                Some(format!("a node is down after {detect} from now on, for {node} stood still too long"))
+            }
+            N::TimingsChanged { detect, .. } => Some(format!("a node is down after {detect} from now on")),
             N::AdapterDown { .. }
             | N::AdapterUp { .. }
             | N::AdapterVouched { .. }
@@ -242,6 +249,7 @@ impl Teller {
             | N::AddressAstray { .. }
             | N::Formed { .. }
             | N::CharterChanged { .. }
+            | N::TimingsSettled { .. }
             | N::FormedWithoutUs { .. }
             | N::VersionLost { .. }
             | N::ShutdownBegun { .. } => {
