@@ -81,8 +81,8 @@ fn holding() -> impl Strategy<Value = Holding> {
 
 fn reach() -> impl Strategy<Value = Option<Reach>> {
     use Reach::{Alone, Deaf, Lost, Settling, Silent, Well};
-    let ill = [Settling, Deaf, Silent, Lost].map(|reach| Just(Some(reach)));
-    prop_oneof![3 => Just(Some(Well)), 1 => Just(None), 2 => proptest::strategy::Union::new(ill)]
+    let other = [Settling, Deaf, Silent, Lost, Alone].map(|reach| Just(Some(reach)));
+    prop_oneof![3 => Just(Some(Well)), 1 => Just(None), 2 => proptest::strategy::Union::new(other)]
 }
 
 prop_compose! {
