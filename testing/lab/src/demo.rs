@@ -195,7 +195,13 @@ impl Story<'_> {
         if self.is_up()? {
             self.site.signal_daemon(ADA, Signal::CONT)?;
         }
-        self.fall_back()
+        self.fall_back()?;
+        self.site.phalanx(&["cluster", "timings", "--configured"])?;
+        tell(
+            "a stall has all nodes wait longer, so that the next one costs nothing; what it was is known here, so:",
+        );
+        tell("phalanx cluster timings --configured");
+        Ok(())
     }
 
     fn deadman_killed(&mut self) -> Outcome<()> {
