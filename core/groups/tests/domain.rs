@@ -506,6 +506,31 @@ fn when_one_failure_hits_both_the_source_ends_its_protocol_before_the_target_beg
 }
 
 #[test]
+fn who_fails_and_is_to_be_cast_out_leaves_once() {
+    let (s1, s2) = (provider(1, 1), provider(2, 1));
+    let (t1, t2, t3) = (provider(1, 9), provider(2, 8), provider(2, 9));
+    let mut bench = Bench::default();
+    [s1, s2].iter().for_each(|who| bench.join("disk", *who, &Attributes::default()));
+    let target = Attributes { source: Some(name("disk")), membership: VOTED, ..Attributes::default() };
+    for count in 1..=3 {
+        let there = [t1, t2, t3];
+        bench.join("web", there[count - 1], &target);
+        bench.approve("web", &there[..count]);
+    }
+    bench.place("web");
+    // One after the other is cast out; while the first is, the second fails, and what their source comes to is open.
+    bench.lose("disk", s2, Gone::Failed);
+    bench.lose("web", t3, Gone::Failed);
+    bench.propose("disk", s1, new_state("under way"), VOTED);
+    bench.approve("web", &[t1, t3]);
+    bench.place("web");
+    assert_eq!(bench.members("web"), [t1, t3]);
+    bench.approve("web", &[t1]);
+    bench.place("web");
+    assert_eq!((bench.members("web"), bench.phase("web")), (vec![t1], None));
+}
+
+#[test]
 fn a_group_that_the_last_left_by_a_vote_is_none_once_that_has_its_place() {
     let a = provider(1, 1);
     let mut bench = group_of(&[a]);

@@ -379,10 +379,12 @@ impl Group {
         Some((Change::Reflection { source, value }, self.attributes.reflection))
     }
 
-    /// Who was to join, and failed, and was not let in, has nothing to leave.
+    /// Who was to join, and failed, and was not let in, has nothing to leave; nor has who failed and was to be cast out, too,
+    /// and has left for the one.
     fn forget_strangers(&mut self) {
         let members: BTreeSet<ProviderId> = self.members().collect();
         self.waiting.gone.retain(|provider, _| members.contains(provider));
+        self.waiting.cast_out.retain(|provider| members.contains(provider));
     }
 
     fn next_leave(&mut self) -> Option<Change> {
