@@ -108,13 +108,9 @@ impl Adapter {
 
     /// When targets are to be asked next: once nobody has been reached for a while, and then again and again.
     fn asks_at(&self, detect: Span) -> Tick {
-        let alone = self.alone_since();
-        let again =
-            self.asked.filter(|asked| *asked >= alone).map(|asked| asked + detect * TARGETS_ASKED_DETECTS);
-        match (self.plugged, self.hearing) {
-            (true, Hearing::NobodyHere) => again.unwrap_or(alone + detect * DEAF_DETECTS),
-            (true, Hearing::Somebody | Hearing::NobodyAnywhere) | (false, _) => Tick::NEVER,
-        }
+        let Some(alone) = self.alone() else { return Tick::NEVER };
+        let asked = self.asked.filter(|asked| *asked >= alone);
+        asked.map_or(alone + detect * DEAF_DETECTS, |asked| asked + detect * TARGETS_ASKED_DETECTS)
     }
 
     /// Until when the last answer of a target shows that it works.
@@ -153,11 +149,8 @@ impl Adapter {
 
     /// When judging may come out otherwise; if it `aims` at targets, also when they are to be asked.
     pub fn wake_at(&self, now: Tick, detect: Span, aims: bool) -> Tick {
-        let alone = self.alone_since();
-        let silences = [DEAF_DETECTS, SILENT_DETECTS].map(|detects| match (self.plugged, self.hearing) {
-            (true, Hearing::NobodyHere) => alone + detect * detects,
-            (true, Hearing::Somebody | Hearing::NobodyAnywhere) | (false, _) => Tick::NEVER,
-        });
+        let silences = [DEAF_DETECTS, SILENT_DETECTS]
+            .map(|detects| self.alone().map_or(Tick::NEVER, |alone| alone + detect * detects));
         let lost = if self.plugged { Tick::NEVER } else { self.plugged_since + ADAPTER_DOWN_AFTER };
         let trusted = self.well_since.filter(|_| self.convalescent).map(|since| since + self.convalescence());
         let asks = if aims { self.asks_at(detect) } else { Tick::NEVER };
@@ -175,6 +168,14 @@ impl Adapter {
             (true, Hearing::NobodyHere) if alone >= detect * SILENT_DETECTS => Sight::Silent,
             (true, Hearing::NobodyHere) if alone >= detect * DEAF_DETECTS => Sight::Deaf,
             (true, Hearing::NobodyHere) => Sight::Open,
+        }
+    }
+
+    /// Since when it has a carrier and reaches nobody, though others are reached elsewhere.
+    fn alone(&self) -> Option<Tick> {
+        match (self.plugged, self.hearing) {
+            (true, Hearing::NobodyHere) => Some(self.alone_since()),
+            (true, Hearing::Somebody | Hearing::NobodyAnywhere) | (false, _) => None,
         }
     }
 
