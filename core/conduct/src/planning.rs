@@ -6,12 +6,12 @@
 use crate::manager::{Manager, Turn};
 use crate::message::{PlanBallot, Proposal, encode};
 use phalanx_events::{ManagerNote, Point};
-use phalanx_groups::{Cause, Membership, Outcome, ProposalId, Vote};
+use phalanx_groups::{Cause, Outcome, ProposalId, Vote};
 use phalanx_model::Cluster;
 use phalanx_plan::{PLANNER_LEVEL, Plan, Standstill, Verdict, inputs, plan, render, verdict};
 use phalanx_types::limits::{PLAN_RETRY_PAUSE, PLAN_VOTE_LIMIT};
 use phalanx_types::{Digest, GroupName, NodeId, Tick};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Said with a vote against a plan that news has overtaken.
 const OVERTAKEN: &str = "overtaken by news";
@@ -25,7 +25,7 @@ const DIVERGED: &str = "another plan from the same inputs";
 pub(crate) struct Planning {
     /// This node's proposal under way.
     proposed: Option<ProposalId>,
-    /// The plan voted for, with the inputs of each group then.
+    /// The plan voted for. Its inputs are the same when it is decided: what is said meanwhile is heard behind the outcome.
     voted: Option<Voted>,
     /// What is still to be agreed, on the node that proposes.
     todo: Option<Plan>,
@@ -40,7 +40,6 @@ pub(crate) struct Planning {
 struct Voted {
     proposal: ProposalId,
     plan: Plan,
-    inputs: BTreeMap<GroupName, Digest>,
 }
 
 impl Planning {
@@ -128,18 +127,9 @@ impl Manager {
         }
         let plan = phalanx_plan::plan::plan_of(self.cluster(), view, &self.state, &ballot.groups);
         match plan.digest() == ballot.plan {
-            true => Ok(Voted { proposal, inputs: self.inputs_of_each(membership, &ballot.groups), plan }),
+            true => Ok(Voted { proposal, plan }),
             false => Err(Doubt::Diverged(plan.digest())),
         }
-    }
-
-    fn inputs_of_each(
-        &self,
-        membership: &Membership,
-        groups: &BTreeSet<GroupName>,
-    ) -> BTreeMap<GroupName, Digest> {
-        let of = |name: &GroupName| inputs(&membership.view, &self.state, &BTreeSet::from([name.clone()]));
-        groups.iter().map(|name| (name.clone(), of(name))).collect()
     }
 
     /// A plan was decided on.
@@ -157,26 +147,17 @@ impl Manager {
         }
         self.planning.touch();
         match (outcome, voted) {
-            (Outcome::Approved, Some(voted)) => self.begin(turn, voted),
+            (Outcome::Approved, Some(voted)) => self.begin(turn, &voted.plan),
             (Outcome::Approved, None) => turn.note(refused("it was agreed before this node was in step")),
             (Outcome::Rejected(cause), _) => self.refused(turn, ballot, &cause),
         }
     }
 
-    /// Begins an agreed plan, but for groups that had news since the vote.
-    fn begin(&mut self, turn: &mut Turn<'_>, voted: Voted) {
+    /// Begins an agreed plan.
+    fn begin(&mut self, turn: &mut Turn<'_>, plan: &Plan) {
         let Some(membership) = self.in_step() else { return };
-        let cluster = self.config.cluster.clone();
-        let now = self.inputs_of_each(membership, &voted.plan.groups());
-        let view = membership.view.clone();
-        let mut plan = voted.plan;
-        let overtaken = |name: &GroupName| now.get(name) != voted.inputs.get(name);
-        plan.motions.retain(|name, _| !overtaken(name));
-        if plan.motions.len() < voted.inputs.len() {
-            turn.reached(Point::MotionOvertaken);
-        }
-        plan.steps.retain(|step| plan.motions.contains_key(&step.group));
-        self.state.agree(&view, &plan);
+        let (cluster, view) = (self.config.cluster.clone(), membership.view.clone());
+        self.state.agree(&view, plan);
         turn.note(ManagerNote::PlanAgreed {
             plan: plan.digest(),
             view: view.id,

@@ -83,8 +83,6 @@ points! {
     VoteBeforeDisk = "vote-before-disk",
     /// Conduct: news overtook a plan before the vote on it.
     PlanOvertaken = "plan-overtaken",
-    /// Conduct: news overtook one group of a plan between its vote and its outcome.
-    MotionOvertaken = "motion-overtaken",
     /// Conduct: a plan is agreed after this node's words for the next view were written.
     PlanAfterPassport = "plan-after-passport",
     /// Conduct: a request found no place in the order of its view and is handed in again.
