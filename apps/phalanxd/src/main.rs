@@ -4,8 +4,12 @@
 //! sense. 3: a person has to mend something first.
 
 use clap::Parser;
+use phalanx_realtime::Allocator;
 use phalanxd::{Settings, run};
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     match run(Settings::parse()) {

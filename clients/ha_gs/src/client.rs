@@ -154,12 +154,12 @@ impl Wire {
 
     /// Waits until there is something to do, or for so many milliseconds.
     pub fn wait(&self, millis: Option<i64>) {
-        wait_for(&self.both, millis);
+        wait_for(&self.both, PollFlags::IN, millis);
     }
 
     /// Waits until something comes from the node, or for so many milliseconds.
     pub fn wait_for_bytes(&self, millis: i64) {
-        wait_for(&self.stream, Some(millis));
+        wait_for(&self.stream, PollFlags::IN, Some(millis));
     }
 
     /// Has the descriptor say whether something is to be delivered that it cannot know of.
@@ -175,12 +175,20 @@ impl Wire {
         let _ = shutdown(&self.stream, Shutdown::Both);
     }
 
-    /// Sends all that a machine has to say. Without a signal if nobody is there any more.
+    /// Sends all that a machine has to say. Without a signal if nobody is there any more. A node that takes nothing may wait for
+    /// this client to read what it was told: that is taken in meanwhile, and the descriptor says so.
     pub fn send(&self, machine: &mut Machine) -> Result<(), Errno> {
         while !machine.unsent().is_empty() {
-            match send(&self.stream, machine.unsent(), SendFlags::NOSIGNAL) {
+            match send(&self.stream, machine.unsent(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
                 Ok(length) => machine.sent(length),
                 Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    wait_for(&self.stream, PollFlags::IN | PollFlags::OUT, None);
+                    if !self.receive(machine, RecvFlags::DONTWAIT) {
+                        return Err(Errno::PIPE);
+                    }
+                    self.ring(true);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -206,9 +214,9 @@ impl Wire {
     }
 }
 
-fn wait_for(source: &impl AsFd, millis: Option<i64>) {
+fn wait_for(source: &impl AsFd, what: PollFlags, millis: Option<i64>) {
     let limit = millis.map(|millis| Timespec { tv_sec: millis / 1_000, tv_nsec: millis % 1_000 * 1_000_000 });
-    let mut fds = [PollFd::new(source, PollFlags::IN)];
+    let mut fds = [PollFd::new(source, what)];
     // Interrupted or failed: whoever waits looks again.
     let _ = poll(&mut fds, limit.as_ref());
 }
@@ -350,5 +358,52 @@ impl Client {
             return Some(Due::Check(number));
         }
         self.machine.next_event().map(|event| Due::Event(Box::new(event)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use phalanx_client::{Incarnation, NodeId, Service, Settings};
+    use phalanx_session::{Greeting, Told, VERSION, frame};
+    use std::io::{Read, Write};
+    use std::thread;
+    use std::time::Duration;
+
+    /// Together more than what the kernel keeps of either direction.
+    const MESSAGES: usize = 64;
+    const TOLD: usize = 200_000;
+    /// A client that does not listen fails the test after this time.
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    /// The node takes nothing of it before it has read what it was told.
+    #[test]
+    fn a_client_listens_while_it_talks() {
+        let (ours, mut node) = UnixStream::pair().unwrap();
+        node.set_write_timeout(Some(LIMIT)).unwrap();
+        let wire = Wire::new(ours).unwrap();
+        let mut machine = Machine::new(&Settings::new("talks").unwrap().hello());
+        let seat = Seat { group: Name::new("web").unwrap(), instance: 1 };
+        let message = || Some(Message::new(vec![7; 64 << 10]).unwrap());
+        for _ in 0..MESSAGES {
+            machine.propose(&seat, Wish::Message(Service::Agreed), message(), Phases::One).unwrap();
+        }
+        let unsent = machine.unsent().len();
+        let serve = move || {
+            let (name, life) = ("bob".parse().unwrap(), Incarnation { node: NodeId(2), start: 1 });
+            let welcome = Welcome { client: 1, life, node: name, cluster: "demo".parse().unwrap() };
+            let told = Told::NotYours { group: seat.group, instance: seat.instance };
+            let told = frame(&told.write()).unwrap().repeat(TOLD);
+            let welcome = frame(&Greeting::Welcome(welcome).write(VERSION.newest)).unwrap();
+            node.write_all(&[welcome, told].concat()).unwrap();
+            node.read_exact(&mut vec![0; unsent]).unwrap();
+        };
+        let node = thread::spawn(serve);
+        wire.send(&mut machine).unwrap();
+        node.join().unwrap();
+        let mut fds = [PollFd::new(&wire.both, PollFlags::IN)];
+        assert_eq!(poll(&mut fds, Some(&Timespec::default())), Ok(1), "there is something to deliver");
+        wire.receive(&mut machine, RecvFlags::DONTWAIT);
+        assert_eq!(std::iter::from_fn(|| machine.next_event()).count(), TOLD);
     }
 }

@@ -9,6 +9,7 @@ use phalanx_groups::domain::{Attributes, LocalName, Message, Name, Phases, Said}
 use phalanx_session::{Adapter, Wants, Welcome, Wish};
 use std::io::ErrorKind;
 use std::net::IpAddr;
+use tokio::io::Interest;
 use tokio::net::UnixStream;
 
 /// A client of Group Services. Dropped, it is gone for its groups, as if it had failed.
@@ -54,11 +55,7 @@ impl Client {
 
     /// Sends what was gathered. What is not sent when this is given up is sent with whatever comes next.
     pub async fn flush(&mut self) -> Result<(), ClientError> {
-        while !self.machine.unsent().is_empty() {
-            self.stream.writable().await?;
-            send(&self.stream, &mut self.machine)?;
-        }
-        Ok(())
+        send_all(&self.stream, &mut self.machine, &mut self.buffer).await
     }
 
     /// Where this client is: its node and its cluster.
@@ -162,11 +159,26 @@ impl Client {
 
 /// Sends what is to be sent and waits until something comes.
 async fn exchange(stream: &UnixStream, machine: &mut Machine, buffer: &mut [u8]) -> Result<(), ClientError> {
-    while !machine.unsent().is_empty() {
-        stream.writable().await?;
-        send(stream, machine)?;
-    }
+    send_all(stream, machine, buffer).await?;
     stream.readable().await?;
+    receive(stream, machine, buffer)
+}
+
+/// Sends what is to be sent. A node that takes nothing may wait for this client to read what it was told: that is taken in
+/// meanwhile.
+async fn send_all(stream: &UnixStream, machine: &mut Machine, buffer: &mut [u8]) -> Result<(), ClientError> {
+    while !machine.unsent().is_empty() {
+        let ready = stream.ready(Interest::READABLE | Interest::WRITABLE).await?;
+        if ready.is_writable() {
+            send(stream, machine)?;
+        } else {
+            receive(stream, machine, buffer)?;
+        }
+    }
+    Ok(())
+}
+
+fn receive(stream: &UnixStream, machine: &mut Machine, buffer: &mut [u8]) -> Result<(), ClientError> {
     match stream.try_read(buffer) {
         Ok(0) => Err(ClientError::Ended),
         Ok(length) => Ok(machine.receive(&buffer[..length])?),

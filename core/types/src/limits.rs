@@ -150,8 +150,16 @@ pub const GS_CLIENTS_MAX: usize = 256;
 pub const GS_REQUESTS_MAX: usize = 512;
 /// Bytes of such requests; while a client has more, nothing more of it is read.
 pub const GS_REQUESTS_BYTES_MAX: usize = 512 << 10;
-/// Bytes that wait to be read by a client before it is dropped.
-pub const GS_UNREAD_BYTES_MAX: usize = 16 << 20;
+/// Bytes that wait to be read by a client from which on nothing more of it is read: it has to listen first.
+pub const GS_UNREAD_BYTES_HELD: usize = 1 << 20;
+/// Bytes that wait to be read by a client from which on it is dropped if it reads nothing for [`GS_UNREAD_PATIENCE`].
+pub const GS_UNREAD_BYTES_MANY: usize = 16 << 20;
+/// How long such a client may read nothing.
+pub const GS_UNREAD_PATIENCE: Span = Span::from_secs(1);
+/// Bytes that wait to be read by a client before it is dropped, however much it reads.
+pub const GS_UNREAD_BYTES_MAX: usize = 64 << 20;
+/// The same of all clients of a node together: of those that have many, who is told something then is dropped.
+pub const GS_UNREAD_BYTES_ALL_MAX: usize = 256 << 20;
 /// Requests of clients that a node takes in at a time, before it looks again at what has a deadline.
 pub const GS_REQUESTS_PER_TURN: usize = 32;
 /// Words that may wait to be said before a node takes in no more requests of clients for the time being.

@@ -7,7 +7,10 @@ use phalanx_host::now;
 use phalanx_local::Peer;
 use phalanx_session::{Frames, Hello, Subscription, Told, frame};
 use phalanx_types::Tick;
-use phalanx_types::limits::{GS_FRAME_BYTES_MAX, GS_HELLO_LIMIT, GS_REQUESTS_BYTES_MAX, GS_UNREAD_BYTES_MAX};
+use phalanx_types::limits::{
+    GS_FRAME_BYTES_MAX, GS_HELLO_LIMIT, GS_REQUESTS_BYTES_MAX, GS_UNREAD_BYTES_HELD, GS_UNREAD_BYTES_MANY,
+    GS_UNREAD_BYTES_MAX, GS_UNREAD_PATIENCE,
+};
 use rustix::net::sockopt;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};
@@ -53,11 +56,12 @@ pub(crate) struct Connection {
 }
 
 /// What a client was told and the kernel has not taken.
-#[derive(Default)]
 struct Unread {
     bytes: Vec<u8>,
     /// Where it begins.
     start: usize,
+    /// When the kernel last took some of it.
+    taken: Tick,
     /// The kernel took no more when it was last tried: that is tried again once a turn, not with each thing told.
     is_stuck: bool,
 }
@@ -86,11 +90,16 @@ impl Connection {
         let _ = sockopt::set_socket_send_buffer_size_force(&stream, SEND_BUFFER_BYTES);
         let peer = Peer::of(&stream)?;
         let stage = Stage::Greeting { until: now() + GS_HELLO_LIMIT };
-        Ok(Connection { stream, peer, stage, frames: Frames::default(), unread: Unread::default() })
+        Ok(Connection { stream, peer, stage, frames: Frames::default(), unread: Unread::new(now()) })
     }
 
     pub fn has_unread(&self) -> bool {
         self.unread.len() > 0
+    }
+
+    /// Bytes that it has not read, as far as the kernel has not taken them.
+    pub fn unread(&self) -> usize {
+        self.unread.len()
     }
 
     /// Whether it has said something that was left because it was held then, and is not any more.
@@ -98,8 +107,14 @@ impl Connection {
         self.frames.waiting() > 0 && !self.is_held()
     }
 
-    /// Whether nothing more is read of it until its requests are taken in.
+    /// Whether nothing more is read of it until its requests are taken in, or it has read more of what it was told: who talks
+    /// must not talk faster than it listens.
     pub fn is_held(&self) -> bool {
+        self.unread.len() >= GS_UNREAD_BYTES_HELD || self.awaits_requests()
+    }
+
+    /// Whether nothing more is read of it until its requests are taken in.
+    pub fn awaits_requests(&self) -> bool {
         match &self.stage {
             Stage::Open(member) => member.under_way.bytes() >= GS_REQUESTS_BYTES_MAX,
             Stage::Greeting { .. } | Stage::Closing { .. } => false,
@@ -158,7 +173,7 @@ impl Connection {
         if self.unread.len() > GATHERED_BYTES_MAX && !self.unread.is_stuck {
             self.flush()?;
         }
-        match self.unread.len() > GS_UNREAD_BYTES_MAX {
+        match self.unread.is_too_much() {
             true => Err(Gone::Hangs),
             false => Ok(()),
         }
@@ -186,6 +201,19 @@ impl Connection {
 }
 
 impl Unread {
+    fn new(now: Tick) -> Unread {
+        Unread { bytes: Vec::new(), start: 0, taken: now, is_stuck: false }
+    }
+
+    /// Many bytes are too many for who reads none of them; who reads has time to catch up, within a limit.
+    fn is_too_much(&self) -> bool {
+        match self.len() {
+            0..=GS_UNREAD_BYTES_MANY => false,
+            GS_UNREAD_BYTES_MAX.. => true,
+            _ => now() >= self.taken + GS_UNREAD_PATIENCE,
+        }
+    }
+
     fn len(&self) -> usize {
         self.bytes.len() - self.start
     }
@@ -196,6 +224,7 @@ impl Unread {
 
     /// So many bytes were taken. What is left moves to the front when it is less than what went, and that was much.
     fn taken(&mut self, length: usize) {
+        self.taken = now();
         self.start += length;
         let is_much = self.start * 2 >= self.bytes.len() && self.start > TAKEN_BYTES_MAX;
         if is_much || self.len() == 0 {

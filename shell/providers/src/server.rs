@@ -15,7 +15,7 @@ use phalanx_session::{
     Adapter, Executable, Greeting, Hello, News, Notice, Request, Subscription, Told as Say, Turned, VERSION,
     Welcome,
 };
-use phalanx_types::limits::{GS_CLIENTS_MAX, GS_REQUESTS_MAX};
+use phalanx_types::limits::{GS_CLIENTS_MAX, GS_REQUESTS_MAX, GS_UNREAD_BYTES_ALL_MAX, GS_UNREAD_BYTES_MANY};
 use phalanx_types::{Incarnation, NodeName, Span, Tick};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -234,7 +234,7 @@ impl Server {
 
     fn wake_at(&self) -> Tick {
         let retry = match () {
-            () if self.clients.values().any(Connection::is_held) => now() + HELD_LOOK,
+            () if self.clients.values().any(Connection::awaits_requests) => now() + HELD_LOOK,
             () if !self.leaving.is_empty() => now() + RETRY,
             () => Tick::NEVER,
         };
@@ -464,7 +464,18 @@ impl Server {
                 return client.flush();
             }
         };
-        client.tell(&told)
+        client.tell(&told)?;
+        match client.unread() > GS_UNREAD_BYTES_MANY
+            && self.unread() + client.unread() > GS_UNREAD_BYTES_ALL_MAX
+        {
+            true => Err(Gone::Hangs),
+            false => Ok(()),
+        }
+    }
+
+    /// Bytes that wait to be read by all clients but one that is being told something.
+    fn unread(&self) -> usize {
+        self.clients.values().map(Connection::unread).sum()
     }
 
     /// Who is gone hears nothing any more; but its deactivate command may run.

@@ -4,8 +4,8 @@
 
 use phalanx_exec::Cgroup;
 use phalanx_groups::domain::{
-    Attributes, Deactivation, Flag, LocalName, Message, Name, Notice, Phases, ProviderId, Service, Standing,
-    StateValue,
+    Attributes, Change, Deactivation, Flag, LocalName, Message, Name, Notice, Phases, Proposal, ProviderId,
+    Service, Standing, StateValue, Summary,
 };
 use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_providers::{Act, Acts, Daemon, Deactivated, Deactivator, Place, Server, Told, listen, path};
@@ -296,6 +296,33 @@ fn of_who_says_much_no_more_is_read_until_it_was_taken_in() {
 }
 
 #[test]
+fn who_does_not_listen_is_not_heard_until_it_does() {
+    const MESSAGES: usize = 80;
+    let site = Site::new("deaf");
+    let (mut well, mut deaf) = (site.client(&hello()), site.client(&hello()));
+    let change = Change::Message(Service::Agreed);
+    let message = Some(Message::new(vec![7; 64 << 10]).unwrap());
+    let proposal = Proposal { change, state: None, message };
+    let (provider, standing) = (ProviderId { life: ME, instance: 1 }, standing(&[1], 0));
+    let notice =
+        Notice::Approved { protocol: 1, from: None, summary: Summary::default(), proposal, standing };
+    for _ in 0..MESSAGES {
+        let notice = notice.clone();
+        site.tell(&deaf, ClientEvent::Provider { group: group(), provider, notice });
+    }
+    site.tell(&well, ClientEvent::NotYours { group: group(), instance: 1 });
+    assert!(well.told().is_some(), "the other was told everything before");
+    deaf.ask(&goodbye());
+    for _ in 0..2 {
+        well.ask(&goodbye());
+        assert_eq!(site.act().0, well.id);
+    }
+    (0..MESSAGES).for_each(|_| assert!(matches!(deaf.told(), Some(Say::Provider { .. }))));
+    assert_eq!(site.act(), (deaf.id, ClientAct::Goodbye { group: group(), instance: 1 }));
+    assert_eq!(site.dropped.try_recv().ok(), None);
+}
+
+#[test]
 fn who_does_not_read_is_dropped_alone() {
     let site = Site::new("slow");
     let (mut well, slow) = (site.client(&hello()), site.client(&hello()));
@@ -315,12 +342,14 @@ fn who_does_not_read_is_dropped_alone() {
     });
     let mut rounds = 0;
     let why = loop {
-        rounds += 1;
-        let mut standing = long.clone();
-        standing.members[0].instance = rounds;
-        let notice = Notice::Changed { changing: BTreeSet::new(), standing };
-        let event = |id| (id, ClientEvent::Subscriber { group: group(), notice: notice.clone() });
-        site.told.events(vec![event(slow.id), event(ClientId(slow.id.0 - 1))]);
+        for _ in 0..16 {
+            rounds += 1;
+            let mut standing = long.clone();
+            standing.members[0].instance = rounds;
+            let notice = Notice::Changed { changing: BTreeSet::new(), standing };
+            let event = |id| (id, ClientEvent::Subscriber { group: group(), notice: notice.clone() });
+            site.told.events(vec![event(slow.id), event(ClientId(slow.id.0 - 1))]);
+        }
         if let Ok(why) = site.dropped.recv_timeout(Duration::from_millis(2)) {
             break why;
         }

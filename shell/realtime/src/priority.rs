@@ -1,11 +1,10 @@
-//! Real-time scheduling and locked memory.
+//! Real-time scheduling.
 //!
 //! A real-time thread is only as prompt as the threads that it shares locks, queues and an allocator with. Whoever is
 //! preempted half way through sending, or with a lock taken, keeps it waiting; and if every core is busy with ordinary
 //! programs that lasts until the scheduler gets round to it, hundreds of milliseconds. So each thread of such a process
 //! is real-time, the helpers below the one that they help: no ordinary program comes between.
 
-use rustix::mm::{MlockAllFlags, mlockall};
 use std::io;
 
 /// Above everything that is not real-time, below the kernel's own threads.
@@ -32,24 +31,4 @@ fn set_priority(sched_priority: libc::c_int) -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
-}
-
-/// Free memory at the end of the heap that is kept for what comes next.
-const KEPT_BYTES: libc::c_int = 16 << 20;
-/// From which size on a block of memory is the kernel's own affair.
-const BLOCK_BYTES: libc::c_int = 4 << 20;
-
-/// Keeps in memory every page that this process has touched or will touch; and its heap, so that a real-time thread asks the
-/// kernel for pages that it has just given back as seldom as can be.
-pub fn lock_memory() -> io::Result<()> {
-    keep(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
-    keep(libc::M_MMAP_THRESHOLD, BLOCK_BYTES);
-    Ok(mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)?)
-}
-
-/// A heap that does not take it works all the same.
-#[cfg(target_env = "gnu")]
-fn keep(parameter: libc::c_int, bytes: libc::c_int) {
-    // SAFETY: the call takes plain numbers, and may be made at any time.
-    unsafe { libc::mallopt(parameter, bytes) };
 }

@@ -7,7 +7,7 @@
 use super::attributes::{Attributes, Phases};
 use super::name::{Flag, LocalName, Message, Name, ProviderId, StateValue};
 use super::notice::{Audience, Notice, Refused, Standing, Tell};
-use super::protocol::{Change, Deactivation, Gone, PhaseEnd, Proposal, Running};
+use super::protocol::{Change, Deactivation, Gone, PhaseEnd, Proposal, Running, Summary};
 use super::word::Cast;
 use crate::ballot::Verdict;
 use crate::outlook::{GroupOutlook, ProtocolOutlook, ProviderOutlook};
@@ -255,8 +255,17 @@ impl Group {
             () if !proposal.change.leaving().iter().all(is_member) => Err(Refused::NotAMember),
             () if self.changes_source(&proposal.change) => Err(Refused::BadAttributes),
             () if self.waiting != Waiting::default() => Err(Refused::Collide),
+            () if proposal.is_only_told(phases) => Ok(vec![self.broadcast(from, proposal)]),
             () => Ok(self.begin(Some(from), proposal, phases)),
         }
+    }
+
+    /// What is only told is a protocol like any other, with a number and an end; but nothing has to be counted or changed.
+    fn broadcast(&mut self, from: ProviderId, proposal: Proposal) -> Tell {
+        self.protocols += 1;
+        let (protocol, summary, standing) = (self.protocols, Summary::default(), self.standing());
+        let notice = Notice::Approved { protocol, from: Some(from), summary, proposal, standing };
+        self.tell_providers(self.members().collect(), notice)
     }
 
     /// Which group this one follows is fixed when it is made.

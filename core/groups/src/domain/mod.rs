@@ -179,7 +179,7 @@ impl Domain {
     fn obey(&mut self, sender: Incarnation, word: Word) -> Vec<Tell> {
         let Word { group, act, seen } = word;
         let mut told = self.place(&group, seen);
-        let speaker = |instance: i16| ProviderId { life: sender, instance };
+        let (is_only_told, speaker) = (act.is_only_told(), |instance| ProviderId { life: sender, instance });
         let (who, heard) = match act {
             Act::Join { instance, local, attributes } => {
                 let provider = speaker(instance);
@@ -204,7 +204,10 @@ impl Domain {
             Act::Ended => return told,
         };
         told.extend(heard.unwrap_or_else(|why| vec![refusal(&group, who, why)]));
-        told.extend(self.settle(vec![group]));
+        // What is only told leaves nothing to go on with.
+        if !is_only_told {
+            told.extend(self.settle(vec![group]));
+        }
         told
     }
 

@@ -262,6 +262,11 @@ impl Proposal {
     pub fn may_change_standing(&self) -> bool {
         self.state.is_some() || self.change.is_membership()
     }
+
+    /// Whether it is a message that is told where it comes: nobody votes, and the group stays what it is.
+    pub(crate) fn is_only_told(&self, phases: Phases) -> bool {
+        phases == Phases::One && self.state.is_none() && matches!(self.change, Change::Message(_))
+    }
 }
 
 impl Running {

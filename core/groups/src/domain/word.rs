@@ -169,6 +169,11 @@ pub enum Act {
 }
 
 impl Act {
+    /// Whether it is a message that is told where it comes, and changes nothing.
+    pub(crate) fn is_only_told(&self) -> bool {
+        matches!(self, Act::Propose { proposal, phases, .. } if proposal.is_only_told(*phases))
+    }
+
     /// The message that is told with it.
     pub(crate) fn message(&self) -> Option<&Message> {
         match self {
