@@ -1,4 +1,4 @@
-//! The client that waits: a thread of its own, and nothing but the standard library.
+//! The client that waits: a thread of its own, and no runtime.
 
 use crate::error::ClientError;
 use crate::event::{Event, Phase, Seat};
@@ -7,16 +7,13 @@ use crate::settings::Settings;
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{Attributes, LocalName, Message, Name, Phases, Said};
 use phalanx_session::{Adapter, Wants, Welcome, Wish};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use std::io::{ErrorKind, Read, Write};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
-
-/// How long a node that takes nothing is waited for, before what it has told meanwhile is read.
-const WRITE_PATIENCE: Duration = Duration::from_millis(2);
-/// Reads before it is tried again to send.
-const READS_MAX: usize = 16;
 
 /// A client of Group Services. Dropped, it is gone for its groups, as if it had failed.
 pub struct Client {
@@ -87,7 +84,7 @@ impl Client {
                 return Ok(Some(event));
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || !self.listen_within(left)? {
+            if left.is_zero() || !self.listen(Some(left))? {
                 return Ok(None);
             }
         }
@@ -98,15 +95,8 @@ impl Client {
         if let Some(event) = self.machine.next_event() {
             return Ok(Some(event));
         }
-        self.flush()?;
-        self.stream.socket.set_nonblocking(true)?;
-        let came = self.listen(None);
-        self.stream.socket.set_nonblocking(false)?;
-        match came {
-            Ok(()) => Ok(self.machine.next_event()),
-            Err(ClientError::Io(error)) if error.kind() == ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.listen(Some(Duration::ZERO))?;
+        Ok(self.machine.next_event())
     }
 
     /// Joins a group as a provider with an instance number that nobody else has in it on this node. It is one once that is
@@ -174,28 +164,17 @@ impl Client {
         }
     }
 
-    /// Waits until something comes, for no longer than `limit`, and answers if it is asked whether it is well.
-    fn listen(&mut self, limit: Option<Duration>) -> Result<(), ClientError> {
+    /// Waits until something comes, for no longer than `limit`, and answers if it is asked whether it is well. False if nothing
+    /// came.
+    fn listen(&mut self, limit: Option<Duration>) -> Result<bool, ClientError> {
         self.flush()?;
-        self.stream.receive(&mut self.machine, limit)?;
+        let came = self.stream.receive(&mut self.machine, limit)?;
         while let Some(number) = self.machine.pings() {
             let well = (self.well)();
             self.machine.pong(number, well);
         }
-        self.flush()
-    }
-
-    /// False if nothing came.
-    fn listen_within(&mut self, limit: Duration) -> Result<bool, ClientError> {
-        match self.listen(Some(limit)) {
-            Ok(()) => Ok(true),
-            Err(ClientError::Io(error))
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
+        self.flush()?;
+        Ok(came)
     }
 }
 
@@ -206,41 +185,42 @@ impl AsFd for Client {
     }
 }
 
-/// The connection.
+/// The connection. Its socket never blocks; what it waits for is said.
 struct Stream {
     socket: UnixStream,
-    /// How long a read waits.
-    limit: Option<Duration>,
     buffer: Box<[u8]>,
 }
 
 impl Stream {
     fn new(socket: UnixStream) -> Result<Stream, ClientError> {
-        socket.set_write_timeout(Some(WRITE_PATIENCE))?;
-        Ok(Stream { socket, limit: None, buffer: vec![0; READ_BYTES].into() })
+        socket.set_nonblocking(true)?;
+        Ok(Stream { socket, buffer: vec![0; READ_BYTES].into() })
     }
 
-    fn receive(&mut self, machine: &mut Machine, limit: Option<Duration>) -> Result<(), ClientError> {
-        if limit != self.limit {
-            self.socket.set_read_timeout(limit)?;
-            self.limit = limit;
-        }
+    /// Takes in what comes within `limit`; false if nothing did.
+    fn receive(&mut self, machine: &mut Machine, limit: Option<Duration>) -> Result<bool, ClientError> {
+        let deadline = limit.map(|limit| Instant::now() + limit);
         loop {
-            match self.socket.read(&mut self.buffer) {
-                Ok(0) => return Err(ClientError::Ended),
-                Ok(length) => return Ok(machine.receive(&self.buffer[..length])?),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
+            if self.take_in(machine)? {
+                return Ok(true);
             }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Ok(false);
+            }
+            self.wait(PollFlags::IN, left)?;
         }
     }
 
+    /// Sends all that is to be sent. A node that takes nothing may wait for this client to read what it was told: that is taken
+    /// in meanwhile.
     fn send(&mut self, machine: &mut Machine) -> Result<(), ClientError> {
         while !machine.unsent().is_empty() {
             match self.socket.write(machine.unsent()) {
                 Ok(0) => return Err(ClientError::Ended),
                 Ok(length) => machine.sent(length),
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.wait(PollFlags::IN | PollFlags::OUT, None)?;
                     self.take_in(machine)?;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -250,22 +230,25 @@ impl Stream {
         Ok(())
     }
 
-    /// Takes in what has come, while the node takes nothing: it tells more meanwhile, and who does not read is dropped.
-    fn take_in(&mut self, machine: &mut Machine) -> Result<(), ClientError> {
-        self.socket.set_nonblocking(true)?;
-        let came = (0..READS_MAX).try_for_each(|_| match self.socket.read(&mut self.buffer) {
+    /// Takes in what has come; false if nothing has.
+    fn take_in(&mut self, machine: &mut Machine) -> Result<bool, ClientError> {
+        match self.socket.read(&mut self.buffer) {
             Ok(0) => Err(ClientError::Ended),
-            Ok(length) => Ok(machine.receive(&self.buffer[..length])?),
-            Err(error) => Err(error.into()),
-        });
-        self.socket.set_nonblocking(false)?;
-        match came {
-            Err(ClientError::Io(error))
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
-            {
-                Ok(())
+            Ok(length) => {
+                machine.receive(&self.buffer[..length])?;
+                Ok(true)
             }
-            came => came,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn wait(&self, what: PollFlags, limit: Option<Duration>) -> Result<(), ClientError> {
+        // One that is too long to be said is for ever.
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        match poll(&mut [PollFd::new(&self.socket, what)], limit.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(ClientError::Io(error.into())),
         }
     }
 }

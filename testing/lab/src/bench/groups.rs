@@ -18,6 +18,8 @@ use std::thread;
 const SECONDS_DEFAULT: u64 = 3;
 /// How often each is repeated, unless `REPEATS` says so; the median counts.
 const REPEATS_DEFAULT: usize = 3;
+/// The talkers' real-time priority: that of our daemons' main threads, below that of Corosync's.
+const REAL_TIME: &str = "20";
 /// Own messages under way at each sender.
 const WINDOW: usize = 200;
 /// The same of long messages.
@@ -184,10 +186,11 @@ fn on_all(site: &Site, command: impl Fn(usize) -> (String, Vec<String>)) -> Outc
             let (program, arguments) = command(number);
             scope.spawn(move || {
                 let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-                // Above what else runs on this machine, as the daemons are: else that is what is measured.
-                let nice = ["-n", "-10", &program];
-                let arguments = [&nice[..], &arguments].concat();
-                let text = site.machine(number)?.host.run("nice", &arguments)?;
+                // As the daemons of both are, above what else runs on this machine. Three hosts have fewer cores here than
+                // real-time threads: who is not one of them gets no time to listen.
+                let real_time = ["--rr", REAL_TIME, &program];
+                let arguments = [&real_time[..], &arguments].concat();
+                let text = site.machine(number)?.host.run("chrt", &arguments)?;
                 serde_json::from_str(&text).during("reading what was measured")
             })
         };
