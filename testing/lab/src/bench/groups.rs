@@ -18,8 +18,8 @@ use std::thread;
 const SECONDS_DEFAULT: u64 = 3;
 /// How often each is repeated, unless `REPEATS` says so; the median counts.
 const REPEATS_DEFAULT: usize = 3;
-/// The talkers' real-time priority: that of our daemons' main threads, below that of Corosync's.
-const REAL_TIME: &str = "20";
+/// The talkers' real-time priority: that of our daemons' helpers, below that of their main threads and of Corosync.
+const REAL_TIME: &str = "1";
 /// Own messages under way at each sender.
 const WINDOW: usize = 200;
 /// The same of long messages.
