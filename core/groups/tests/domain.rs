@@ -188,6 +188,28 @@ fn a_state_goes_through_as_many_phases_as_somebody_wants() {
     assert_eq!(bench.heard(), ["phase", "phase", "phase", "phase", "phase", "approved", "changed"]);
 }
 
+/// Two groups that follow each other would let each other go on for ever, in one step of every node.
+#[test]
+fn a_group_made_anew_does_not_follow_one_that_follows_it() {
+    let (disk, web) = (provider(1, 1), provider(1, 2));
+    let follower = Attributes { source: Some(name("disk")), ..Attributes::default() };
+    let mut bench = Bench::default();
+    bench.join("disk", disk, &Attributes::default());
+    bench.join("web", web, &follower);
+    bench.propose("web", web, new_state("new"), VOTED);
+    bench.lose("disk", disk, Gone::Goodbye);
+    assert_eq!((bench.members("disk"), bench.members("web")), (vec![], vec![web]), "it still votes");
+    bench.told.clear();
+    let other_way = Attributes { source: Some(name("web")), ..Attributes::default() };
+    bench.join("disk", disk, &other_way);
+    let itself = Attributes { source: Some(name("mail")), ..Attributes::default() };
+    bench.join("mail", disk, &itself);
+    assert_eq!(bench.heard(), ["refused", "refused"]);
+    bench.approve("web", &[web]);
+    bench.place("web");
+    assert_eq!(bench.domain.groups().count(), 0, "the follower is cast out as ever");
+}
+
 #[test]
 fn a_rejection_changes_nothing_and_outweighs_everything() {
     let (a, b, c) = (provider(1, 1), provider(2, 1), provider(3, 1));

@@ -227,12 +227,22 @@ impl Domain {
         if ready::is_reserved(group) {
             return Err(Refused::Reserved);
         }
-        if !self.groups.contains_key(group) && self.groups.len() >= GS_GROUPS_MAX {
-            return Err(Refused::Full);
+        let is_new = !self.groups.contains_key(group);
+        match () {
+            () if is_new && self.groups.len() >= GS_GROUPS_MAX => return Err(Refused::Full),
+            () if is_new && self.leads_to(&joining.attributes, group) => return Err(Refused::NoSourceProvider),
+            () => {}
         }
         let (attributes, buried) = (joining.attributes.clone(), self.buried);
         let new = || Group::new(group.clone(), attributes, buried);
         self.groups.entry(group.clone()).or_insert_with(new).join(joining).map(|()| Vec::new())
+    }
+
+    /// Whether who has these attributes follows that group, at whatever distance. A group can be gone while one that follows it
+    /// still votes: were it made anew as a follower of that one, the two would let each other go on for ever.
+    fn leads_to(&self, attributes: &Attributes, group: &Name) -> bool {
+        let source_of = |name: &&Name| self.groups.get(*name)?.attributes.source.as_ref();
+        std::iter::successors(attributes.source.as_ref(), source_of).any(|source| source == group)
     }
 
     fn propose(
@@ -247,7 +257,7 @@ impl Domain {
     }
 
     /// Lets these groups go on until all wait for votes or have nothing to do, and after each group those that follow it.
-    /// None follows itself, also not by way of others: a group is made after its source, which does not change.
+    /// None follows itself, also not by way of others ([`Domain::join`]), and which group one follows does not change.
     fn settle(&mut self, names: Vec<Name>) -> Vec<Tell> {
         let mut told = Vec::new();
         let mut due = VecDeque::from(names);
