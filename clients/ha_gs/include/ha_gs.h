@@ -333,7 +333,8 @@ typedef struct {
     ha_gs_responsiveness_t gs_responsiveness_information;
 } ha_gs_responsiveness_notification_t;
 
-/* Never delivered: a divided cluster's groups do not merge, one part's go on. */
+/* Parts of the cluster met, and the group is dissolved by its merge control: the token is void, and the
+   program may join again, also from within the callback. Without a merge callback it is announced as HA_GS_GROUP_DISSOLVED. */
 typedef struct {
     ha_gs_notification_type_t gs_notification_type;
     ha_gs_token_t gs_provider_token;

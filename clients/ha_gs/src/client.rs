@@ -72,6 +72,7 @@ pub struct Callbacks {
     pub approved: raw::EndedCallback,
     pub rejected: raw::EndedCallback,
     pub announcement: raw::AnnouncementCallback,
+    pub merge: raw::MergeCallback,
 }
 
 /// A subscription of this process.

@@ -143,6 +143,7 @@ fn prepare(client: &mut Client, event: Event) -> Option<Delivery> {
             announce(client, &seat, code, &Providers(vec![provider]))
         }
         Event::Refused { seat, why } => refused(client, &seat, why),
+        Event::GroupDissolved { seat } => merged(client, &seat),
         Event::News { group, news } => {
             let token =
                 client.subscribers.iter().find(|(_, one)| one.group == group).map(|(token, _)| *token)?;
@@ -221,6 +222,25 @@ fn announcement(token: i32, member: &Member, code: u32, providers: &Providers, t
         }) as Call
     });
     Delivery { call, _shown: shown, then }
+}
+
+/// The provider is none any more, so that it can join again from within the callback. Who wants to hear nothing of merging
+/// hears it as an announcement.
+fn merged(client: &mut Client, seat: &Seat) -> Option<Delivery> {
+    let token = client.token_of(seat)?;
+    let member = client.members.remove(&token)?;
+    let Some(callback) = member.callbacks.merge else {
+        let nobody = Providers::default();
+        return Some(announcement(token, &member, HA_GS_GROUP_DISSOLVED, &nobody, Then::Nothing));
+    };
+    let mut shown = Shown::default();
+    let notification = shown.merge(token);
+    let call = Box::new(move || {
+        // SAFETY: the notification is kept until the call is over, and the program vouches for its function.
+        unsafe { callback(notification) };
+        None
+    }) as Call;
+    Some(Delivery { call: Some(call), _shown: shown, then: Then::Nothing })
 }
 
 fn refused(client: &mut Client, seat: &Seat, why: Refused) -> Option<Delivery> {

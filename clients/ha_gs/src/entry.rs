@@ -176,6 +176,7 @@ pub unsafe extern "C" fn ha_gs_join(token: *mut c_int, info: *const raw::Proposa
             approved: request.gs_protocol_approved_callback,
             rejected: request.gs_protocol_rejected_callback,
             announcement: request.gs_announcement_callback,
+            merge: request.gs_merge_callback,
         };
         let made = with(|client| {
             if client.token_of(&seat).is_some() {

@@ -106,6 +106,7 @@ structures! {
         gs_notification_type: u32,
         gs_responsiveness_information: Responsiveness,
     }
+    Merge = "ha_gs_merge_notification_t" { gs_notification_type: u32, gs_provider_token: c_int, }
     JoinRequest = "ha_gs_join_request_t" {
         gs_group_attributes: *mut Attributes,
         gs_provider_instance: c_short,
@@ -114,7 +115,7 @@ structures! {
         gs_protocol_approved_callback: EndedCallback,
         gs_protocol_rejected_callback: EndedCallback,
         gs_announcement_callback: AnnouncementCallback,
-        gs_merge_callback: OtherCallback,
+        gs_merge_callback: MergeCallback,
     }
     StateChangeRequest = "ha_gs_state_change_request_t" {
         gs_num_phases: u32,
@@ -189,5 +190,6 @@ pub type AnnouncementCallback = Option<unsafe extern "C" fn(*const Announcement)
 pub type SubscriberCallback = Option<unsafe extern "C" fn(*const Subscription)>;
 pub type CheckCallback = Option<unsafe extern "C" fn(*const Check) -> u32>;
 pub type DelayedErrorCallback = Option<unsafe extern "C" fn(*const DelayedError)>;
+pub type MergeCallback = Option<unsafe extern "C" fn(*const Merge)>;
 /// One that is never called.
 pub type OtherCallback = Option<unsafe extern "C" fn(*const c_void)>;

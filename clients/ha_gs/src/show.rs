@@ -249,7 +249,7 @@ impl Shown {
                         gs_protocol_approved_callback: callbacks.approved,
                         gs_protocol_rejected_callback: callbacks.rejected,
                         gs_announcement_callback: callbacks.announcement,
-                        gs_merge_callback: None,
+                        gs_merge_callback: callbacks.merge,
                     },
                 }
             }
@@ -309,6 +309,11 @@ impl Shown {
             Asked::Vote(_) => return null_mut(),
         };
         self.put(info)
+    }
+
+    /// That parts met, and the provider's group is dissolved.
+    pub fn merge(&mut self, token: i32) -> *const raw::Merge {
+        self.put(raw::Merge { gs_notification_type: HA_GS_MERGE_NOTIFICATION, gs_provider_token: token })
     }
 
     /// News for a subscriber.

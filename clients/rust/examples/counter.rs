@@ -69,7 +69,11 @@ impl Counter {
                 println!("refused: {why:?}");
                 Ok(())
             }
-            Event::Silent { .. } | Event::Responsiveness { .. } | Event::News { .. } | Event::Dissolved => {
+            Event::Silent { .. }
+            | Event::Responsiveness { .. }
+            | Event::News { .. }
+            | Event::GroupDissolved { .. }
+            | Event::Dissolved => {
                 println!("{event:?}");
                 Ok(())
             }

@@ -48,6 +48,12 @@ pub enum Event {
         /// Whether it answers.
         responsive: bool,
     },
+    /// Parts of the cluster met, and the group does not go on, for its merge control says so: this client is no provider there
+    /// any more, and may join again at once. Its other groups are what they were.
+    GroupDissolved {
+        /// Who was its provider.
+        seat: Seat,
+    },
     /// Something in a group that this client subscribed to.
     News {
         /// The group.

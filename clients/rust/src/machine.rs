@@ -191,6 +191,7 @@ impl Machine {
             Notice::Responsiveness { provider, responsive } => {
                 Event::Responsiveness { seat, provider, responsive }
             }
+            Notice::Dissolved => Event::GroupDissolved { seat },
         }
     }
 }

@@ -194,7 +194,7 @@ impl Engine {
             installed.view.members.values().map(|member| member.incarnation).collect();
         self.own = Own::of_view(self.me, hosts.iter().copied());
         let brought = brought(&installed.passports);
-        let domains = brought.iter().map(|(node, brought)| (*node, brought.domain)).collect();
+        let domains = brought.iter().map(|(node, brought)| (*node, brought.domain.clone())).collect();
         let (needing, copy) = self.services.begin(now, &installed.view, &installed.previous, &domains);
         self.services.keep_ready(host_membership(), &hosts);
         let domain = (needing, Transfer::Domain(copy).write());

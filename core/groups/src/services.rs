@@ -3,11 +3,12 @@
 //! A client's act becomes an ordered [`Word`] or a vote; what the domain makes of them becomes events of the clients
 //! concerned. This node votes for those of its providers that are silent or whose clients are gone.
 //! Parts of a divided cluster go on separately. When they meet, one part's domain is everybody's, and the clients of the
-//! others are told that theirs is dissolved (RSCT Group Services, A6).
+//! others are told that theirs is dissolved (RSCT Group Services, A6); so are those whose group ends by its merge control.
 
 use crate::domain::{
-    Act, Attributes, Audience, Cast, Domain, Gone, LocalName, Name, Notice, PhaseId, Phases, Proposal,
-    ProviderId, Refused, Said, Standing, StateValue, Tell, VoteWord, Word, as_members, host_membership,
+    Act, Attributes, Audience, Cast, Census, Domain, Gone, LocalName, Name, Notice, Part, PhaseId, Phases,
+    Proposal, ProviderId, Refused, Said, Standing, StateValue, Tell, VoteWord, Word, as_members,
+    host_membership,
 };
 use crate::group::Vote;
 use crate::outlook::DomainOutlook;
@@ -121,7 +122,7 @@ pub enum ClientEvent {
 }
 
 /// What a node brings of its domain into a new view.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct DomainStamp {
     /// Whether its copy is that of its last view.
     #[n(0)]
@@ -129,7 +130,22 @@ pub(crate) struct DomainStamp {
     /// Whether that view was primary.
     #[n(1)]
     primary: bool,
+    /// How many providers it has itself where merge control asks for that. None of who knows nothing of merge control: where
+    /// such a node goes on, no group ends by it.
+    #[n(2)]
+    census: Option<Census>,
 }
+
+/// A part of a cluster that was divided: who comes from one view with one kind of copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Origin {
+    in_step: bool,
+    primary: bool,
+    view: ViewId,
+}
+
+/// The nodes of each part.
+type Parts = BTreeMap<Origin, BTreeSet<NodeId>>;
 
 /// Group Services on one node.
 #[derive(Clone, Debug)]
@@ -288,7 +304,11 @@ impl Services {
     }
 
     pub(crate) fn stamp(&self) -> DomainStamp {
-        DomainStamp { in_step: matches!(self.step, Step::In), primary: self.primary }
+        DomainStamp {
+            in_step: matches!(self.step, Step::In),
+            primary: self.primary,
+            census: Some(self.domain.census(self.me)),
+        }
     }
 
     /// A view was installed. If this node is the donor: who needs its copy, and the copy.
@@ -305,7 +325,9 @@ impl Services {
         for word in std::mem::take(&mut self.returned).into_iter().rev() {
             self.outbox.push_front(word);
         }
-        let going_on = survivors(previous, stamps);
+        let parts = parts(previous, stamps);
+        let origin = surviving(&parts);
+        let going_on = parts.get(&origin).cloned().unwrap_or_default();
         self.established_by = going_on.first().copied();
         if !going_on.contains(&self.me.node) {
             self.dissolve();
@@ -314,10 +336,11 @@ impl Services {
         }
         let lives = view.members.iter().filter(|(node, _)| going_on.contains(node));
         let lives = lives.map(|(_, member)| member.incarnation).collect();
-        let told = match self.plot.has(Bug::DeparturesIgnored) {
+        let mut told = match self.plot.has(Bug::DeparturesIgnored) {
             true => Vec::new(),
             false => self.domain.keep(&lives),
         };
+        told.extend(self.merge(&parts, origin, stamps));
         self.step = Step::In;
         self.tell(now, told);
         self.place_ends();
@@ -327,6 +350,18 @@ impl Services {
             true => (needy, minicbor::to_vec(&self.domain).expect("writing to memory does not fail")),
             false => (Vec::new(), Vec::new()),
         }
+    }
+
+    /// What becomes of groups that other parts have, too. All who go on know the same of all parts.
+    fn merge(&mut self, parts: &Parts, origin: Origin, stamps: &BTreeMap<NodeId, DomainStamp>) -> Vec<Tell> {
+        let census = |node: &NodeId| stamps.get(node).and_then(|stamp| stamp.census.as_ref());
+        if !parts.get(&origin).is_some_and(|nodes| nodes.iter().all(|node| census(node).is_some())) {
+            return Vec::new();
+        }
+        let part = |nodes: &BTreeSet<NodeId>| Part::of(nodes.iter().filter_map(census));
+        let others = parts.iter().filter(|(other, _)| **other != origin).map(|(_, nodes)| part(nodes));
+        let others: Vec<Part> = others.collect();
+        self.domain.merge(&part(&parts[&origin]), &others)
     }
 
     /// The donor's copy came. One that cannot be read leaves this node without a domain until the next view.
@@ -548,11 +583,22 @@ impl Services {
 
     fn tell_provider(&mut self, now: Tick, seat: &Seat, provider: ProviderId, notice: Notice) {
         self.note_question(now, seat, &notice);
+        if matches!(notice, Notice::Dissolved) {
+            self.forget(seat);
+        }
         let failed = self.failed.get(seat).filter(|_| matches!(notice, Notice::Deactivate(_)));
         if let Some(client) = self.seats.get(seat).or(failed) {
             let group = seat.0.clone();
             self.events.push_back((*client, ClientEvent::Provider { group, provider, notice }));
         }
+    }
+
+    /// The group of this provider ended in the middle of it: what it wanted to say there is nothing, for a group that is made
+    /// anew is another one.
+    fn forget(&mut self, seat: &Seat) {
+        self.outbox.retain(|word| word.group != seat.0 || word.act.instance() != Some(seat.1));
+        self.vacant.remove(seat);
+        self.failed.remove(seat);
     }
 
     /// A phase has its whole time before it where it is asked. For whom nobody is there this node votes at once.
@@ -568,13 +614,14 @@ impl Services {
                     }
                 }
             }
-            Notice::Approved { .. } | Notice::Rejected { .. } => self.questions.close(&seat.0),
+            Notice::Approved { .. } | Notice::Rejected { .. } | Notice::Dissolved => {
+                self.questions.close(&seat.0);
+            }
             Notice::Silent { .. }
             | Notice::Refused(_)
             | Notice::Changed { .. }
             | Notice::Deactivate(_)
-            | Notice::Responsiveness { .. }
-            | Notice::Dissolved => {}
+            | Notice::Responsiveness { .. } => {}
         }
     }
 
@@ -612,25 +659,31 @@ fn ready_standing(members: &BTreeSet<ProviderId>) -> Standing {
     Standing { members: members.iter().copied().collect(), state: StateValue::default() }
 }
 
-/// Whose domain goes on: the part that was primary, else the larger, else the one with the lowest node.
-fn survivors(
-    previous: &BTreeMap<NodeId, ViewId>,
-    stamps: &BTreeMap<NodeId, DomainStamp>,
-) -> BTreeSet<NodeId> {
-    let mut parts: BTreeMap<(ViewId, DomainStamp), BTreeSet<NodeId>> = BTreeMap::new();
-    for (node, stamp) in stamps {
-        let from = previous.get(node).copied().unwrap_or(ViewId::NONE);
-        parts.entry((from, *stamp)).or_default().insert(*node);
+/// Who comes from where.
+fn parts(previous: &BTreeMap<NodeId, ViewId>, stamps: &BTreeMap<NodeId, DomainStamp>) -> Parts {
+    let mut parts = Parts::new();
+    for (node, DomainStamp { in_step, primary, .. }) in stamps {
+        let view = previous.get(node).copied().unwrap_or(ViewId::NONE);
+        let origin = Origin { in_step: *in_step, primary: *primary, view };
+        parts.entry(origin).or_default().insert(*node);
     }
-    let rank = |((_, stamp), nodes): &(&(ViewId, DomainStamp), &BTreeSet<NodeId>)| {
-        (*stamp, nodes.len(), Reverse(nodes.first().copied()))
+    parts
+}
+
+/// Whose domain goes on: the part that was primary, else the larger, else the one with the lowest node.
+fn surviving(parts: &Parts) -> Origin {
+    let rank = |(origin, nodes): &(&Origin, &BTreeSet<NodeId>)| {
+        (origin.in_step, origin.primary, nodes.len(), Reverse(nodes.first().copied()))
     };
-    parts.iter().max_by_key(rank).map(|(_, nodes)| nodes.clone()).unwrap_or_default()
+    let nobody = Origin { in_step: false, primary: false, view: ViewId::NONE };
+    parts.iter().max_by_key(rank).map_or(nobody, |(origin, _)| *origin)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Merge;
+    use phalanx_types::{BootId, Member};
 
     fn life(node: u16) -> Incarnation {
         Incarnation { node: NodeId(node), start: 1 }
@@ -667,5 +720,75 @@ mod tests {
         assert_eq!(heard(&mut services), [(ben, vec![], vec![1, 3])]);
         services.keep_ready(host_membership(), &BTreeSet::from([life(1)]));
         assert_eq!(heard(&mut services), [(ben, vec![3], vec![1])]);
+    }
+
+    fn view(counter: u64, nodes: &[u16]) -> View {
+        let member = |node: &u16| {
+            let boot = BootId([node.to_le_bytes()[0]; 16]);
+            (NodeId(*node), Member { incarnation: life(*node), boot, counts: true })
+        };
+        let id = ViewId { counter, coordinator: NodeId(1) };
+        View { id, members: nodes.iter().map(member).collect(), primary: true }
+    }
+
+    /// The words that wait are said, and everybody hears them.
+    fn say_all(services: &mut Services) {
+        while let Some(word) = services.next_word().cloned() {
+            services.said();
+            services.hear(Tick(1), life(1), word);
+        }
+    }
+
+    fn events(services: &mut Services) -> Vec<ClientEvent> {
+        std::iter::from_fn(|| services.poll()).map(|(_, event)| event).collect()
+    }
+
+    /// What a client of a group had to say when its group ended is not said in the one that is made anew, and its seat is free.
+    #[test]
+    fn whose_group_ends_where_parts_meet_begins_anew() {
+        let (ann, web) = (ClientId(1), Name::new("web").expect("a name"));
+        let attributes = Attributes { merge: Merge::Dissolve, ..Attributes::default() };
+        let join = |instance| ClientAct::Join {
+            group: web.clone(),
+            instance,
+            local: LocalName::default(),
+            attributes: attributes.clone(),
+        };
+        let part = |node: u16| {
+            let mut services = Services::new(life(node));
+            let stamps = BTreeMap::from([(NodeId(node), services.stamp())]);
+            services.begin(Tick(1), &view(u64::from(node), &[node]), &BTreeMap::new(), &stamps);
+            services.act(ann, join(1));
+            while let Some(word) = services.next_word().cloned() {
+                services.said();
+                services.hear(Tick(1), life(node), word);
+            }
+            services
+        };
+        let (mut one, two) = (part(1), part(2));
+        one.act(ann, ClientAct::Goodbye { group: web.clone(), instance: 1 });
+        one.act(ann, join(2));
+        assert_eq!(one.unsaid(), 2);
+        events(&mut one);
+        let stamps = BTreeMap::from([(NodeId(1), one.stamp()), (NodeId(2), two.stamp())]);
+        let previous = [1, 2].map(|node| (NodeId(node), view(u64::from(node), &[]).id));
+        let before_merge_control = BTreeMap::from(
+            [1, 2].map(|node| (NodeId(node), DomainStamp { census: None, ..stamps[&NodeId(node)].clone() })),
+        );
+        let mut older = one.clone();
+        older.begin(Tick(2), &view(3, &[1, 2]), &BTreeMap::from(previous), &before_merge_control);
+        assert_eq!(older.groups().count(), 1, "not all who go on know of merge control");
+
+        one.begin(Tick(2), &view(3, &[1, 2]), &BTreeMap::from(previous), &stamps);
+        assert_eq!(one.groups().count(), 0);
+        assert_eq!(one.unsaid(), 1, "the goodbye is nothing any more, the join is one");
+        one.act(ann, join(1));
+        say_all(&mut one);
+        let heard = events(&mut one);
+        let approved = |event: &&ClientEvent| {
+            matches!(event, ClientEvent::Provider { notice: Notice::Approved { .. }, .. })
+        };
+        assert_eq!(heard.iter().filter(approved).count(), 3, "two joins, and the first hears of the second");
+        assert_eq!(one.groups().next().map(|(_, standing)| standing.members.len()), Some(2));
     }
 }

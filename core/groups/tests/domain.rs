@@ -2,9 +2,9 @@
 
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{
-    Act, Attributes, Audience, Batch, Cast, Change, DefaultVote, Domain, Flag, Gone, LocalName, Message,
-    Name, Notice, PhaseId, Phases, Proposal, ProviderId, Refused, Said, Service, StateValue, Tell, VoteWord,
-    Word,
+    Act, Attributes, Audience, Batch, Cast, Census, Change, DefaultVote, Domain, Flag, Gone, LocalName,
+    Merge, Message, Name, Notice, Part, PhaseId, Phases, Proposal, ProviderId, Refused, Said, Service,
+    StateValue, Tell, VoteWord, Word,
 };
 use phalanx_types::{Incarnation, NodeId, Span};
 use std::collections::BTreeSet;
@@ -576,6 +576,21 @@ fn a_group_that_everybody_left_is_none_and_begins_anew() {
 }
 
 #[test]
+fn subscribers_hear_of_the_end_of_a_group_however_much_happened_in_others() {
+    let (short, long) = (provider(1, 1), provider(1, 2));
+    let mut bench = Bench::default();
+    bench.join("short", short, &Attributes::default());
+    bench.join("long", long, &Attributes::default());
+    for state in ["a", "b", "c"] {
+        bench.propose("long", long, new_state(state), Phases::One);
+    }
+    bench.lose("long", long, Gone::Goodbye);
+    bench.told.clear();
+    bench.lose("short", short, Gone::Goodbye);
+    assert_eq!(bench.heard(), ["approved", "changed", "dissolved"]);
+}
+
+#[test]
 fn what_a_joiner_takes_over_is_all_there_is() {
     let (a, b) = (provider(1, 1), provider(2, 1));
     let mut bench = group_of(&[a, b]);
@@ -586,4 +601,63 @@ fn what_a_joiner_takes_over_is_all_there_is() {
     assert_eq!(other.domain, bench.domain);
     other.approve("web", &[b]);
     assert_eq!(other.state("web"), b"new");
+}
+
+/// Each group of the first part has two providers, on nodes 1 and 2; the other part has one, on node 3.
+#[test]
+fn where_parts_meet_merge_control_says_which_groups_go_on() {
+    let groups = [
+        ("any", Merge::DontCare),
+        ("large", Merge::Larger),
+        ("small", Merge::Smaller),
+        ("end", Merge::Dissolve),
+    ];
+    let part = |nodes: &[u16]| {
+        let mut bench = Bench::default();
+        for (group, merge) in groups {
+            let attributes = Attributes { merge, ..Attributes::default() };
+            nodes.iter().for_each(|node| bench.join(group, provider(*node, 1), &attributes));
+        }
+        let censuses: Vec<Census> = nodes.iter().map(|node| bench.domain.census(life(*node))).collect();
+        let counted = Part::of(&censuses);
+        (bench, counted)
+    };
+    let left = |(mut bench, own): (Bench, Part), other: Part| {
+        bench.told = bench.domain.merge(&own, &[other]);
+        let told: Vec<_> =
+            bench.told.iter().map(|tell| (tell.group.as_str(), &tell.to, &tell.notice)).collect();
+        assert!(told.iter().all(|(_, _, notice)| **notice == Notice::Dissolved), "{told:?}");
+        bench.domain.groups().map(|(name, _)| name.to_string()).collect::<Vec<_>>()
+    };
+    let ((larger, two), (smaller, one)) = (part(&[1, 2]), part(&[3]));
+    let (other, another) = (one.clone(), two.clone());
+    assert_eq!(left((larger, two), other), ["any", "large"]);
+    assert_eq!(left((smaller, one), another), ["any", "small"]);
+    let (alone, own) = part(&[1, 2]);
+    assert_eq!(left((alone, own), Part::default()), ["any", "end", "large", "small"], "nobody was elsewhere");
+}
+
+#[test]
+fn a_group_that_merge_control_ends_ends_in_the_middle_of_anything_and_begins_anew() {
+    let (a, b, c) = (provider(1, 1), provider(2, 1), provider(1, 2));
+    let attributes = Attributes { merge: Merge::Dissolve, ..Attributes::default() };
+    let mut bench = group_with(&[a, b], &attributes);
+    let follower = Attributes { source: Some(name("web")), ..Attributes::default() };
+    bench.join("mail", c, &follower);
+    bench.propose("web", a, new_state("new"), VOTED);
+    bench.join("web", provider(3, 1), &attributes);
+    bench.told.clear();
+    let (ours, theirs) = ([1, 2].map(|node| bench.domain.census(life(node))), group_with(&[a], &attributes));
+    let theirs = Part::of([&theirs.domain.census(life(1))]);
+    let told = bench.domain.merge(&Part::of(&ours), &[theirs]);
+    let all = BTreeSet::from([a, b, provider(3, 1)]);
+    assert_eq!(told[0].to, Audience::Providers(all), "who wanted to join, too");
+    bench.told.extend(told);
+    assert_eq!(bench.heard(), ["dissolved", "dissolved", "approved", "changed", "dissolved"]);
+    assert_eq!(bench.domain.groups().count(), 0, "who follows it is cast out");
+
+    let seen = bench.domain.seen(&name("web"));
+    bench.join("web", b, &attributes);
+    assert!(bench.domain.seen(&name("web")) > seen, "no number is used twice");
+    assert_eq!((bench.members("web"), bench.state("web")), (vec![b], vec![0]));
 }

@@ -157,6 +157,9 @@ pub enum Notice {
         #[n(1)]
         responsive: bool,
     },
+    /// Parts of the cluster met, and the group's merge control ends it: it is no provider any more, and may join again.
+    #[n(6)]
+    Dissolved,
 }
 
 /// What is voted on.
@@ -342,9 +345,8 @@ impl Notice {
             domain::Notice::Responsiveness { provider, responsive } => {
                 Notice::Responsiveness { provider, responsive }
             }
-            domain::Notice::Deactivate(_) | domain::Notice::Changed { .. } | domain::Notice::Dissolved => {
-                return None;
-            }
+            domain::Notice::Dissolved => Notice::Dissolved,
+            domain::Notice::Deactivate(_) | domain::Notice::Changed { .. } => return None,
         })
     }
 }

@@ -382,6 +382,18 @@ fn a_subscriber_hears_what_it_wants() {
 }
 
 #[test]
+fn whose_group_is_dissolved_is_told_and_stays() {
+    let site = Site::new("merged");
+    let mut client = site.client(&hello());
+    let (provider, notice) = (ProviderId { life: ME, instance: 1 }, Notice::Dissolved);
+    site.tell(&client, ClientEvent::Provider { group: group(), provider, notice });
+    let told = Say::Provider { group: group(), provider, notice: phalanx_session::Notice::Dissolved };
+    assert_eq!(client.told(), Some(told));
+    client.ask(&Request::Goodbye { group: group(), instance: 2 });
+    assert_eq!(site.act(), (client.id, ClientAct::Goodbye { group: group(), instance: 2 }));
+}
+
+#[test]
 fn who_is_dissolved_is_told_and_let_go() {
     let site = Site::new("dissolved");
     let mut client = site.client(&hello());

@@ -3,13 +3,13 @@
 //! They do not keep account of what they are: much of what they do is refused, and that is meant.
 
 use crate::node::Factory;
-use crate::random::Random;
+use crate::random::{Random, Stream};
 use crate::story::Asked;
 use crate::world::{Happening, World};
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{
-    Attributes, Batch, Change, DefaultVote, LocalName, Message, Name, Notice, Phases, Proposal, ProviderId,
-    Said, Service, StateValue,
+    Attributes, Batch, Change, DefaultVote, LocalName, Merge, Message, Name, Notice, Phases, Proposal,
+    ProviderId, Said, Service, StateValue,
 };
 use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_node::Input;
@@ -30,12 +30,30 @@ const LIMITS: (Span, Span) = (Span::from_millis(100), Span::from_secs(2));
 /// The groups there can be. The last one depends on the first.
 const GROUPS: [&str; 3] = ["disk", "web", "mail"];
 
+/// What a group can want when parts meet.
+const MERGES: [Merge; 4] = [Merge::DontCare, Merge::Larger, Merge::Smaller, Merge::Dissolve];
+
+/// All clients of a run: what comes to their minds, and what they take the groups for.
+pub(crate) struct Clients {
+    random: Random,
+    merges: [Merge; GROUPS.len()],
+}
+
+impl Clients {
+    /// The clients of this seed.
+    pub(crate) fn new(seed: u64) -> Clients {
+        let mut drawn = Random::new(seed, Stream::Merges);
+        let merges = GROUPS.map(|_| *drawn.pick(&MERGES).expect("there are some"));
+        Clients { random: Random::new(seed, Stream::Clients), merges }
+    }
+}
+
 impl<F: Factory> World<F> {
     /// A daemon was started, and its clients are there soon.
     pub(crate) fn client_comes(&mut self, host: usize) {
         let Some(daemon) = &self.hosts[host].daemon else { return };
         let start = daemon.life.start;
-        if let Some(random) = &mut self.clients {
+        if let Some(Clients { random, .. }) = &mut self.clients {
             let after = random.span(ACTS.0, ACTS.1);
             self.later(after, Happening::ClientActs { host: host as u8, start });
         }
@@ -47,10 +65,10 @@ impl<F: Factory> World<F> {
             return;
         }
         let nodes = self.setting.nodes as u64;
-        let Some(random) = &mut self.clients else { return };
+        let Some(Clients { random, merges }) = &mut self.clients else { return };
         let client = ClientId(random.between(1, CLIENTS + 1));
         let after = random.span_by_magnitude(ACTS.0, ACTS.1);
-        let act = act(random, client, nodes);
+        let act = act(random, merges, client, nodes);
         self.client_does(host, start, client, act);
         self.later(after, Happening::ClientActs { host: host as u8, start });
     }
@@ -59,7 +77,7 @@ impl<F: Factory> World<F> {
     pub(crate) fn client_hears(&mut self, host: usize, start: u64, client: ClientId, event: ClientEvent) {
         if let ClientEvent::Provider { group, provider, notice: Notice::Phase { protocol, phase, .. } } =
             &event
-            && let Some(random) = &mut self.clients
+            && let Some(Clients { random, .. }) = &mut self.clients
             && !random.chance(50_000)
         {
             let (vote, said) = vote(random);
@@ -101,13 +119,14 @@ impl<F: Factory> World<F> {
 }
 
 /// What comes to a client's mind.
-fn act(random: &mut Random, client: ClientId, nodes: u64) -> ClientAct {
-    let group = random.pick(&GROUPS).copied().expect("there are some");
+fn act(random: &mut Random, merges: &[Merge; GROUPS.len()], client: ClientId, nodes: u64) -> ClientAct {
+    let which = random.below(GROUPS.len() as u64) as usize;
+    let group = GROUPS[which];
     let (name, instance) = (name(group), client.0 as i16);
     match random.below(100) {
         0..30 => {
             let local = LocalName::new("client").expect("a name");
-            ClientAct::Join { group: name, instance, local, attributes: attributes(group) }
+            ClientAct::Join { group: name, instance, local, attributes: attributes(group, merges[which]) }
         }
         30..80 => {
             let phases = phases(random);
@@ -131,22 +150,15 @@ fn name(group: &str) -> Name {
 }
 
 /// What all clients take a group for.
-fn attributes(group: &str) -> Attributes {
+fn attributes(group: &str, merge: Merge) -> Attributes {
     let voted = Phases::Many { limit: Span::from_secs(1) };
+    let plain = Attributes { merge, ..Attributes::default() };
     match group {
-        "disk" => Attributes::default(),
-        "web" => Attributes {
-            membership: voted,
-            batch: Batch::Both,
-            default_vote: DefaultVote::Approve,
-            ..Attributes::default()
-        },
-        _ => Attributes {
-            membership: voted,
-            reflection: voted,
-            source: Some(name("disk")),
-            ..Attributes::default()
-        },
+        "disk" => plain,
+        "web" => {
+            Attributes { membership: voted, batch: Batch::Both, default_vote: DefaultVote::Approve, ..plain }
+        }
+        _ => Attributes { membership: voted, reflection: voted, source: Some(name("disk")), ..plain },
     }
 }
 

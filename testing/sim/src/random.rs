@@ -21,6 +21,8 @@ pub enum Stream {
     Workload,
     /// What clients of Group Services do.
     Clients,
+    /// What becomes of their groups when parts meet.
+    Merges,
     /// How large and how old a cluster is, and how it watches itself, where that is not fixed.
     Breadth,
 }

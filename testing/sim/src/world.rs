@@ -3,6 +3,7 @@
 //! Here is the loop; what a core asks for is carried out in `shell`, resources in `drivers`, boots and crashes in
 //! `power`, faults in `strike`. Nothing here reads a clock or draws chance from anywhere but the seed.
 
+use crate::clients::Clients;
 use crate::drill::Drill;
 use crate::fault::{Mode, Planner, Strike};
 use crate::host::Host;
@@ -186,7 +187,7 @@ pub struct World<F: Factory> {
     pub(crate) targets: Random,
     pub(crate) workload: Random,
     /// What clients of Group Services do, if there are any.
-    pub(crate) clients: Option<Random>,
+    pub(crate) clients: Option<Clients>,
     /// How many troubles of the networks a story has told of.
     pub(crate) troubles: u32,
     /// How clients of Group Services vote in a story.
@@ -237,7 +238,7 @@ impl<F: Factory> World<F> {
             Judge::Only(property) => oracle.with_liveness(&terms).only(&[property]),
         };
         let mut world = World::with(factory, seed, setting, strikes, oracle, trace);
-        world.clients = (mode == Mode::Groups).then(|| Random::new(seed, Stream::Clients));
+        world.clients = (mode == Mode::Groups).then(|| Clients::new(seed));
         world
     }
 

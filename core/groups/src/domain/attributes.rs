@@ -27,7 +27,7 @@ pub struct Attributes {
     /// What is counted for a provider that fails or does not vote in time.
     #[n(5)]
     pub default_vote: DefaultVote,
-    /// Which part goes on when two meet again.
+    /// Whether it goes on when parts meet that both have it.
     #[n(6)]
     pub merge: Merge,
     /// The group whose providers this one's depend on, node by node.
@@ -80,20 +80,22 @@ pub enum DefaultVote {
     Approve,
 }
 
-/// Which part of a group goes on when two meet again. The other part's clients are told that theirs is dissolved.
+/// Whether a group goes on where parts of a divided cluster meet and another part had it, too. Which part's domain goes on is
+/// decided before that, for all groups alike: the primary's, else the larger's, else that of the lowest id. All clients of
+/// the other parts are told that theirs is dissolved; this is about who goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize)]
 pub enum Merge {
-    /// The part of the domain that decides says: the primary, else the larger, else the one with the lowest id.
+    /// It goes on.
     #[default]
     #[n(0)]
     DontCare,
-    /// The larger part.
+    /// It goes on if no other part had more providers in it.
     #[n(1)]
     Larger,
-    /// The smaller part.
+    /// It goes on if no other part had fewer.
     #[n(2)]
     Smaller,
-    /// Neither.
+    /// It does not.
     #[n(3)]
     Dissolve,
 }

@@ -43,6 +43,10 @@ pub(crate) struct Group {
     /// The last protocol, if it is voted on and its end has no place in the order yet.
     #[n(8)]
     open: Option<Open>,
+    /// All its protocols have higher numbers.
+    #[n(9)]
+    #[cbor(default)]
+    above: u64,
 }
 
 /// A protocol whose end has no place in the order yet. Where nothing is said of votes, all nodes have the same.
@@ -117,6 +121,7 @@ impl Group {
             waiting: Waiting::default(),
             reflected: None,
             open: None,
+            above: protocols,
         }
     }
 
@@ -203,6 +208,11 @@ impl Group {
     /// Whether nobody is in it or wants to be.
     pub fn is_over(&self) -> bool {
         self.members.is_empty() && self.open.is_none() && self.waiting.joining.is_empty()
+    }
+
+    /// Whether somebody ever was in it.
+    pub fn was_one(&self) -> bool {
+        self.protocols > self.above
     }
 
     /// Whether its last protocol has no place for its end yet.

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod group;
+mod merge;
 mod name;
 mod notice;
 mod protocol;
@@ -12,6 +13,7 @@ mod ready;
 mod word;
 
 pub use attributes::{Attributes, Batch, DefaultVote, Merge, Phases};
+pub use merge::{Census, Part};
 pub use name::{Flag, LocalName, Message, Name, ProviderId, StateValue, Unfit};
 pub use notice::{Audience, Notice, Refused, Standing, Tell};
 pub use phalanx_events::Service;
@@ -84,6 +86,24 @@ impl Domain {
         let leading = self.groups.iter().filter(|(_, group)| leads(group)).map(|(name, _)| name.clone());
         told.extend(self.settle(leading.collect()));
         told.extend(self.go_on());
+        told
+    }
+
+    /// How many providers of this life are in each group that has merge control: what a node brings when parts meet.
+    pub fn census(&self, life: Incarnation) -> Census {
+        let cares = |(_, group): &(&Name, &Group)| group.attributes.merge != Merge::DontCare;
+        let own = |group: &Group| group.members().filter(|member| member.life == life).count();
+        Census::of(self.groups.iter().filter(cares).map(|(name, group)| (name, own(group))))
+    }
+
+    /// Parts met, and this one's domain goes on: but none of its groups that merge control ends. Whoever is in such a group is
+    /// told so, and who follows it is cast out.
+    pub fn merge(&mut self, ours: &Part, others: &[Part]) -> Vec<Tell> {
+        let ends = |(name, group): &(&Name, &Group)| !group.attributes.merge.goes_on(name, ours, others);
+        let ending: Vec<Name> = self.groups.iter().filter(ends).map(|(name, _)| name.clone()).collect();
+        let mut told: Vec<Tell> = ending.iter().flat_map(|name| self.dissolve(name)).collect();
+        let following = ending.iter().flat_map(|name| self.targets(name).cloned()).collect();
+        told.extend(self.settle(following));
         told
     }
 
@@ -230,7 +250,9 @@ impl Domain {
         let is_new = !self.groups.contains_key(group);
         match () {
             () if is_new && self.groups.len() >= GS_GROUPS_MAX => return Err(Refused::Full),
-            () if is_new && self.leads_to(&joining.attributes, group) => return Err(Refused::NoSourceProvider),
+            () if is_new && self.leads_to(&joining.attributes, group) => {
+                return Err(Refused::NoSourceProvider);
+            }
             () => {}
         }
         let (attributes, buried) = (joining.attributes.clone(), self.buried);
@@ -285,14 +307,24 @@ impl Domain {
         self.groups.iter().filter(move |(_, group)| follows(group)).map(|(name, _)| name)
     }
 
+    /// A group ends with everybody in it, whatever is under way there.
+    fn dissolve(&mut self, name: &Name) -> Vec<Tell> {
+        let Some(group) = self.groups.remove(name) else { return Vec::new() };
+        self.buried = self.buried.max(group.protocols());
+        let tell = |to| Tell { group: name.clone(), to, notice: Notice::Dissolved };
+        vec![tell(Audience::Providers(group.everybody())), tell(Audience::Subscribers)]
+    }
+
     /// A group that nobody is in any more is none.
     fn bury(&mut self, name: &Name) -> Option<Tell> {
-        let over = self.groups.get(name).filter(|group| group.is_over())?.protocols();
-        self.groups.remove(name);
-        // One that nobody was let into never was one.
-        let was_one = over > self.buried;
-        self.buried = self.buried.max(over);
-        was_one.then(|| Tell { group: name.clone(), to: Audience::Subscribers, notice: Notice::Dissolved })
+        self.groups.get(name).filter(|group| group.is_over())?;
+        let group = self.groups.remove(name)?;
+        self.buried = self.buried.max(group.protocols());
+        group.was_one().then(|| Tell {
+            group: name.clone(),
+            to: Audience::Subscribers,
+            notice: Notice::Dissolved,
+        })
     }
 }
 

@@ -99,7 +99,8 @@ pub enum Notice {
         /// Whether it answers.
         responsive: bool,
     },
-    /// To subscribers: the group has no providers any more.
+    /// To subscribers: the group has no providers any more. To providers, and to those that wanted to be: parts met, and its
+    /// merge control ends the group. They are none any more, and may join again.
     Dissolved,
 }
 

@@ -174,6 +174,17 @@ impl Act {
         matches!(self, Act::Propose { proposal, phases, .. } if proposal.is_only_told(*phases))
     }
 
+    /// Which provider of the speaker it is about.
+    pub(crate) fn instance(&self) -> Option<i16> {
+        match self {
+            Act::Join { instance, .. }
+            | Act::Propose { instance, .. }
+            | Act::Lost { instance, .. }
+            | Act::Responsive { instance, .. } => Some(*instance),
+            Act::Ended => None,
+        }
+    }
+
     /// The message that is told with it.
     pub(crate) fn message(&self) -> Option<&Message> {
         match self {

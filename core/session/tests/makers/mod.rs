@@ -261,6 +261,7 @@ fn notices() -> BoxedStrategy<Notice> {
         refusals().prop_map(Notice::Refused),
         (providers(), any::<bool>())
             .prop_map(|(provider, responsive)| Notice::Responsiveness { provider, responsive }),
+        Just(Notice::Dissolved),
     ]
     .boxed()
 }
@@ -405,6 +406,8 @@ pub fn examples() -> Vec<(String, Vec<u8>)> {
         Told::Ping { number: 3 },
         Told::Adapter { number: 1, adapter: Some(adapter) },
         Told::Adapter { number: 2, adapter: None },
+        // Said since: behind what there was.
+        Told::Provider { group: group.clone(), provider, notice: Notice::Dissolved },
     ];
     let hellos = [
         ("hello".to_owned(), hello().write(VERSION)),

@@ -168,6 +168,7 @@ impl Talk {
             }
             Event::Refused { why, .. } => Err(Trouble(format!("{seat}: refused: {why:?}"))),
             Event::Dissolved => Err(Trouble("the domain was dissolved".into())),
+            Event::GroupDissolved { seat } => Err(Trouble(format!("{seat}: the group was dissolved"))),
             Event::Rejected(_) | Event::Silent { .. } | Event::Responsiveness { .. } | Event::News { .. } => {
                 Ok(None)
             }

@@ -1,7 +1,7 @@
 //! V2: a phase is over only when everybody who was asked has voted, or the default vote was counted for who has not.
 
 use super::asked::Questions;
-use super::heard;
+use super::{Seat, heard};
 use crate::checker::{Checker, demand};
 use crate::event::Event;
 use phalanx_groups::domain::Notice;
@@ -16,6 +16,32 @@ pub(crate) struct PhaseBarrier {
     installed: BTreeMap<NodeId, ViewId>,
 }
 
+impl PhaseBarrier {
+    fn judge(&self, event: &Event, seat: &Seat, notice: &Notice) -> Result<(), String> {
+        let (protocol, over, summary) = match notice {
+            Notice::Phase { protocol, phase, summary, .. } => (*protocol, *phase, *summary),
+            Notice::Approved { protocol, summary, .. } | Notice::Rejected { protocol, summary, .. } => {
+                (*protocol, u32::MAX, *summary)
+            }
+            Notice::Silent { .. }
+            | Notice::Refused(_)
+            | Notice::Changed { .. }
+            | Notice::Deactivate(_)
+            | Notice::Responsiveness { .. }
+            | Notice::Dissolved => return Ok(()),
+        };
+        let here = self.installed.get(&event.life.node);
+        let waits = self.questions.all().find(|(other, asked)| {
+            let same = other.group == seat.group && asked.protocol == protocol && asked.phase < over;
+            same && asked.vote.is_none() && self.installed.get(&other.provider.life.node) == here
+        });
+        demand(waits.is_none() || summary.default_vote, || {
+            let silent = waits.map(|(other, _)| other.to_string()).unwrap_or_default();
+            format!("{seat} goes on with protocol {protocol}, and {silent} has not voted")
+        })
+    }
+}
+
 impl Checker for PhaseBarrier {
     fn property(&self) -> &'static str {
         "V2 phase barrier"
@@ -25,31 +51,9 @@ impl Checker for PhaseBarrier {
         if let Some(install) = event.install() {
             self.installed.insert(event.life.node, install.view.id);
         }
-        if let Some((seat, notice)) = heard(event) {
-            let (protocol, over, summary) = match notice {
-                Notice::Phase { protocol, phase, summary, .. } => (*protocol, *phase, *summary),
-                Notice::Approved { protocol, summary, .. } | Notice::Rejected { protocol, summary, .. } => {
-                    (*protocol, u32::MAX, *summary)
-                }
-                Notice::Silent { .. }
-                | Notice::Refused(_)
-                | Notice::Changed { .. }
-                | Notice::Deactivate(_)
-                | Notice::Responsiveness { .. }
-                | Notice::Dissolved => return Ok(()),
-            };
-            let here = self.installed.get(&event.life.node);
-            let waits = self.questions.all().find(|(other, asked)| {
-                let same = other.group == seat.group && asked.protocol == protocol && asked.phase < over;
-                same && asked.vote.is_none() && self.installed.get(&other.provider.life.node) == here
-            });
-            demand(waits.is_none() || summary.default_vote, || {
-                let silent = waits.map(|(other, _)| other.to_string()).unwrap_or_default();
-                format!("{seat} goes on with protocol {protocol}, and {silent} has not voted")
-            })?;
-        }
+        let verdict = heard(event).map_or(Ok(()), |(seat, notice)| self.judge(event, &seat, notice));
         self.questions.see(event);
-        Ok(())
+        verdict
     }
 }
 
@@ -80,6 +84,10 @@ pub(super) mod tests {
                     .approved(1, 7),
             )
             .good("who was asked is gone", asked().votes(1, 7, 1, Approve).crash(2).approved(1, 7))
+            .good(
+                "who was asked is none any more",
+                asked().votes(1, 7, 1, Approve).group_dissolved(2).approved(1, 7),
+            )
             .bad("somebody has not voted", asked().votes(1, 7, 1, Approve).approved(1, 7), "has not voted")
             .bad("a phase begins too early", asked().votes(1, 7, 1, Continue).phase(1, 7, 2), "has not voted")
             .bad(

@@ -96,6 +96,7 @@ pub(super) mod tests {
             )
             .good("it comes back, and leaves again", three().leaves(1, 8, 3).joins(1, 9, 3).leaves(1, 10, 3))
             .good("another domain", three().leaves(1, 8, 3).dissolved(1).approved(1, 9))
+            .good("the group made anew", three().leaves(1, 8, 3).group_dissolved(1).approved(1, 9))
             .good("nothing was heard between", three().approved_by(1, 12, &[1]))
             .good("who leaves hears it, and joins again", three().leaves(1, 8, 1).approved(1, 9))
             .bad("it is gone inside another protocol", three().approved_by(1, 8, &[1, 2]), "does not name")

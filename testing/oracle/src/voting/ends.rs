@@ -80,6 +80,12 @@ pub(super) mod tests {
             .good("it has just begun", start().heal(&[1]).later(LONG).phase(1, 7, 1))
             .good("nobody waits for it", start().phase(1, 7, 1).crash(1).heal(&[1]).later(LONG))
             .good("nothing is healed", start().phase(1, 7, 1).later(LONG))
+            .good("its group is dissolved", start().phase(1, 7, 1).heal(&[1]).group_dissolved(1).later(LONG))
+            .bad(
+                "another's group is",
+                start().heal(&[1]).phase(1, 7, 1).phase(2, 7, 1).group_dissolved(1).later(LONG),
+                "has not ended",
+            )
             .bad("it goes on for ever", start().phase(1, 7, 1).heal(&[1]).later(LONG), "has not ended")
             .bad(
                 "its second phase does",

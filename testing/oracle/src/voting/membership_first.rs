@@ -83,6 +83,9 @@ impl Checker for MembershipFirst {
         if super::is_dissolved(event) || event.ends_life() {
             self.groups.retain(|(life, _), _| *life != event.life);
         }
+        if let Some(seat) = super::dissolved_group(event) {
+            self.groups.remove(&(event.life, seat.group));
+        }
         let Some((seat, notice)) = heard(event) else { return Ok(()) };
         self.judge(event, &seat.group, notice)?;
         self.note(event.life, seat.group, notice);
@@ -115,7 +118,13 @@ pub(super) mod tests {
             .good("a second phase of that", {
                 heard().phase(1, 7, 1).install(&[1, 2], 2, &[1, 2], 1).later(SOON).phase(1, 7, 2)
             })
+            .good("its group ended, and is made anew", lost().group_dissolved(1).later(SOON).approved(1, 9))
             .good("nobody is lost", heard().install(&[1, 2, 3], 2, &[1, 2, 3], 1).later(SOON).phase(1, 7, 1))
+            .bad(
+                "its group ended on another node",
+                lost().group_dissolved(2).later(SOON).approved(1, 9),
+                "1/node 3 is gone",
+            )
             .bad("a vote is asked for", lost().later(SOON).phase(1, 7, 1), "1/node 3 is gone")
             .bad("a protocol without votes", lost().later(SOON).approved(1, 7), "1/node 3 is gone")
             .bad(

@@ -73,6 +73,11 @@ fn heard(event: &Event) -> Option<(Seat, &Notice)> {
     Some((Seat { group: group.clone(), provider: *provider, client: *client }, notice))
 }
 
+/// The group that a provider is told the end of: one part of a divided cluster goes on, and this group does not.
+fn dissolved_group(event: &Event) -> Option<Seat> {
+    heard(event).filter(|(_, notice)| matches!(notice, Notice::Dissolved)).map(|(seat, _)| seat)
+}
+
 /// Whether this node's clients are told that their domain is no more.
 fn is_dissolved(event: &Event) -> bool {
     matches!(event.what, What::ClientHeard { event: ClientEvent::Dissolved, .. })
@@ -82,6 +87,9 @@ fn is_dissolved(event: &Event) -> bool {
 fn leaves(event: &Event, seat: &Seat) -> bool {
     if seat.provider.life != event.life {
         return false;
+    }
+    if let Some(ended) = dissolved_group(event) {
+        return ended == *seat;
     }
     if let What::ClientActed { client, act: ClientAct::Goodbye { group, instance } } = &event.what {
         return (client, group, *instance) == (&seat.client, &seat.group, seat.provider.instance);

@@ -76,6 +76,15 @@ pub(super) mod tests {
             .good("many phases", new().phase(1, 7, 1).phase(1, 7, 2).phase(1, 7, 3).approved(1, 7))
             .good("one phase, and a gap between numbers", new().approved(1, 7).approved(1, 9).phase(2, 8, 1))
             .good("its domain was dissolved", new().phase(1, 7, 1).dissolved(1).phase(1, 3, 1))
+            .good(
+                "its group was dissolved",
+                new().phase(1, 7, 1).group_dissolved(1).phase(1, 9, 1).approved(1, 9),
+            )
+            .bad(
+                "another's group was",
+                new().phase(1, 7, 1).group_dissolved(2).phase(1, 9, 1),
+                "protocol 9 after",
+            )
             .bad("two at once", new().phase(1, 7, 1).phase(1, 8, 1), "protocol 8 after")
             .bad("another ends than began", new().phase(1, 7, 1).approved(1, 8), "protocol 8 after")
             .bad("one ends twice", new().approved(1, 7).approved(1, 7), "protocol 7 after")

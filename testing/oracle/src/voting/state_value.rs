@@ -54,6 +54,7 @@ pub(super) mod tests {
             .good("nothing else changes it", valued().approved_at(1, 8, "a"))
             .good("a newcomer finds what there is", Story::new().approved_at(1, 7, "new").valued(1, 8, "b"))
             .good("another domain has another", valued().dissolved(1).approved_at(1, 1, "b"))
+            .good("a group made anew has another", valued().group_dissolved(1).approved_at(1, 8, "b"))
             .bad("it changes by itself", valued().approved_at(1, 8, "b"), "should be")
             .bad("it changes by what was rejected", valued().rejected(1, 8), "should be")
             .bad("it becomes something else", Story::new().amended(1, 7, "asked", "got"), "should be")

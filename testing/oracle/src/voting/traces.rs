@@ -140,6 +140,11 @@ impl Story {
         self.provider_hears(node, Notice::Approved { protocol, from: None, summary, proposal, standing })
     }
 
+    /// This node's provider is told that its group is dissolved.
+    pub fn group_dissolved(self, node: u16) -> Story {
+        self.provider_hears(node, Notice::Dissolved)
+    }
+
     /// The domain that this node's client was in is no more.
     pub fn dissolved(self, node: u16) -> Story {
         self.tell(node, What::ClientHeard { client: ClientId(1), event: ClientEvent::Dissolved })

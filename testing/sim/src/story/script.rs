@@ -1,7 +1,7 @@
 //! The text of a story, taken apart and put together again.
 
 use crate::setting::{Group, Setting};
-use phalanx_groups::domain::{Attributes, Batch, DefaultVote, Name, Phases};
+use phalanx_groups::domain::{Attributes, Batch, DefaultVote, Merge, Name, Phases};
 use phalanx_model::Quorum;
 use phalanx_types::{Monitoring, NodeId, Span, TimingProfile};
 use std::collections::BTreeMap;
@@ -245,6 +245,9 @@ pub fn attributes(text: &str) -> Result<Attributes, String> {
             ["batch", "joins"] => attributes.batch = Batch::Joins,
             ["batch", "leaves"] => attributes.batch = Batch::Leaves,
             ["batch", "both"] => attributes.batch = Batch::Both,
+            ["merge", "larger"] => attributes.merge = Merge::Larger,
+            ["merge", "smaller"] => attributes.merge = Merge::Smaller,
+            ["merge", "dissolve"] => attributes.merge = Merge::Dissolve,
             ["source", name] => {
                 attributes.source = Some(Name::new(name).map_err(|unfit| format!("{unfit:?}"))?);
             }

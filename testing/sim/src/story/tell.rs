@@ -300,6 +300,9 @@ impl Teller {
     fn client(&self, node: NodeId, client: ClientId, event: &ClientEvent) -> (String, String) {
         let me = format!("{}/{}", self.node(node), client.0);
         let words = match event {
+            ClientEvent::Provider { group, notice: Notice::Dissolved, .. } => {
+                format!("{group}: is dissolved: it is no provider any more")
+            }
             ClientEvent::Provider { group, notice, .. } => self.notice(group, notice),
             ClientEvent::Subscriber { group, notice } => self.notice(group, notice),
             ClientEvent::NotYours { group, .. } => format!("{group}: it is not its provider"),
