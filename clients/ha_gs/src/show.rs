@@ -5,8 +5,8 @@ use crate::numbers::*;
 use crate::raw;
 use crate::read::raw_provider;
 use phalanx_client::{
-    Attributes, Batch, Change, DefaultVote, Gone, Merge, Outcome, Phase, Phases, Proposal, ProviderId,
-    Refused, Span, Standing, StateValue, Summary, Wants,
+    Attributes, Batch, Change, DefaultVote, Gone, Merge, Message, Outcome, Phase, Phases, Proposal,
+    ProviderId, Refused, Span, Standing, StateValue, Summary, Wants,
 };
 use std::any::Any;
 use std::ffi::{CString, c_char};
@@ -139,8 +139,12 @@ impl Shown {
         outcome: &Outcome,
         stage: Stage,
     ) -> *const raw::Ended {
-        let gs_proposal =
-            self.proposal(member, (&outcome.proposal, outcome.from), Some(&outcome.standing), stage);
+        // What goes with a vote is told with the next notification: of those who rejected it the lowest that said something.
+        let said = outcome.against.iter().find_map(|objection| objection.words);
+        let said = said.and_then(|words| Message::new(words.to_vec()).ok());
+        let mut proposal = outcome.proposal.clone();
+        proposal.message = said.or(proposal.message);
+        let gs_proposal = self.proposal(member, (&proposal, outcome.from), Some(&outcome.standing), stage);
         let approved = stage == Stage::Approved;
         self.put(raw::Ended {
             gs_notification_type: if approved {

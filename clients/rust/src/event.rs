@@ -1,7 +1,7 @@
 //! What a client hears.
 
 use phalanx_groups::domain::{Name, ProviderId, Refused, Summary};
-use phalanx_session::{News, Proposal, Providers, Standing};
+use phalanx_session::{Against, News, Proposal, Providers, Standing};
 use phalanx_types::Span;
 use std::fmt;
 
@@ -99,6 +99,8 @@ pub struct Outcome {
     pub proposal: Proposal,
     /// The group since.
     pub standing: Standing,
+    /// Who voted against it, with what it said to that; nobody, if it was approved or if default votes rejected it.
+    pub against: Against,
 }
 
 impl fmt::Display for Seat {

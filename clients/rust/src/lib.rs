@@ -47,7 +47,7 @@ pub use phalanx_groups::domain::{
     ProviderId, Refused, Said, Service, StateValue, Summary, Unfit,
 };
 pub use phalanx_session::{
-    Adapter, Broken, Change, Departed, Executable, Hello, Interface, News, Proposal, Providers,
-    Responsiveness, Standing, Turned, Wants, Welcome, Wish,
+    Adapter, Against, Broken, Change, Departed, Executable, Hello, Interface, News, Objection, Proposal,
+    Providers, Responsiveness, Standing, Turned, Wants, Welcome, Wish,
 };
 pub use phalanx_types::{Incarnation, NodeId, NodeName, Span};

@@ -4,7 +4,9 @@ use crate::error::ClientError;
 use crate::event::{Event, Outcome, Phase, Seat};
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{Attributes, LocalName, Message, Name, Phases, ProviderId, Refused, Said};
-use phalanx_session::{Adapter, Broken, Heard, Hello, Notice, Request, Session, Told, Wants, Welcome, Wish};
+use phalanx_session::{
+    Adapter, Against, Broken, Heard, Hello, Notice, Request, Session, Told, Wants, Welcome, Wish,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
@@ -181,10 +183,11 @@ impl Machine {
                 Event::Phase(Phase { seat, protocol, from, phase, limit, summary, proposal })
             }
             Notice::Approved { protocol, from, summary, proposal, standing } => {
-                Event::Approved(Outcome { seat, protocol, from, summary, proposal, standing })
+                let against = Against::default();
+                Event::Approved(Outcome { seat, protocol, from, summary, proposal, standing, against })
             }
-            Notice::Rejected { protocol, from, summary, proposal, standing } => {
-                Event::Rejected(Outcome { seat, protocol, from, summary, proposal, standing })
+            Notice::Rejected { protocol, from, summary, proposal, standing, against } => {
+                Event::Rejected(Outcome { seat, protocol, from, summary, proposal, standing, against })
             }
             Notice::Silent { protocol, providers } => Event::Silent { seat, protocol, providers },
             Notice::Refused(why) => Event::Refused { seat, why },

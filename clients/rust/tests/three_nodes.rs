@@ -11,8 +11,8 @@ mod hosts;
 use hosts::{NODES, program, status, three_nodes};
 use phalanx_client::{
     Adapter, Attributes, Change, Client, ClientError, Deactivation, Departed, Event, Executable, Flag, Gone,
-    Interface, Name, News, NodeId, Outcome, Phase, Phases, Providers, Refused, Responsiveness, Said, Seat,
-    Settings, Span, StateValue, Vote, Wants, Wish,
+    Interface, Message, Name, News, NodeId, Outcome, Phase, Phases, Providers, Refused, Responsiveness, Said,
+    Seat, Settings, Span, StateValue, Vote, Wants, Wish,
 };
 use phalanx_exec::Cgroup;
 use phalanx_sandbox::{CgroupGuard, SCRATCH, eventually, shell};
@@ -126,12 +126,18 @@ fn two_proposals_collide(clients: &mut [Client; 3], seats: &[Seat; 3]) {
                 event => panic!("{event:?}"),
             }
         };
-        client.vote(&phase, Vote::Reject, Said::default()).unwrap();
+        let message = Message::new(b"no".to_vec()).ok();
+        client.vote(&phase, Vote::Reject, Said { message, ..Said::default() }).unwrap();
     }
     for client in clients.iter_mut() {
         loop {
             match next(client) {
-                Event::Rejected(Outcome { standing, .. }) => {
+                Event::Rejected(Outcome { standing, against, .. }) => {
+                    assert_eq!(
+                        against.iter().filter(|one| one.words == Some(b"no")).count(),
+                        3,
+                        "all say so"
+                    );
                     break assert_eq!(standing.state, value("second"));
                 }
                 Event::Refused { why: Refused::Collide, .. } => refused += 1,

@@ -5,6 +5,7 @@
 //! numbered fields, so that fields can be added. Decoding never panics and never allocates more than four times its input.
 #![forbid(unsafe_code)]
 
+mod against;
 mod body;
 mod client;
 mod frame;
@@ -15,6 +16,7 @@ mod request;
 mod subscription;
 mod told;
 
+pub use against::{Against, Objection};
 pub use body::Garbled;
 pub use client::{Broken, Heard, Session};
 pub use frame::{Frames, TooLong, frame};

@@ -6,7 +6,7 @@ use phalanx_groups::domain::{Gone, ProviderId};
 use phalanx_types::{Incarnation, NodeId};
 
 /// Bytes of a provider: its node, that node's life, its instance.
-const PROVIDER: usize = 12;
+pub(crate) const PROVIDER: usize = 12;
 /// The same, and how it came to be gone.
 const DEPARTED: usize = PROVIDER + 1;
 
@@ -68,7 +68,7 @@ fn whole(rest: &[u8]) -> Result<(), Error> {
     if rest.is_empty() { Ok(()) } else { Err(Error::message("the last provider is not whole")) }
 }
 
-fn pack(provider: ProviderId) -> [u8; PROVIDER] {
+pub(crate) fn pack(provider: ProviderId) -> [u8; PROVIDER] {
     let ProviderId { life: Incarnation { node: NodeId(node), start }, instance } = provider;
     let mut packed = [0; PROVIDER];
     packed[..2].copy_from_slice(&node.to_le_bytes());
@@ -77,7 +77,7 @@ fn pack(provider: ProviderId) -> [u8; PROVIDER] {
     packed
 }
 
-fn unpack(packed: &[u8; PROVIDER]) -> ProviderId {
+pub(crate) fn unpack(packed: &[u8; PROVIDER]) -> ProviderId {
     let [n0, n1, s0, s1, s2, s3, s4, s5, s6, s7, i0, i1] = *packed;
     let node = NodeId(u16::from_le_bytes([n0, n1]));
     let start = u64::from_le_bytes([s0, s1, s2, s3, s4, s5, s6, s7]);

@@ -1,5 +1,6 @@
 //! What a node tells a client: what happens in its groups, and the answers to what it asked.
 
+use crate::against::Against;
 use crate::body::{self, Garbled};
 use crate::frame::{self, TooLong};
 use crate::list::{Departed, Providers};
@@ -133,6 +134,9 @@ pub enum Notice {
         /// Who proposed it; nobody did what happens by itself.
         #[n(4)]
         from: Option<ProviderId>,
+        /// Who voted against it, and what they said; nobody, if default votes did it.
+        #[n(5)]
+        against: Against,
     },
     /// These did not vote in time.
     #[n(3)]
@@ -334,9 +338,10 @@ impl Notice {
                 let (proposal, standing) = (proposal.into(), standing.into());
                 Notice::Approved { protocol, from, summary, proposal, standing }
             }
-            domain::Notice::Rejected { protocol, from, summary, proposal, standing, against: _ } => {
+            domain::Notice::Rejected { protocol, from, summary, proposal, standing, against } => {
                 let (proposal, standing) = (proposal.into(), standing.into());
-                Notice::Rejected { protocol, from, summary, proposal, standing }
+                let against = Against::of(against);
+                Notice::Rejected { protocol, from, summary, proposal, standing, against }
             }
             domain::Notice::Silent { protocol, providers } => {
                 Notice::Silent { protocol, providers: Providers(providers) }

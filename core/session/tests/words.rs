@@ -6,10 +6,13 @@
 mod makers;
 
 use makers::{greetings, hellos, requests, told};
+use phalanx_groups::domain::{Message, Name, ProviderId, StateValue, Summary};
 use phalanx_session::{
-    Frames, Garbled, Greeting, Heard, Hello, Request, Session, Told, TooLong, VERSION, Versions,
+    Against, Change, Frames, Garbled, Greeting, Heard, Hello, Notice, Proposal, Providers, Request, Session,
+    Standing, Told, TooLong, VERSION, Versions,
 };
-use phalanx_types::limits::GS_FRAME_BYTES_MAX;
+use phalanx_types::limits::{GS_FRAME_BYTES_MAX, GS_MESSAGE_BYTES_MAX, GS_PROVIDERS_MAX, GS_STATE_BYTES_MAX};
+use phalanx_types::{Incarnation, NodeId};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -114,6 +117,28 @@ fn a_session_is_greeted_first_and_is_over_after_a_word_that_is_none() {
     session.receive(&phalanx_session::frame(b"\xff").unwrap());
     assert!(session.hear().is_err() && session.hear().is_err());
     assert!(greeted(VERSION.newest + 1).hear().is_err(), "nobody asked for that version");
+}
+
+/// As many providers as there may be, and all of them were against as long a message as there may be, each at length.
+#[test]
+fn the_longest_rejection_fits_into_a_frame() {
+    let provider = |instance| ProviderId { life: Incarnation { node: NodeId(1), start: u64::MAX }, instance };
+    let everybody: Vec<ProviderId> = (0..GS_PROVIDERS_MAX as i16).map(provider).collect();
+    let message = Message::new(vec![7; GS_MESSAGE_BYTES_MAX]).ok();
+    let words = Message::new(vec![7; 100]).ok();
+    let state = StateValue::new(vec![7; GS_STATE_BYTES_MAX]).unwrap();
+    let change = Change::Expel { providers: Providers(everybody.clone()), deactivate: None };
+    let notice = Notice::Rejected {
+        protocol: u64::MAX,
+        from: Some(provider(1)),
+        summary: Summary::default(),
+        proposal: Proposal { change, state: Some(state.clone()), message },
+        standing: Standing { members: Providers(everybody.clone()), state },
+        against: Against::of(everybody.into_iter().map(|provider| (provider, words.clone()))),
+    };
+    let told = Told::Provider { group: Name::new(&"n".repeat(32)).unwrap(), provider: provider(1), notice };
+    assert!(told.frame_onto(&mut Vec::new()).is_ok());
+    assert_eq!(Told::read(&told.write()), Ok(told));
 }
 
 /// These bytes are spoken by programs that were built long ago: they only ever get company.

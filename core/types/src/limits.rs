@@ -132,6 +132,8 @@ pub const GS_FLAG_BYTES_MAX: usize = 256;
 pub const GS_STATE_BYTES_MAX: usize = 256;
 /// Bytes of a provider message.
 pub const GS_MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// Bytes of what those who vote against a proposal say to that, as far as their group is told of it.
+pub const GS_OBJECTIONS_BYTES_MAX: usize = 8 << 10;
 /// Groups of Group Services in a domain.
 pub const GS_GROUPS_MAX: usize = 1_024;
 /// Providers of one group, over all nodes, and providers that wait to be.

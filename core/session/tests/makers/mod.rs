@@ -8,8 +8,8 @@ use phalanx_groups::domain::{
     ProviderId, Refused, Said, Service, StateValue, Summary,
 };
 use phalanx_session::{
-    Adapter, Change, Departed, Executable, Greeting, Hello, Interface, News, Notice, Proposal, Providers,
-    Request, Responsiveness, Standing, Told, Turned, VERSION, Wants, Welcome, Wish,
+    Adapter, Against, Change, Departed, Executable, Greeting, Hello, Interface, News, Notice, Proposal,
+    Providers, Request, Responsiveness, Standing, Told, Turned, VERSION, Wants, Welcome, Wish,
 };
 use phalanx_types::{Incarnation, NodeId, Span};
 use proptest::collection::vec;
@@ -235,6 +235,13 @@ fn refusals() -> BoxedStrategy<Refused> {
     .boxed()
 }
 
+fn objections() -> BoxedStrategy<Against> {
+    let objection = (providers(), of(vec(any::<u8>(), 0..20)));
+    let message = |bytes: Vec<u8>| Message::new(bytes).unwrap();
+    let said = move |(provider, words): (ProviderId, Option<Vec<u8>>)| (provider, words.map(message));
+    vec(objection, 0..8).prop_map(move |all| Against::of(all.into_iter().map(said))).boxed()
+}
+
 fn notices() -> BoxedStrategy<Notice> {
     prop_oneof![
         (any::<u64>(), of(providers()), any::<u32>(), spans(), summaries(), proposals()).prop_map(
@@ -252,9 +259,9 @@ fn notices() -> BoxedStrategy<Notice> {
                 Notice::Approved { protocol, from, summary, proposal, standing }
             }
         ),
-        (any::<u64>(), of(providers()), summaries(), proposals(), standings()).prop_map(
-            |(protocol, from, summary, proposal, standing)| {
-                Notice::Rejected { protocol, from, summary, proposal, standing }
+        (any::<u64>(), of(providers()), summaries(), proposals(), standings(), objections()).prop_map(
+            |(protocol, from, summary, proposal, standing, against)| {
+                Notice::Rejected { protocol, from, summary, proposal, standing, against }
             }
         ),
         (any::<u64>(), lists()).prop_map(|(protocol, providers)| Notice::Silent { protocol, providers }),
@@ -364,6 +371,14 @@ pub fn examples() -> Vec<(String, Vec<u8>)> {
         let (limit, proposal) = (Span::from_secs(1), proposal(change));
         Notice::Phase { protocol: 8, from: None, phase: 1, limit, summary, proposal }
     };
+    let rejected = || Notice::Rejected {
+        protocol: 8,
+        from: None,
+        summary,
+        proposal: proposal(Change::State),
+        standing: standing(),
+        against: Against::of([(provider, None), (provider, Some(message.clone()))]),
+    };
     let gone = Departed(vec![(provider, Gone::Failed)]);
     let notices = vec![
         phase(Change::Join(list())),
@@ -387,6 +402,7 @@ pub fn examples() -> Vec<(String, Vec<u8>)> {
             summary,
             proposal: proposal(Change::State),
             standing: standing(),
+            against: Against::default(),
         },
         Notice::Silent { protocol: 8, providers: list() },
         Notice::Refused(Refused::Collide),
@@ -408,6 +424,7 @@ pub fn examples() -> Vec<(String, Vec<u8>)> {
         Told::Adapter { number: 2, adapter: None },
         // Said since: behind what there was.
         Told::Provider { group: group.clone(), provider, notice: Notice::Dissolved },
+        Told::Provider { group: group.clone(), provider, notice: rejected() },
     ];
     let hellos = [
         ("hello".to_owned(), hello().write(VERSION)),
