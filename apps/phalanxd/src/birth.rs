@@ -3,6 +3,7 @@
 use crate::error::StartError;
 use crate::settings::Settings;
 use crate::twin;
+use phalanx_conduct::PlannerLevel;
 use phalanx_host::now;
 use phalanx_journal::{Identity, StateDir, hex, stamp::life_floor};
 use phalanx_ledger::Ledger;
@@ -42,7 +43,8 @@ impl Cradle {
         let me = dir.begin_life(&identity, life_floor())?;
         let stored =
             Stored { view_counter_max: limits.view_counter_max, lease_max: limits.lease_max, ledger };
-        let birth = Birth { cluster: identity.cluster, me, boot, stored, now: now(), plot: Plot::default() };
+        let (planner, plot) = (PlannerLevel::LATEST, Plot::default());
+        let birth = Birth { cluster: identity.cluster, me, boot, stored, now: now(), planner, plot };
         let seal = SealIdentity {
             cluster: identity.cluster,
             key_epoch: secret.key_epoch,

@@ -23,5 +23,6 @@ pub mod status;
 mod stretch;
 
 pub use manager::{Manager, ManagerEffect, ManagerInput};
+pub use phalanx_plan::PlannerLevel;
 pub use request::{Reply, Request};
 pub use status::{GroupStatus, GroupWord, Status};

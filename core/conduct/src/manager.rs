@@ -22,7 +22,7 @@ use phalanx_groups::{Group, Membership, Notice};
 use phalanx_ledger::Ledger;
 use phalanx_membership::{Hearing, Standing};
 use phalanx_model::{Cluster, Group as ModelGroup};
-use phalanx_plan::{GroupsState, Holding, Reaches, RestartTimes};
+use phalanx_plan::{GroupsState, Holding, PlannerLevel, Reaches, RestartTimes};
 use phalanx_types::{
     BootId, Bug, GroupName, Incarnation, NetworkId, Operation, OperationId, OperationResult, Plot, RequestId,
     ResourceName, Span, Tick, ViewId,
@@ -67,6 +67,8 @@ pub struct Manager {
     pub(crate) let_go: BTreeMap<GroupName, Tick>,
     /// When something that the group would not take is tried again.
     pub(crate) retry_at: Tick,
+    /// The latest planner that this node has.
+    pub(crate) planner: PlannerLevel,
     /// The bug that the simulator planted, if any.
     pub(crate) plot: Plot,
 }
@@ -224,7 +226,7 @@ impl Manager {
             reported: BTreeMap::new(),
             counted: BTreeMap::new(),
             talk: ConfigTalk::default(),
-            planning: Planning::default(),
+            planning: Planning::begin(PlannerLevel::FIRST),
             requests: Requests::default(),
             changes: Changes::default(),
             shutdown: Shutdown::No,
@@ -236,6 +238,7 @@ impl Manager {
             told: BTreeMap::new(),
             let_go: BTreeMap::new(),
             retry_at: Tick::NEVER,
+            planner: PlannerLevel::LATEST,
             plot: Plot::NONE,
         }
     }
@@ -244,6 +247,11 @@ impl Manager {
     pub fn adapters_up(&self, network: NetworkId) -> impl Iterator<Item = Incarnation> {
         let up = move |reaches: &Reaches| reaches.get(&network).is_some_and(|reach| !reach.is_down());
         self.state.reach.iter().filter(move |(_, reaches)| up(reaches)).map(|(life, _)| *life)
+    }
+
+    /// This is the latest planner that the node has, as one of an earlier or later build would say.
+    pub fn plan_up_to(&mut self, planner: PlannerLevel) {
+        self.planner = planner;
     }
 
     /// Plants the bug that the simulator chose, if any.
@@ -331,7 +339,8 @@ impl Manager {
         let active = ledger.active().stamp();
         let head = if self.plot.has(Bug::StagedNotBrought) { active } else { ledger.head().stamp() };
         let (stretch, lease_max) = (self.stretch(), ledger.stretch().lease_max.max(self.pace().lease_max));
-        encode(&Papers { active, head, claims, reach: self.networks.reaches(), stretch, lease_max })
+        let (reach, planner) = (self.networks.reaches(), Some(self.planner));
+        encode(&Papers { active, head, claims, reach, stretch, lease_max, planner })
     }
 
     /// The replicated state for members that are not in step; taken at a membership notice, before or after its

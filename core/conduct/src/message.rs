@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 use phalanx_events::StretchCause;
 use phalanx_ledger::{Stamp, Version};
 use phalanx_plan::transition::Claims;
-use phalanx_plan::{GroupsState, Holding, Order, Reaches, Restarts};
+use phalanx_plan::{GroupsState, Holding, Order, PlannerLevel, Reaches, Restarts};
 use phalanx_types::{Charter, Digest, GroupName, Span, Step, Stretch, ViewId};
 use std::collections::BTreeSet;
 
@@ -110,9 +110,9 @@ pub(crate) enum Proposal {
 /// A plan as it is voted on: everybody computes it again.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct PlanBallot {
-    /// The planner of the proposer.
+    /// The planner that made it: the one that the members of the view go by.
     #[n(0)]
-    pub level: u16,
+    pub level: PlannerLevel,
     /// The groups concerned.
     #[n(1)]
     pub groups: BTreeSet<GroupName>,
@@ -145,6 +145,9 @@ pub(crate) struct Papers {
     /// No promise of its that may still run is longer.
     #[n(5)]
     pub lease_max: Span,
+    /// The latest planner that it has; the first one, if it does not say.
+    #[n(6)]
+    pub planner: Option<PlannerLevel>,
 }
 
 /// The state for members that are not in step.

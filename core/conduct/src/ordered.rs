@@ -67,7 +67,7 @@ impl Manager {
         self.counted.clear();
         self.talk = ConfigTalk::Settled;
         self.reported.clear();
-        self.planning.reset();
+        self.planner_meets_view(turn, &membership);
         self.each_agent(turn, |agent, desk| agent.revoke(desk));
         self.charter_meets_view(turn, membership.charter);
         self.stretch_meets_view(turn, &membership);

@@ -5,10 +5,11 @@
 
 use crate::manager::{Manager, Turn};
 use crate::message::{PlanBallot, Proposal, encode};
+use crate::ordered::papers;
 use phalanx_events::{ManagerNote, Point};
-use phalanx_groups::{Cause, Outcome, ProposalId, Vote};
+use phalanx_groups::{Cause, Membership, Outcome, ProposalId, Vote};
 use phalanx_model::Cluster;
-use phalanx_plan::{PLANNER_LEVEL, Plan, Standstill, Verdict, inputs, plan, render, verdict};
+use phalanx_plan::{Plan, PlannerLevel, Standstill, Verdict, inputs, plan, render, verdict};
 use phalanx_types::limits::{PLAN_RETRY_PAUSE, PLAN_VOTE_LIMIT};
 use phalanx_types::{Digest, GroupName, NodeId, Tick};
 use std::collections::BTreeMap;
@@ -21,8 +22,9 @@ const NOT_STORED: &str = "its configuration is not on disk yet";
 const DIVERGED: &str = "another plan from the same inputs";
 
 /// Where agreement on plans stands.
-#[derive(Default)]
 pub(crate) struct Planning {
+    /// The planner that the members of the view go by: the latest that all of them have.
+    level: PlannerLevel,
     /// This node's proposal under way.
     proposed: Option<ProposalId>,
     /// The plan voted for. Its inputs are the same when it is decided: what is said meanwhile is heard behind the outcome.
@@ -48,9 +50,17 @@ impl Planning {
         (self.news, self.untold) = (true, true);
     }
 
-    /// A new view: proposals of the old one are over.
-    pub(crate) fn reset(&mut self) {
-        *self = Planning { news: true, untold: true, ..Planning::default() };
+    /// A new view, whose members go by this planner: proposals of the old one are over.
+    pub(crate) fn begin(level: PlannerLevel) -> Planning {
+        Planning {
+            level,
+            proposed: None,
+            voted: None,
+            todo: None,
+            news: true,
+            untold: true,
+            not_before: Tick::ZERO,
+        }
     }
 
     pub(crate) fn wake_at(&self) -> Tick {
@@ -62,6 +72,16 @@ impl Planning {
 }
 
 impl Manager {
+    /// A new view. Nodes of different builds go by the latest planner that all of them have, until the last is upgraded.
+    pub(crate) fn planner_meets_view(&mut self, turn: &mut Turn<'_>, membership: &Membership) {
+        let brought = membership.passports.values().map(|passport| papers(&passport.body)?.planner);
+        let level = PlannerLevel::common(brought);
+        if level < self.planner {
+            turn.reached(Point::OlderPlanner);
+        }
+        self.planning = Planning::begin(level);
+    }
+
     /// Proposes what has to change, if that is this node's to do.
     pub(crate) fn propose(&mut self, turn: &mut Turn<'_>) {
         if std::mem::take(&mut self.planning.news) {
@@ -74,7 +94,8 @@ impl Manager {
         let groups = plan.groups();
         let inputs = inputs(&membership.view, &self.state, &groups);
         let plan = plan.digest();
-        let ballot = PlanBallot { level: PLANNER_LEVEL, groups: groups.clone(), inputs, plan };
+        let level = self.planning.level;
+        let ballot = PlanBallot { level, groups: groups.clone(), inputs, plan };
         match turn.group.propose(encode(&Proposal::Plan(ballot)), PLAN_VOTE_LIMIT) {
             Ok(proposal) => {
                 self.planning.proposed = Some(proposal);
@@ -89,7 +110,7 @@ impl Manager {
         let (membership, cluster) = (self.in_step()?, &self.config.cluster);
         let first = membership.view.members.keys().next();
         let proposes = self.config_agreed() && first == Some(&self.me.node);
-        let plan = proposes.then(|| plan(cluster, &membership.view, &self.state))?;
+        let plan = proposes.then(|| plan(self.planning.level, cluster, &membership.view, &self.state))?;
         (!plan.is_empty()).then_some(plan)
     }
 
@@ -115,8 +136,9 @@ impl Manager {
     fn judge(&self, proposal: ProposalId, ballot: &PlanBallot) -> Result<Voted, Doubt> {
         let not_in_step = || Doubt::Overtaken("not in step".into());
         let membership = self.in_step().ok_or_else(not_in_step)?;
-        if ballot.level != PLANNER_LEVEL {
-            return Err(Doubt::Overtaken(format!("planner level {PLANNER_LEVEL}, not {}", ballot.level)));
+        let level = self.planning.level;
+        if ballot.level != level {
+            return Err(Doubt::Overtaken(format!("planner level {}, not {}", level.0, ballot.level.0)));
         }
         let view = &membership.view;
         if inputs(view, &self.state, &ballot.groups) != ballot.inputs {
@@ -125,7 +147,7 @@ impl Manager {
         if !self.config.is_durable() {
             return Err(Doubt::Overtaken(NOT_STORED.into()));
         }
-        let plan = phalanx_plan::plan::plan_of(self.cluster(), view, &self.state, &ballot.groups);
+        let plan = phalanx_plan::plan::plan_of(level, self.cluster(), view, &self.state, &ballot.groups);
         match plan.digest() == ballot.plan {
             true => Ok(Voted { proposal, plan }),
             false => Err(Doubt::Diverged(plan.digest())),

@@ -63,6 +63,8 @@ points! {
     VoteCutByView = "vote-cut-by-view",
     /// Groups: this member waits for another's state.
     StateAwaited = "state-awaited",
+    /// Manager: some member has an older planner than this one, and all go by that.
+    OlderPlanner = "older-planner",
     /// Ledger: the members of a view came with different versions.
     VersionsDiffer = "versions-differ",
     /// Ledger: this member tells the others the newest version.

@@ -3,7 +3,7 @@
 //! The shell (or the simulator) calls `Node::step(now, input, &mut effects)` with `now` never falling, carries the
 //! effects out in order, and calls again with [`Input::Wake`] at `Node::wake_at()` at the latest.
 
-use phalanx_conduct::{Reply, Request};
+use phalanx_conduct::{PlannerLevel, Reply, Request};
 use phalanx_events::Note;
 use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_ledger::Damage;
@@ -27,6 +27,8 @@ pub struct Birth {
     pub stored: Stored,
     /// What time it is.
     pub now: Tick,
+    /// The latest planner that it has: that of this build, unless the simulator lets it be of another.
+    pub planner: PlannerLevel,
     /// The bug that the simulator planted, if any.
     pub plot: Plot,
 }

@@ -128,6 +128,7 @@ impl Node {
         let timings = cluster.timings();
         let told = Standing::none(ViewId::NONE, timings.stop_budget());
         let mut manager = Manager::new(birth.now, birth.me, birth.boot, ledger, Arc::clone(&cluster));
+        manager.plan_up_to(birth.planner);
         manager.plant(birth.plot);
         let stage = Stage::Born { reserved: None, asked: None };
         let mut node = Node {

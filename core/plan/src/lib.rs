@@ -4,6 +4,7 @@
 //! for byte. Never acts, never looks at a clock, never guesses what a node holds: what is not reported is unknown.
 #![forbid(unsafe_code)]
 
+mod level;
 pub mod order;
 pub mod place;
 pub mod plan;
@@ -13,9 +14,10 @@ pub mod state;
 pub mod step;
 pub mod transition;
 
+pub use level::PlannerLevel;
 pub use order::{Objection, Order};
 pub use place::{Standstill, Verdict, verdict};
-pub use plan::{PLANNER_LEVEL, Plan, inputs, plan};
+pub use plan::{Plan, inputs, plan};
 pub use reach::{Footing, Outage, Reach, Reaches};
 pub use state::{
     Acquire, GroupRecord, GroupsState, Holding, Intent, Motion, NodeRecord, Reason, RestartTimes, Restarts,

@@ -2,6 +2,7 @@
 //!
 //! Immutable, and the same at every manager with the same inputs; managers vote on its digest before step 1.
 
+use crate::level::PlannerLevel;
 use crate::place::{Verdict, verdict};
 use crate::state::{GroupRecord, GroupsState, Motion};
 use crate::step::{Step, Steps};
@@ -11,15 +12,12 @@ use phalanx_types::{Digest, GroupName, View, ViewId};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which planner this is; two managers of different levels do not vote on each other's plans.
-pub const PLANNER_LEVEL: u16 = 1;
-
 /// A plan.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Plan {
     /// The planner that made it.
     #[n(0)]
-    pub level: u16,
+    pub level: PlannerLevel,
     /// The view it holds in; a new view voids it.
     #[n(1)]
     pub view: ViewId,
@@ -31,14 +29,20 @@ pub struct Plan {
     pub steps: Vec<Step>,
 }
 
-/// The plan for everything that has to change and is not in motion.
-pub fn plan(cluster: &Cluster, view: &View, state: &GroupsState) -> Plan {
-    plan_for(cluster, view, state, |_| true)
+/// The plan that the planner of this level makes for everything that has to change and is not in motion.
+pub fn plan(level: PlannerLevel, cluster: &Cluster, view: &View, state: &GroupsState) -> Plan {
+    plan_for(level, cluster, view, state, |_| true)
 }
 
 /// The part of [`plan`] that concerns `groups`.
-pub fn plan_of(cluster: &Cluster, view: &View, state: &GroupsState, groups: &BTreeSet<GroupName>) -> Plan {
-    plan_for(cluster, view, state, |name| groups.contains(name))
+pub fn plan_of(
+    level: PlannerLevel,
+    cluster: &Cluster,
+    view: &View,
+    state: &GroupsState,
+    groups: &BTreeSet<GroupName>,
+) -> Plan {
+    plan_for(level, cluster, view, state, |name| groups.contains(name))
 }
 
 /// Digest of all that the plan of `groups` depends on: when it is the same, the plan is.
@@ -49,7 +53,9 @@ pub fn inputs(view: &View, state: &GroupsState, groups: &BTreeSet<GroupName>) ->
     Digest::of(&minicbor::to_vec(all).expect("encoding into memory cannot fail"))
 }
 
+/// Planners of all levels there are plan alike.
 fn plan_for(
+    level: PlannerLevel,
     cluster: &Cluster,
     view: &View,
     state: &GroupsState,
@@ -63,7 +69,7 @@ fn plan_for(
             motions.insert(name.clone(), motion);
         }
     }
-    Plan { level: PLANNER_LEVEL, view: view.id, motions, steps: steps.into_vec() }
+    Plan { level, view: view.id, motions, steps: steps.into_vec() }
 }
 
 impl Plan {

@@ -5,8 +5,8 @@
 use phalanx_model::{Cluster, Fallback, Fallover, FileSystem, Format, Group, Node, OperationLimits, Quorum};
 use phalanx_model::{Resource, ResourceKind, ServiceAddress, Startup};
 use phalanx_plan::{
-    GroupRecord, GroupsState, Holding, Intent, NodeRecord, Plan, Reach, Standstill, StepKind, Urge, Verdict,
-    plan, verdict,
+    GroupRecord, GroupsState, Holding, Intent, NodeRecord, Plan, PlannerLevel, Reach, Standstill, StepKind,
+    Urge, Verdict, plan, verdict,
 };
 use phalanx_types::{
     BootId, Digest, GroupName, Incarnation, Member, Monitoring, NetworkId, NodeId, OwnershipEpoch,
@@ -268,18 +268,18 @@ proptest! {
     #[test]
     fn plans_come_to_rest((cluster, view, mut state) in site()) {
         for _ in 0..4 {
-            let next = plan(&cluster, &view, &state);
+            let next = plan(PlannerLevel::LATEST, &cluster, &view, &state);
             if next.is_empty() {
                 return Ok(());
             }
             carry_out(&view, &mut state, &next);
         }
-        prop_assert!(plan(&cluster, &view, &state).is_empty(), "{:?}", plan(&cluster, &view, &state));
+        prop_assert!(plan(PlannerLevel::LATEST, &cluster, &view, &state).is_empty(), "{:?}", plan(PlannerLevel::LATEST, &cluster, &view, &state));
     }
 
     #[test]
     fn nothing_starts_before_every_other_candidate_let_go((cluster, view, state) in site()) {
-        let plan = plan(&cluster, &view, &state);
+        let plan = plan(PlannerLevel::LATEST, &cluster, &view, &state);
         let record = state.groups.values().next().unwrap();
         let group = cluster.groups.values().next().unwrap();
         for step in plan.steps.iter().filter(|step| matches!(step.kind, StepKind::Start { .. })) {
@@ -300,7 +300,7 @@ proptest! {
     #[test]
     fn no_acquisition_goes_on_under_an_epoch_below_one_that_was_begun((cluster, view, state) in site()) {
         let record = state.groups.values().next().unwrap();
-        for motion in plan(&cluster, &view, &state).motions.values() {
+        for motion in plan(PlannerLevel::LATEST, &cluster, &view, &state).motions.values() {
             let acquire = motion.acquire.map(|acquire| acquire.epoch);
             prop_assert!(acquire.is_none_or(|epoch| epoch >= record.begun), "{motion:?}");
         }
@@ -331,6 +331,6 @@ proptest! {
     fn equal_inputs_give_equal_bytes((cluster, view, state) in site()) {
         let copy: GroupsState = minicbor::decode(&minicbor::to_vec(&state).unwrap()).unwrap();
         prop_assert_eq!(&copy, &state);
-        prop_assert_eq!(plan(&cluster, &view, &copy).digest(), plan(&cluster, &view, &state).digest());
+        prop_assert_eq!(plan(PlannerLevel::LATEST, &cluster, &view, &copy).digest(), plan(PlannerLevel::LATEST, &cluster, &view, &state).digest());
     }
 }

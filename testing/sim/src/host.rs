@@ -5,7 +5,7 @@ use crate::deadman::Deadman;
 use crate::disk::Journal;
 use crate::resource::Resources;
 use crate::world::Happening;
-use phalanx_conduct::Request;
+use phalanx_conduct::{PlannerLevel, Request};
 use phalanx_node::{Arrival, Input};
 use phalanx_types::{BootId, Incarnation, NodeId, Operation, RequestId, Span, Tick, ViewId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +29,8 @@ pub struct Host<N> {
     pub starts: u64,
     /// Its clock, and how far off it always is.
     pub clock: BootClock,
+    /// The latest planner of the daemon that is installed.
+    pub planner: PlannerLevel,
     /// How far off its clock is, parts per million.
     pub ppm: i64,
     /// What its daemon stored.

@@ -7,8 +7,9 @@ use crate::host::{Daemon, Host, Ice, Stopped};
 use crate::node::Factory;
 use crate::random::Random;
 use crate::resource::Resources;
-use crate::setting::{Breadth, Setting};
+use crate::setting::{Breadth, Builds, Setting};
 use crate::world::{Happening, World};
+use phalanx_conduct::PlannerLevel;
 use phalanx_node::{Birth, Input};
 use phalanx_oracle::What;
 use phalanx_types::{BootId, NodeId, Plot, Span, Tick, Timings, ViewId};
@@ -18,6 +19,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) const BOOT: (Span, Span) = (Span::from_millis(50), Span::from_millis(300));
 /// How long a daemon that ended itself is away.
 const AWAY: (Span, Span) = (Span::from_millis(100), Span::from_secs(1));
+
+/// The planners of daemons of different builds: of this one, and of later ones.
+const PLANNERS: [PlannerLevel; 3] = [PlannerLevel::LATEST, LATER, PlannerLevel(LATER.0 + 1)];
+/// The planner of the next build.
+pub(crate) const LATER: PlannerLevel = PlannerLevel(PlannerLevel::LATEST.0 + 1);
 
 /// A host that was never switched on.
 pub(crate) fn new_host<N>(
@@ -38,6 +44,7 @@ pub(crate) fn new_host<N>(
         starts: setting.wear.lives,
         clock: BootClock::new(0, Tick::ZERO, ppm),
         ppm,
+        planner: PlannerLevel::LATEST,
         journal: Journal::new(seed, node, ledger, setting.wear.views),
         deadman: new_deadman(&setting.timings(), clocks),
         look: u64::MAX,
@@ -95,12 +102,16 @@ impl<F: Factory> World<F> {
             return;
         }
         target.starts += 1;
+        if self.setting.builds == Builds::Mixed {
+            target.planner = *self.builds.pick(&PLANNERS).expect("there are some");
+        }
         target.away = None;
         target.resources.end_operations(&mut self.seen);
         let (me, boot) = (target.life(), target.boot_id);
         let stored = target.journal.stored().clone();
         let now = target.clock.local(self.now);
-        let birth = Birth { cluster: self.cluster, me, boot, stored, now, plot: Plot::NONE };
+        let (planner, plot) = (target.planner, Plot::NONE);
+        let birth = Birth { cluster: self.cluster, me, boot, stored, now, planner, plot };
         self.tell_seen(host);
         let core = self.make_core(birth);
         self.hosts[host].daemon = Some(Daemon {

@@ -23,6 +23,8 @@ pub enum Stream {
     Clients,
     /// What becomes of their groups when parts meet.
     Merges,
+    /// Of which build each daemon is.
+    Builds,
     /// How large and how old a cluster is, and how it watches itself, where that is not fixed.
     Breadth,
 }

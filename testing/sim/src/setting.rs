@@ -77,6 +77,17 @@ pub struct Setting {
     pub wear: Wear,
     /// Which kinds of faults there are.
     pub breadth: Breadth,
+    /// Of which builds its daemons are.
+    pub builds: Builds,
+}
+
+/// Of which builds the daemons of a cluster are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builds {
+    /// All of this one.
+    Same,
+    /// Each is of this one or of a later one whenever it starts, as in an upgrade that nobody finishes.
+    Mixed,
 }
 
 /// Which kinds of faults a seed draws from.
@@ -161,6 +172,9 @@ impl Setting {
         let lite = Lite { nodes, networks, monitoring, ..lite };
         let mut setting = Setting { wear, breadth: Breadth::Wide, ..Setting::draw(seed, lite) };
         setting.groups.iter_mut().for_each(|group| group.lose_some(&mut random));
+        if random.below(4) == 0 {
+            setting.builds = Builds::Mixed;
+        }
         setting
     }
 
@@ -192,6 +206,7 @@ impl Setting {
             groups: Vec::new(),
             wear: Wear::default(),
             breadth: Breadth::Usual,
+            builds: Builds::Same,
         }
     }
 

@@ -186,6 +186,7 @@ pub struct World<F: Factory> {
     pub(crate) clocks: Random,
     pub(crate) targets: Random,
     pub(crate) workload: Random,
+    pub(crate) builds: Random,
     /// What clients of Group Services do, if there are any.
     pub(crate) clients: Option<Clients>,
     /// How many troubles of the networks a story has told of.
@@ -277,6 +278,7 @@ impl<F: Factory> World<F> {
             clocks,
             targets: Random::new(seed, Stream::Targets),
             workload: Random::new(seed, Stream::Workload),
+            builds: Random::new(seed, Stream::Builds),
             clients: None,
             troubles: 0,
             manners: None,

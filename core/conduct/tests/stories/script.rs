@@ -3,7 +3,7 @@
 use crate::cluster::{self, node};
 use crate::tell::tell;
 use crate::world::World;
-use phalanx_conduct::{ManagerInput, Request};
+use phalanx_conduct::{ManagerInput, PlannerLevel, Request};
 use phalanx_events::ShutdownCause;
 use phalanx_membership::Hearing;
 use phalanx_types::{GroupName, NodeId, RequestId, Span};
@@ -117,6 +117,10 @@ fn act(world: &mut World, words: &[&str], id: RequestId) -> Span {
             world.host(node(name)).bad_stops.clear();
             world.host(node(name)).bad_starts.clear();
             return Span::from_secs(15);
+        }
+        ["upgrade", name] => {
+            world.host(node(name)).planner = PlannerLevel(PlannerLevel::LATEST.0 + 1);
+            return Span::ZERO;
         }
         ["let", name, "object"] => {
             world.host(node(name)).objects = true;

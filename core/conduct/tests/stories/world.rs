@@ -3,7 +3,7 @@
 //! At every start it asserts ONE-OWNER: nothing of the group is active or being started anywhere else.
 
 use crate::cluster::name;
-use phalanx_conduct::{Manager, ManagerEffect, ManagerInput};
+use phalanx_conduct::{Manager, ManagerEffect, ManagerInput, PlannerLevel};
 use phalanx_groups::{
     Cause, Group, Membership, Notice, Outcome, Passport, ProposalId, Refusal, StateStamp, Vote,
 };
@@ -57,6 +57,8 @@ pub struct Host {
     on: BTreeMap<ResourceName, Option<usize>>,
     /// Addresses that a host outside the cluster has.
     pub taken: BTreeSet<ResourceName>,
+    /// The latest planner of the daemon that it starts next.
+    pub planner: PlannerLevel,
     /// Whether it objects to every change of the configuration, as a newer program might.
     pub objects: bool,
 }
@@ -199,6 +201,7 @@ impl World {
             on: BTreeMap::new(),
             taken: BTreeSet::new(),
             image: image.clone(),
+            planner: PlannerLevel::LATEST,
             objects: false,
         };
         World {
@@ -232,7 +235,9 @@ impl World {
         host.starting.clear();
         let ledger = Ledger::from_image(&host.image).unwrap();
         let cluster = Arc::new(parse("ledger", ledger.active().text()).unwrap().cluster);
-        host.manager = Some(Manager::new(now, host.life, BootId([host.boot; 16]), ledger, cluster));
+        let mut manager = Manager::new(now, host.life, BootId([host.boot; 16]), ledger, cluster);
+        manager.plan_up_to(host.planner);
+        host.manager = Some(manager);
         host.lease_end = None;
         host.held.clear();
         self.step(node, ManagerInput::Wake);

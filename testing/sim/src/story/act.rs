@@ -5,9 +5,10 @@ use super::script::{Script, attributes, span, words_of};
 use crate::core::Cores;
 use crate::disk::DiskHealth;
 use crate::net::{Link, NodeMask, QUIET, Trouble};
+use crate::power::LATER;
 use crate::random::MILLION;
 use crate::world::{Happening, World};
-use phalanx_conduct::Request;
+use phalanx_conduct::{PlannerLevel, Request};
 use phalanx_events::Service;
 use phalanx_groups::Vote;
 use phalanx_groups::domain::{
@@ -45,6 +46,7 @@ enum Deed {
     Stop { host: usize, back: Span },
     Disk { host: usize, health: DiskHealth },
     Deadman { host: usize, gone: bool },
+    Install { host: usize, planner: PlannerLevel },
     Trouble { troubles: Vec<Trouble>, lasts: Option<Span> },
     Flap { troubles: Vec<Trouble>, times: u32, each: Span },
     Unplug { host: usize, lane: u8, silent: bool },
@@ -108,6 +110,7 @@ impl Act {
             Deed::Disk { host, health } => world.hosts[host].journal.set_health(health),
             Deed::Deadman { host, gone: true } => world.deadman_dies(host),
             Deed::Deadman { host, gone: false } => world.deadman_returns(host),
+            Deed::Install { host, planner } => world.hosts[host].planner = planner,
             Deed::Trouble { troubles, lasts } => world.story_trouble(troubles, Span::ZERO, lasts),
             Deed::Flap { troubles, times, each } => {
                 for time in 0..times {
@@ -303,6 +306,8 @@ impl Reader<'_> {
             ["disk", "of", name, health] => Deed::Disk { host: self.host(name)?, health: disk(health)? },
             ["deadman", "of", name, "dies"] => Deed::Deadman { host: self.host(name)?, gone: true },
             ["deadman", "of", name, "is", "back"] => Deed::Deadman { host: self.host(name)?, gone: false },
+            ["upgrade", name] => Deed::Install { host: self.host(name)?, planner: LATER },
+            ["downgrade", name] => Deed::Install { host: self.host(name)?, planner: PlannerLevel::LATEST },
             ["unplug", rest @ ..] => self.unplug(rest)?,
             ["plug", name, "into", network] => {
                 Deed::Plug { host: self.host(name)?, lane: self.lane(network, 0)? }
