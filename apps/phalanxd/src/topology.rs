@@ -3,7 +3,7 @@
 use phalanx_api::SCHEMA;
 use phalanx_membership::topology::{LATE_CLASSES, Lateness, PathOutlook, Reach, TopologyOutlook};
 use phalanx_model::Cluster;
-use phalanx_types::{Monitoring, NodeId, PathId, Span, Tick, Timings};
+use phalanx_types::{Monitoring, NodeId, PathId, Seat, Span, Tick, Timings};
 use serde::Serialize;
 use serde_json::Value;
 use std::net::IpAddr;
@@ -110,7 +110,7 @@ impl<'a> Names<'a> {
         self.cluster.nodes.get(&node).map_or("?", |known| known.name.as_str())
     }
 
-    fn network(&self, path: PathId, order: &[NodeId], seen: &PathOutlook) -> Network<'a> {
+    fn network(&self, path: PathId, order: &[Seat], seen: &PathOutlook) -> Network<'a> {
         let network = self.cluster.networks.get(&path.network);
         let ring = seen.ring.as_ref();
         let name = |node: NodeId| self.node(node);
@@ -120,11 +120,11 @@ impl<'a> Names<'a> {
             leader: ring.and_then(|ring| ring.leader()).map(name),
             crown_prince: ring.and_then(|ring| ring.crown_prince()).map(name),
             instance: ring.map(|ring| ring.instance),
-            members: order.iter().map(|node| self.member(*node, path, order, seen)).collect(),
+            members: order.iter().map(|seat| self.member(seat.node, path, order, seen)).collect(),
         }
     }
 
-    fn member(&self, node: NodeId, path: PathId, order: &[NodeId], seen: &PathOutlook) -> Member<'a> {
+    fn member(&self, node: NodeId, path: PathId, order: &[Seat], seen: &PathOutlook) -> Member<'a> {
         let peer = seen.peers.get(&node);
         let addresses = self.cluster.nodes.get(&node).and_then(|known| known.addresses.get(&path.network));
         let state = match peer.map(|peer| peer.reach) {
@@ -136,7 +136,7 @@ impl<'a> Names<'a> {
             Some(ring) => ring.watched_by(node).into_iter().collect(),
             // With beats to all each watches every other; of one that is down nobody knows.
             None if state == "down" => Vec::new(),
-            None => order.iter().copied().filter(|other| *other != node).collect(),
+            None => order.iter().map(|seat| seat.node).filter(|other| *other != node).collect(),
         };
         Member {
             node: self.node(node),

@@ -1,8 +1,8 @@
 //! The checked model. Only the parser makes a [`Cluster`], so every reference in it resolves and every limit holds.
 
 use phalanx_types::{
-    GroupName, Monitoring, NetworkId, NetworkName, NodeId, NodeName, PathId, ProofClass, ResourceName, Span,
-    TimingProfile, Timings,
+    GroupName, Monitoring, NetworkId, NetworkName, NodeId, NodeName, PathId, ProofClass, ResourceName, Seat,
+    Segment, Span, TimingProfile, Timings,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ pub enum Quorum {
 pub struct Node {
     /// Its name.
     pub name: NodeName,
-    /// Its addresses on each network, at least one network, at least one address on each named.
+    /// Its addresses on each network, at least one network, at least one address on each named, all of one subnet.
     pub addresses: BTreeMap<NetworkId, Vec<IpAddr>>,
 }
 
@@ -51,8 +51,8 @@ pub struct Node {
 pub struct Network {
     /// Its name.
     pub name: NetworkName,
-    /// The addresses on it.
-    pub subnet: Subnet,
+    /// The addresses on it: subnets of one family that do not overlap, at least one. Routers join several.
+    pub subnets: Vec<Subnet>,
     /// Whether service addresses may live on it (PowerHA: public rather than private).
     pub service: bool,
     /// Addresses that answer an ICMP echo to who has a working adapter there, such as a router (PowerHA: netmon.cf).
@@ -163,7 +163,7 @@ pub enum ResourceKind {
 /// An address that clients use, an alias on an interface of its network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ServiceAddress {
-    /// The network; its subnet holds the address.
+    /// The network; one of its subnets holds the address, and every node of the group has an address in that.
     pub network: NetworkId,
     /// The address.
     pub address: Address,
@@ -267,14 +267,15 @@ impl Cluster {
         Timings::under(self.monitoring, self.timing)
     }
 
-    /// The nodes with an address on each path, in the order of these addresses.
-    pub fn rings(&self) -> BTreeMap<PathId, Vec<NodeId>> {
-        let mut rings: BTreeMap<PathId, BTreeMap<IpAddr, NodeId>> = BTreeMap::new();
+    /// The nodes with an address on each path, in the order of these addresses, and in which subnet each is.
+    pub fn rings(&self) -> BTreeMap<PathId, Vec<Seat>> {
+        let mut rings: BTreeMap<PathId, BTreeMap<IpAddr, Seat>> = BTreeMap::new();
         for (node, configured) in &self.nodes {
             for (network, addresses) in &configured.addresses {
                 for (index, address) in (0..).zip(addresses) {
                     let path = PathId { network: *network, index };
-                    rings.entry(path).or_default().insert(*address, *node);
+                    let seat = Seat { node: *node, segment: self.networks[network].segment(*address) };
+                    rings.entry(path).or_default().insert(*address, seat);
                 }
             }
         }
@@ -286,6 +287,19 @@ impl Cluster {
         match self.quorum {
             Quorum::Majority | Quorum::Dynamic => self.nodes.len() / 2 + 1,
         }
+    }
+}
+
+impl Network {
+    /// The subnet that holds `address`, if any does.
+    pub fn subnet_of(&self, address: IpAddr) -> Option<Subnet> {
+        self.subnets.iter().copied().find(|subnet| subnet.contains(address))
+    }
+
+    /// The place of that subnet among those of the network. The parser sees to it that there is one.
+    fn segment(&self, address: IpAddr) -> Segment {
+        let found = (0..).zip(&self.subnets).find(|(_, subnet)| subnet.contains(address));
+        found.map(|(place, _)| Segment(place)).expect("an address lies in a subnet of its network")
     }
 }
 

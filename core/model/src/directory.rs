@@ -20,6 +20,7 @@ pub(crate) struct Directory {
     networks: BTreeMap<String, NetworkId>,
     described: BTreeMap<NetworkId, Network>,
     attached: BTreeMap<NodeId, BTreeSet<NetworkId>>,
+    seated: BTreeMap<(NodeId, NetworkId), Subnet>,
     addresses: BTreeMap<IpAddr, String>,
     targets: BTreeMap<IpAddr, String>,
     devices: BTreeMap<String, String>,
@@ -55,14 +56,27 @@ impl Directory {
         self.described.get(&id)
     }
 
-    /// A network that has addresses in common with `subnet`.
-    pub(crate) fn overlap(&self, subnet: Subnet) -> Option<&Network> {
-        self.described.values().find(|network| network.subnet.overlaps(subnet))
+    /// A subnet of another network that has addresses in common with `subnet`.
+    pub(crate) fn overlap(&self, subnet: Subnet) -> Option<(Subnet, &Network)> {
+        let subnets = |network| move |subnet: &Subnet| (*subnet, network);
+        let mut all =
+            self.described.values().flat_map(|network| network.subnets.iter().map(subnets(network)));
+        all.find(|(other, _)| other.overlaps(subnet))
     }
 
     /// Remembers that a node has an address on a network.
     pub(crate) fn attach(&mut self, node: NodeId, network: NetworkId) {
         self.attached.entry(node).or_default().insert(network);
+    }
+
+    /// Remembers which subnet of a network a node's addresses there are in.
+    pub(crate) fn seat(&mut self, node: NodeId, network: NetworkId, subnet: Subnet) {
+        self.seated.insert((node, network), subnet);
+    }
+
+    /// The subnet of a network that a node's addresses there are in, unless there is a fault in them.
+    pub(crate) fn seat_of(&self, node: NodeId, network: NetworkId) -> Option<Subnet> {
+        self.seated.get(&(node, network)).copied()
     }
 
     /// Whether a node is known to be on some network, but not on this one.

@@ -106,16 +106,16 @@ messages! {
         "Write the subnet's first address; the message shows it.";
     PrefixRange = "PHX-F021", "A prefix is too short or too long for a network that joins nodes.",
         "Use /8 to /30 for IPv4, /16 to /126 for IPv6.";
-    SubnetOverlap = "PHX-F022", "Two networks have addresses in common.",
+    SubnetOverlap = "PHX-F022", "Two networks, or two subnets of one, have addresses in common.",
         "Give each network a subnet of its own: an address must tell its network.";
-    OutsideSubnet = "PHX-F023", "An address is not in the subnet of its network.",
+    OutsideSubnet = "PHX-F023", "An address is not in a subnet of its network.",
         "Correct the address, its network or the subnet.";
-    OtherFamily = "PHX-F024", "An IPv4 address stands on an IPv6 network, or the other way round.",
+    OtherFamily = "PHX-F024", "An IPv4 address or subnet stands on an IPv6 network, or the other way round.",
         "Declare a network for each family.";
     SubnetEnds = "PHX-F025", "An address is the first or the last of its subnet, which name the subnet itself and its broadcast.",
         "Use an address in between.";
-    PrefixMismatch = "PHX-F026", "A service address has another prefix than its network.",
-        "Use the prefix of the network's subnet.";
+    PrefixMismatch = "PHX-F026", "A service address has another prefix than its subnet.",
+        "Use the prefix of the network's subnet that holds the address.";
     AddressTaken = "PHX-F027", "An address is used twice.",
         "Give each node and each service address an address of its own.";
     PrivateNetwork = "PHX-F028", "A service address stands on a network with `service = false`.",
@@ -160,6 +160,10 @@ messages! {
         "Keep one: it watches the one process that `start` runs.";
     MonitorOverlap = "PHX-F048", "A monitor may run longer than the time to its next run.",
         "Make `limit` at most `every`.";
+    NodeOffSubnet = "PHX-F049", "A node of a group has its addresses on a network in another subnet than the group's service address there, so nobody would reach the address at that node.",
+        "Use a service address of the subnet that all nodes of the group are in, or remove the node from the group.";
+    TwoSubnets = "PHX-F050", "A node has addresses in two subnets of one network.",
+        "Declare a network for each of its adapters, or give both addresses of one subnet: a service address must find another adapter of its network at the same node when one dies.";
     OneNode = "PHX-W001", "A cluster of one node can restart an application, but not take it over.",
         "Declare at least three nodes.";
     OneNetwork = "PHX-W002", "All nodes meet on one network only: a failed switch looks like failed nodes.",

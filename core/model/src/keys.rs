@@ -141,7 +141,7 @@ keys! {
     }
     Network {
         "subnet": Kind::Text("subnet"), Required, "\"10.11.0.0/24\"",
-            "The addresses on it. Subnets do not overlap: an address tells its network.";
+            "The addresses on it; a list of subnets where routers join several to one network. A node's addresses on it are all of one of them. Subnets do not overlap: an address tells its network.";
         "service": Kind::Flag, Default("true"), "false",
             "Whether service addresses may stand on it (PowerHA: public; `false` is its private network).";
         "targets": Kind::List("addresses"), Default("[]"), "[\"10.11.0.254\"]",
@@ -171,9 +171,9 @@ keys! {
     }
     ServiceAddress {
         "network": Kind::Text("network name"), Required, "\"client\"",
-            "The network; its subnet holds the address, and every node of the group is on it.";
+            "The network. The subnet of it that holds the address is also that of every node of the group.";
         "address": Kind::Text("address with prefix"), Required, "\"10.11.0.100/24\"",
-            "The address, with the prefix of the network's subnet.";
+            "The address, with the prefix of its subnet.";
     }
     FileSystem {
         "device": Kind::Text("absolute path"), Required, "\"/dev/phalanx/shop\"",

@@ -90,10 +90,13 @@ impl Cluster {
 }
 
 fn network_line(network: &Network) -> String {
-    let Network { name, subnet, service, targets } = network;
-    let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
-    let targets = list(&targets);
-    format!("{name} = {{ subnet = \"{subnet}\", service = {service}, targets = {targets} }}\n")
+    let Network { name, subnets, service, targets } = network;
+    let subnet = match subnets.as_slice() {
+        [one] => quote(&one.to_string()),
+        several => list(several),
+    };
+    let targets = list(targets);
+    format!("{name} = {{ subnet = {subnet}, service = {service}, targets = {targets} }}\n")
 }
 
 fn file_system_lines(text: &mut String, file_system: &FileSystem) {

@@ -1,7 +1,7 @@
 //! One resource: its type, what every type has, and what each type has of its own.
 
 use crate::application::application;
-use crate::cluster::{Address, FileSystem, OperationLimits, Resource, ResourceKind, ServiceAddress};
+use crate::cluster::{Address, FileSystem, OperationLimits, Resource, ResourceKind, ServiceAddress, Subnet};
 use crate::directory::{Directory, lies_within};
 use crate::fault::{FaultId, Refused, quoted};
 use crate::keys::Section;
@@ -143,7 +143,7 @@ fn kind(
 fn service_address(table: &Table, home: &Home, directory: &mut Directory) -> Result<ServiceAddress, Refused> {
     let network = service_network(table, home, directory);
     let value = table.required_value("address");
-    let address = value.and_then(|value| service_address_on(&value, network.ok(), table, directory));
+    let address = value.and_then(|value| service_address_on(&value, network.ok(), table, home, directory));
     Ok(ServiceAddress { network: network?, address: address? })
 }
 
@@ -169,13 +169,14 @@ fn service_address_on(
     value: &Value,
     network: Option<NetworkId>,
     table: &Table,
+    home: &Home,
     directory: &mut Directory,
 ) -> Result<Address, Refused> {
     let address = Address::read(value)?;
-    if let Some(network) = network.and_then(|network| directory.described(network)) {
-        check_address(value, address.address, network)?;
-        if address.prefix != network.subnet.prefix {
-            let (prefix, right) = (address.prefix, network.subnet.prefix);
+    if let Some((id, network)) = network.and_then(|id| directory.described(id).map(|network| (id, network))) {
+        let subnet = check_address(value, address.address, network)?;
+        if address.prefix != subnet.prefix {
+            let (prefix, right) = (address.prefix, subnet.prefix);
             let what = format!(
                 "address {address} has prefix /{prefix}, but network \"{}\" has /{right}",
                 network.name
@@ -183,9 +184,29 @@ fn service_address_on(
             let remedy = format!("write \"{}/{right}\"", address.address);
             return Err(value.refuse(FaultId::PrefixMismatch, &what, remedy));
         }
+        check_seats(value, (id, subnet), home, directory)?;
     }
     directory.claim_address(value, address.address, &table.subject)?;
     Ok(address)
+}
+
+/// Refuses an address that could not be reached at some node of the group, which is in another subnet of the network.
+fn check_seats(
+    value: &Value,
+    (network, subnet): (NetworkId, Subnet),
+    home: &Home,
+    directory: &Directory,
+) -> Result<(), Refused> {
+    let mut refused = None;
+    for node in home.nodes {
+        if let Some(other) = directory.seat_of(*node, network).filter(|other| *other != subnet) {
+            let node = quoted(directory.node_name(*node));
+            let what = format!("node {node} of this group is in {other}, not in {subnet} as the address is");
+            let remedy = "use an address of a subnet that all nodes of the group are in";
+            refused = Some(value.refuse(FaultId::NodeOffSubnet, &what, remedy));
+        }
+    }
+    refused.map_or(Ok(()), Err)
 }
 
 fn file_system(table: &Table, home: &Home, directory: &mut Directory) -> Result<FileSystem, Refused> {

@@ -235,9 +235,12 @@ impl<'a> Value<'a> {
         Ok(list.iter().map(item).collect())
     }
 
-    /// The value as the only one of a list.
-    pub(crate) fn alone(&self) -> Value<'a> {
-        Value { at: self.at.clone(), ..*self }
+    /// The values of a list, or the value as the only one of it.
+    pub(crate) fn items_or_alone(&self, wanted: &str) -> Result<Vec<Value<'a>>, Refused> {
+        match self.data.is_array() {
+            true => self.items(wanted),
+            false => Ok(vec![Value { at: self.at.clone(), ..*self }]),
+        }
     }
 
     fn table_data(&self) -> Result<&'a DeTable<'a>, Refused> {

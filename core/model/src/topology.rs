@@ -7,7 +7,7 @@ use crate::fault::{FaultId, Refused, quoted};
 use crate::keys::Section;
 use crate::read::{limited, refuse_repeated};
 use crate::table::{Entry, Read, Table, Value};
-use phalanx_types::limits::{ADDRESSES_PER_NETWORK_MAX, NETWORKS_MAX, NODES_MAX, TARGETS_MAX};
+use phalanx_types::limits::{ADDRESSES_PER_NETWORK_MAX, NETWORKS_MAX, NODES_MAX, SUBNETS_MAX, TARGETS_MAX};
 use phalanx_types::{NetworkId, NodeId};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -37,17 +37,50 @@ fn network(entry: &Entry, directory: &mut Directory) -> Result<(NetworkId, Netwo
     let name = entry.name();
     let table = entry.table("network", Section::Network)?;
     table.check_keys();
-    let subnet = subnet(&table, directory);
+    let subnets = subnets(&table, directory);
     let service = table.or_default("service");
-    let targets = targets(&table, subnet.ok(), directory);
-    let network = Network { name: name?, subnet: subnet?, service: service?, targets: targets? };
+    let targets =
+        targets(&table, subnets.as_ref().ok().and_then(|subnets| subnets.first().copied()), directory);
+    let network = Network { name: name?, subnets: subnets?, service: service?, targets: targets? };
     directory.describe_network(id, network.clone());
     Ok((id, network))
 }
 
-fn subnet(table: &Table, directory: &Directory) -> Result<Subnet, Refused> {
+/// The subnets of a network: of one family, and apart from each other and from those of other networks.
+fn subnets(table: &Table, directory: &Directory) -> Result<Vec<Subnet>, Refused> {
     let value = table.required_value("subnet")?;
-    let written = Address::read(&value)?;
+    let items = value.items_or_alone("a list of subnets")?;
+    if items.is_empty() {
+        let remedy = format!("write for example subnet = {}", value.key.example);
+        return Err(value.refuse(FaultId::TooFew, "subnet names none", remedy));
+    }
+    limited(&value, items.len(), SUBNETS_MAX)?;
+    let (mut subnets, mut refused) = (Vec::new(), None);
+    for item in &items {
+        match subnet(item, directory).and_then(|subnet| check_beside(item, subnet, &subnets)) {
+            Ok(subnet) => subnets.push(subnet),
+            Err(fault) => refused = Some(fault),
+        }
+    }
+    refused.map_or(Ok(subnets), Err)
+}
+
+/// Refuses a subnet that does not go with `others` of its network.
+fn check_beside(value: &Value, subnet: Subnet, others: &[Subnet]) -> Result<Subnet, Refused> {
+    if let Some(other) = others.iter().find(|other| !same_family(other.base, subnet.base)) {
+        let (own, first) = (family(subnet.base), family(other.base));
+        let what = format!("subnet {subnet} is {own}, but {other} is {first}");
+        return Err(value.refuse(FaultId::OtherFamily, &what, "declare a network for each family"));
+    }
+    if let Some(other) = others.iter().find(|other| other.overlaps(subnet)) {
+        let what = format!("subnet {subnet} overlaps {other} of the same network");
+        return Err(value.refuse(FaultId::SubnetOverlap, &what, "keep one of the two"));
+    }
+    Ok(subnet)
+}
+
+fn subnet(value: &Value, directory: &Directory) -> Result<Subnet, Refused> {
+    let written = Address::read(value)?;
     let subnet = written.subnet();
     if subnet.base != written.address {
         let what = format!("subnet {written} has bits set beyond its prefix");
@@ -61,14 +94,14 @@ fn subnet(table: &Table, directory: &Directory) -> Result<Subnet, Refused> {
             "use /8 to /30 for IPv4, /16 to /126 for IPv6",
         ));
     }
-    if let Some(other) = directory.overlap(subnet) {
-        let what = format!("subnet {subnet} overlaps {} of network \"{}\"", other.subnet, other.name);
+    if let Some((overlapped, other)) = directory.overlap(subnet) {
+        let what = format!("subnet {subnet} overlaps {overlapped} of network \"{}\"", other.name);
         return Err(value.refuse(FaultId::SubnetOverlap, &what, "give each network a subnet of its own"));
     }
     Ok(subnet)
 }
 
-/// The targets of a network: hosts of its family that are no node of the cluster; in its subnet or behind a router.
+/// The targets of a network: hosts of its family that are no node of the cluster; in a subnet of it or behind a router.
 fn targets(table: &Table, subnet: Option<Subnet>, directory: &mut Directory) -> Result<Vec<IpAddr>, Refused> {
     let Some(value) = table.value("targets") else { return Ok(Vec::new()) };
     let items = value.items("a list of addresses")?;
@@ -158,8 +191,7 @@ fn addresses_on(
     if let Ok(network) = network {
         directory.attach(node, network);
     }
-    let is_list = entry.value.data.is_array();
-    let items = if is_list { entry.value.items("a list")? } else { vec![entry.value.alone()] };
+    let items = entry.value.items_or_alone("a list")?;
     if items.is_empty() {
         let what = format!("{} has no address", entry.name);
         return Err(entry.value.refuse(FaultId::TooFew, &what, "write an address, or leave the network out"));
@@ -167,7 +199,28 @@ fn addresses_on(
     limited(&entry.value, items.len(), ADDRESSES_PER_NETWORK_MAX)?;
     let addresses: Vec<_> =
         items.iter().map(|item| node_address(item, network.ok(), table, directory)).collect();
-    Ok((network?, addresses.into_iter().collect::<Result<_, _>>()?))
+    let (network, addresses) = (network?, addresses.into_iter().collect::<Result<Vec<_>, _>>()?);
+    if let Some(known) = directory.described(network) {
+        let subnet = one_subnet(&items, &addresses, known)?;
+        directory.seat(node, network, subnet);
+    }
+    Ok((network, addresses))
+}
+
+/// The subnet that all addresses of a node on a network are in.
+fn one_subnet(items: &[Value], addresses: &[IpAddr], network: &Network) -> Result<Subnet, Refused> {
+    let subnets = || addresses.iter().filter_map(|address| network.subnet_of(*address));
+    let first = subnets().next().expect("each was checked, and there is one");
+    let placed = items.iter().zip(addresses).zip(subnets());
+    let Some(((item, address), other)) = { placed }.find(|(_, subnet)| *subnet != first) else {
+        return Ok(first);
+    };
+    let what = format!(
+        "address {address} is in {other}, but the node's first on network \"{}\" is in {first}",
+        network.name
+    );
+    let remedy = "use an address of that subnet, or declare another network for this adapter";
+    Err(item.refuse(FaultId::TwoSubnets, &what, remedy))
 }
 
 fn node_address(
@@ -184,31 +237,34 @@ fn node_address(
     Ok(address)
 }
 
-/// Refuses an address that no host can have on `network`.
-pub(crate) fn check_address(value: &Value, address: IpAddr, network: &Network) -> Result<(), Refused> {
-    let Network { name, subnet, .. } = network;
+/// The subnet of `network` that holds `address`; refuses one that no host can have there.
+pub(crate) fn check_address(value: &Value, address: IpAddr, network: &Network) -> Result<Subnet, Refused> {
+    let Network { name, subnets, .. } = network;
+    let texts: Vec<String> = subnets.iter().map(ToString::to_string).collect();
+    let shown = texts.join(" or ");
     if let Some(kind) = address::special(address) {
         let what = format!("address {address} {kind}");
-        return Err(value.refuse(FaultId::SpecialAddress, &what, format!("use an address of {subnet}")));
+        return Err(value.refuse(FaultId::SpecialAddress, &what, format!("use an address of {shown}")));
     }
-    if !same_family(address, subnet.base) {
+    if let Some(subnet) = subnets.iter().find(|subnet| !same_family(address, subnet.base)) {
         let (own, other) = (family(address), family(subnet.base));
         let what = format!("address {address} is {own}, but network \"{name}\" is {other}");
-        return Err(value.refuse(FaultId::OtherFamily, &what, format!("use an address of {subnet}")));
+        return Err(value.refuse(FaultId::OtherFamily, &what, format!("use an address of {shown}")));
     }
-    if !subnet.contains(address) {
-        let what = format!("address {address} is not in {subnet}, the subnet of network \"{name}\"");
+    let Some(subnet) = network.subnet_of(address) else {
+        let word = if subnets.len() == 1 { "the subnet" } else { "the subnets" };
+        let what = format!("address {address} is not in {shown}, {word} of network \"{name}\"");
         return Err(value.refuse(
             FaultId::OutsideSubnet,
             &what,
             "correct the address, its network or the subnet",
         ));
-    }
+    };
     if subnet.reserves(address) {
         let what = format!("address {address} is an end of {subnet} and names no host");
         return Err(value.refuse(FaultId::SubnetEnds, &what, "use an address in between"));
     }
-    Ok(())
+    Ok(subnet)
 }
 
 /// Refuses nodes that have no network in common with one declared before.

@@ -15,12 +15,17 @@ use std::net::IpAddr;
 
 const DEMO: &str = include_str!("../../../examples/demo.toml");
 
-/// Cluster `10.N.0.0/16` and `fd00:N::/64`, so that every subnet and address is valid by construction.
-fn network(index: u8, v6: bool, service: bool) -> (NetworkId, Network) {
-    let text = if v6 { format!("fd00:{index}::/64") } else { format!("10.{index}.0.0/16") };
-    let subnet = text.parse::<Address>().unwrap().subnet();
+/// Subnets `10.N.0.0/16`, `10.N+100.0.0/16` and so on, or `fd00:N::/64` and so on, so that every subnet and address is
+/// valid by construction.
+fn network(index: u8, v6: bool, service: bool, subnets: u8) -> (NetworkId, Network) {
+    let subnet = |place| {
+        let number = index + place * 100;
+        let text = if v6 { format!("fd00:{number}::/64") } else { format!("10.{number}.0.0/16") };
+        text.parse::<Address>().unwrap().subnet()
+    };
+    let (name, subnets) = (format!("net-{index}").parse().unwrap(), (0..subnets).map(subnet).collect());
     let targets = if service { vec![far(index, v6)] } else { Vec::new() };
-    (NetworkId(index), Network { name: format!("net-{index}").parse().unwrap(), subnet, service, targets })
+    (NetworkId(index), Network { name, subnets, service, targets })
 }
 
 /// A host behind a network's router.
@@ -29,16 +34,19 @@ fn far(index: u8, v6: bool) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// The `host`th address of a network.
-fn host(network: &Network, host: u16) -> IpAddr {
-    match network.subnet.base {
+/// The `host`th address of a subnet.
+fn host(subnet: Subnet, host: u16) -> IpAddr {
+    match subnet.base {
         IpAddr::V4(base) => IpAddr::from((u32::from(base) + u32::from(host)).to_be_bytes()),
         IpAddr::V6(base) => IpAddr::from((u128::from(base) + u128::from(host)).to_be_bytes()),
     }
 }
 
 fn node(id: u16, networks: &BTreeMap<NetworkId, Network>, adapters: u16) -> (NodeId, Node) {
-    let on = |network| (1..=adapters).map(|adapter| host(network, id * 8 + adapter)).collect();
+    let on = |network: &Network| {
+        let subnet = network.subnets[usize::from(id) % network.subnets.len()];
+        (1..=adapters).map(|adapter| host(subnet, id * 8 + adapter)).collect()
+    };
     let addresses = networks.iter().map(|(id, network)| (*id, on(network))).collect();
     (NodeId(id), Node { name: format!("node-{id}").parse().unwrap(), addresses })
 }
@@ -146,7 +154,7 @@ fn placed(index: usize, mut group: Group, networks: &BTreeMap<NetworkId, Network
             }
             ResourceKind::ServiceAddress(service) => {
                 let unique = 1_024 + u16::try_from(index * 64 + place).unwrap();
-                service.address.address = host(&networks[&NetworkId(0)], unique);
+                service.address.address = host(networks[&NetworkId(0)].subnets[0], unique);
             }
             ResourceKind::Application(_) => {}
         }
@@ -156,9 +164,12 @@ fn placed(index: usize, mut group: Group, networks: &BTreeMap<NetworkId, Network
 
 /// Any cluster that a file may declare.
 fn cluster() -> impl Strategy<Value = Cluster> {
-    let networks = vec((any::<bool>(), any::<bool>()), 0..4).prop_map(|others| {
-        let others = others.into_iter().zip(1..).map(|((v6, service), index)| network(index, v6, service));
-        std::iter::once(network(0, false, true)).chain(others).collect::<BTreeMap<_, _>>()
+    let networks = vec((any::<bool>(), any::<bool>(), 1..=2u8), 0..4).prop_map(|others| {
+        let others = others
+            .into_iter()
+            .zip(1..)
+            .map(|((v6, service, subnets), index)| network(index, v6, service, subnets));
+        std::iter::once(network(0, false, true, 1)).chain(others).collect::<BTreeMap<_, _>>()
     });
     let sizes = prop_oneof![Just(1u16), 3..=9u16];
     let timings = select(vec![TimingProfile::Fast, TimingProfile::Auto, TimingProfile::Relaxed]);

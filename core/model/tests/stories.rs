@@ -5,7 +5,7 @@
 #![allow(clippy::disallowed_methods)] // A test reads its corpus; the core it tests does not.
 
 use phalanx_model::{Fault, FaultId, Parsed, parse};
-use phalanx_types::Monitoring;
+use phalanx_types::{Monitoring, NetworkId, PathId};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -88,4 +88,28 @@ fn a_cluster_may_be_watched_along_rings() {
     assert_ne!(ring, text);
     let monitoring = |text| parse("demo.toml", text).map(|parsed| parsed.cluster.monitoring);
     assert_eq!((monitoring(&text), monitoring(&ring)), (Ok(Monitoring::Mesh), Ok(Monitoring::Ring)));
+}
+
+#[test]
+fn each_place_of_a_ring_is_in_the_subnet_of_its_address() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/accepted-two-subnets.toml");
+    let cluster = parse("two.toml", &fs::read_to_string(path).unwrap()).unwrap().cluster;
+    let rings = cluster.rings();
+    let segments = |network, index| -> Vec<(u16, u8)> {
+        let seats = &rings[&PathId { network: NetworkId(network), index }];
+        seats.iter().map(|seat| (seat.node.0, seat.segment.0)).collect()
+    };
+    assert_eq!(segments(0, 0), [(1, 0), (2, 0), (3, 1)]);
+    assert_eq!(segments(0, 1), [(1, 0), (2, 0), (3, 1)]);
+    assert_eq!(segments(1, 0), [(1, 0), (2, 0), (3, 0)]);
+}
+
+#[test]
+fn a_list_of_one_subnet_is_that_subnet() {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/demo.toml");
+    let text = fs::read_to_string(demo).unwrap();
+    let listed = text.replacen("\"10.11.0.0/24\"", "[\"10.11.0.0/24\"]", 1);
+    assert_ne!(listed, text);
+    let digest = |text: &str| parse("demo.toml", text).unwrap().cluster.digest();
+    assert_eq!(digest(&listed), digest(&text));
 }

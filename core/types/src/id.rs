@@ -51,6 +51,19 @@ pub struct PathId {
     pub index: u8,
 }
 
+/// One of the subnets of a network, by its place in the cluster file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Segment(pub u8);
+
+/// A node with an address on a path: a ring's place for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// The node.
+    pub node: NodeId,
+    /// The subnet that the address is in.
+    pub segment: Segment,
+}
+
 /// One life of one node's daemon. `start` is durable before it is used and grows by one each start.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,

@@ -20,7 +20,7 @@ pub mod view;
 pub use charter::{Charter, CharterStage, Electorate, Majority};
 pub use id::{
     BootId, ClusterId, Digest, Incarnation, NetworkId, NodeId, OperationId, OwnershipEpoch, PathId,
-    RequestId, ViewId,
+    RequestId, Seat, Segment, ViewId,
 };
 pub use name::{GroupName, NameError, NetworkName, NodeName, ResourceName};
 pub use node_set::NodeSet;

@@ -51,6 +51,8 @@ pub const DOWN_SILENCE: Span = Span::from_secs(3);
 pub const FORM_LIMIT: Span = Span::from_secs(30);
 /// Deadline of a resource operation when the cluster file names none.
 pub const OPERATION_LIMIT_DEFAULT: Span = Span::from_secs(30);
+/// Subnets of one network.
+pub const SUBNETS_MAX: usize = 8;
 /// Addresses of one node on one network.
 pub const ADDRESSES_PER_NETWORK_MAX: usize = 8;
 /// Targets of one network (PowerHA: as many lines of netmon.cf for one interface).

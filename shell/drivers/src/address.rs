@@ -52,7 +52,7 @@ impl<'a> ServiceAddressDriver<'a> {
 
     /// The interface it belongs on: one of its network, with a carrier.
     fn interface(&self, netlink: &mut Netlink) -> Result<Interface, Trouble> {
-        let mut interfaces = netlink.interfaces_on(self.network.subnet, &services(self.cluster))?;
+        let mut interfaces = netlink.interfaces_on(self.address.subnet(), &services(self.cluster))?;
         let best = interfaces.swap_remove(0);
         match best.carrier {
             true => Ok(best),

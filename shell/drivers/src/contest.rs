@@ -31,7 +31,7 @@ pub(crate) struct Question {
     interface: Interface,
     /// The hardware addresses of this host.
     own: BTreeSet<Mac>,
-    /// The addresses of the cluster's nodes on that network, by family of the service address, and their names.
+    /// The addresses of the cluster's nodes in its subnet, and their names. For others a router might answer.
     nodes: BTreeMap<IpAddr, String>,
 }
 
@@ -49,7 +49,8 @@ impl Question {
             addresses.into_iter().map(|address| (address, node.name.to_string())).collect::<Vec<_>>()
         };
         let nodes = cluster.nodes.values().flat_map(named);
-        let nodes = nodes.filter(|(other, _)| other.is_ipv4() == address.is_ipv4()).collect();
+        let subnet = service.address.subnet();
+        let nodes = nodes.filter(|(other, _)| subnet.contains(*other)).collect();
         Ok(Question { address, interface: interface.clone(), own, nodes })
     }
 

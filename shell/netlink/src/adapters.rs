@@ -21,7 +21,7 @@ pub struct Adapters {
 /// What is known, and who is told.
 struct Lookout {
     netlink: Netlink,
-    networks: BTreeMap<NetworkId, Subnet>,
+    networks: BTreeMap<NetworkId, Vec<Subnet>>,
     services: BTreeSet<IpAddr>,
     seen: BTreeMap<NetworkId, Picture>,
     tell: Box<dyn FnMut(NetworkId, bool) + Send>,
@@ -45,7 +45,7 @@ impl Adapters {
         tell: impl FnMut(NetworkId, bool) + Send + 'static,
     ) -> io::Result<Adapters> {
         let netlink = Netlink::open().map_err(io::Error::other)?;
-        let networks = cluster.networks.iter().map(|(id, network)| (*id, network.subnet)).collect();
+        let networks = cluster.networks.iter().map(|(id, network)| (*id, network.subnets.clone())).collect();
         let (services, tell) = (services(cluster), Box::new(tell));
         let lookout = Lookout { netlink, networks, services, seen: BTreeMap::new(), tell };
         let lookout = Arc::new(Mutex::new(lookout));
@@ -103,7 +103,9 @@ impl Lookout {
                     || picture.addresses.iter().any(|(holder, _)| *holder == interface)
             })
         };
-        let ours = |held: &Held| self.networks.values().any(|subnet| subnet.contains(held.address.address));
+        let ours = |held: &Held| {
+            self.networks.values().flatten().any(|subnet| subnet.contains(held.address.address))
+        };
         match change {
             Change::Interface(interface) | Change::InterfaceGone(interface) => known(interface.index),
             Change::Added(held) | Change::Removed(held) => ours(held),
@@ -113,15 +115,23 @@ impl Lookout {
 
     fn look(&mut self) -> Result<BTreeMap<NetworkId, Picture>, NetlinkError> {
         let (interfaces, held) = (self.netlink.interfaces()?, self.netlink.addresses()?);
-        let picture = |subnet: Subnet| Picture::of(&interfaces, &held, subnet, &self.services);
-        Ok(self.networks.iter().map(|(network, subnet)| (*network, picture(*subnet))).collect())
+        let picture = |subnets: &[Subnet]| Picture::of(&interfaces, &held, subnets, &self.services);
+        Ok(self.networks.iter().map(|(network, subnets)| (*network, picture(subnets))).collect())
     }
 }
 
 impl Picture {
-    fn of(interfaces: &[Interface], held: &[Held], subnet: Subnet, services: &BTreeSet<IpAddr>) -> Picture {
-        let there = interfaces.iter().filter(|interface| is_on(interface, held, subnet, services));
-        let addresses = held.iter().filter(|one| subnet.contains(one.address.address));
+    fn of(
+        interfaces: &[Interface],
+        held: &[Held],
+        subnets: &[Subnet],
+        services: &BTreeSet<IpAddr>,
+    ) -> Picture {
+        let there =
+            |interface: &&Interface| subnets.iter().any(|subnet| is_on(interface, held, *subnet, services));
+        let there = interfaces.iter().filter(there);
+        let ours = |one: &&Held| subnets.iter().any(|subnet| subnet.contains(one.address.address));
+        let addresses = held.iter().filter(ours);
         Picture {
             carriers: there.map(|interface| (interface.index, interface.carrier)).collect(),
             addresses: addresses.map(|one| (one.interface, one.address.address)).collect(),

@@ -23,7 +23,7 @@ pub fn of(lines: &[&str]) -> Cluster {
     };
     let lan = Network {
         name: "lan".parse().unwrap(),
-        subnet: Subnet { base: "10.11.0.0".parse().unwrap(), prefix: 24 },
+        subnets: vec![Subnet { base: "10.11.0.0".parse().unwrap(), prefix: 24 }],
         service: true,
         targets: Vec::new(),
     };
