@@ -33,6 +33,8 @@ points! {
     PeerReborn = "peer-reborn",
     /// Topology: a life from another boot beats while the one before may still hold something; it has to wait.
     NewcomerWaits = "newcomer-waits",
+    /// Topology: who is in no group with others asks to come in on the word of a mayor.
+    MayorHeeded = "mayor-heeded",
     /// Membership: a view is proposed that leaves out somebody who is heard.
     HeardLeftOut = "heard-left-out",
     /// Membership: a round that made no progress is given up for another.

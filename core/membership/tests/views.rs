@@ -3,14 +3,19 @@
 use phalanx_events::{MembershipNote, Service};
 use phalanx_membership::{Above, Installed, Membership, Output, Pace, ProofKind, Setup, Strategy, Upcall};
 use phalanx_types::{
-    BootId, Charter, Incarnation, Majority, Monitoring, NetworkId, NodeId, PathId, Plot, ProofClass, Span,
-    Step, Tick, TimingProfile, Timings, ViewId,
+    BootId, Charter, Incarnation, Majority, Monitoring, NetworkId, NodeId, PathId, Plot, ProofClass, Seat,
+    Segment, Span, Step, Tick, TimingProfile, Timings, ViewId,
 };
 use phalanx_wire::{Arrival, Frame};
 use std::collections::{BTreeMap, BTreeSet};
 
 const PATH: PathId = PathId { network: NetworkId(0), index: 0 };
 const HOP: Span = Span::from_micros(200);
+
+/// All addresses are in one subnet.
+fn seat(node: u16) -> Seat {
+    Seat { node: NodeId(node), segment: Segment(0) }
+}
 
 /// Layers above that hold nothing, and know this charter and these timings.
 #[derive(Clone, Copy)]
@@ -94,7 +99,7 @@ impl Lab {
     fn strategy(&self) -> Strategy {
         match self.monitoring {
             Monitoring::Mesh => Strategy::Mesh,
-            Monitoring::Ring => Strategy::Ring([(PATH, (1..=self.count).map(NodeId).collect())].into()),
+            Monitoring::Ring => Strategy::Ring([(PATH, (1..=self.count).map(seat).collect())].into()),
         }
     }
 

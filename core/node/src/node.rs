@@ -19,7 +19,7 @@ use phalanx_membership::{
 use phalanx_model::{Cluster, Fault};
 use phalanx_types::limits::VIEW_COUNTERS_RESERVED;
 use phalanx_types::{
-    Bug, Charter, Incarnation, Monitoring, NetworkId, NodeId, NodeSet, PathId, ProofClass, Seat, Span,
+    Bug, Charter, Incarnation, Monitoring, NetworkId, NodeId, NodeSet, PathId, ProofClass, Span,
     StretchRecord, Tick, Timings, View, ViewId,
 };
 use phalanx_wire::{Arrival, Stream};
@@ -610,9 +610,8 @@ fn strategy(cluster: &Cluster, me: NodeId) -> Strategy {
     match cluster.monitoring {
         Monitoring::Mesh => Strategy::Mesh,
         Monitoring::Ring => {
-            let nodes = |seats: Vec<Seat>| seats.into_iter().map(|seat| seat.node).collect::<Vec<_>>();
-            let rings = cluster.rings().into_iter().map(|(path, seats)| (path, nodes(seats)));
-            Strategy::Ring(rings.filter(|(_, nodes)| nodes.contains(&me)).collect())
+            let rings = cluster.rings().into_iter();
+            Strategy::Ring(rings.filter(|(_, seats)| seats.iter().any(|seat| seat.node == me)).collect())
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::peer::{Life, Peer, Verdict};
 use crate::ring::{self, Rings};
 use phalanx_events::{MembershipNote, Point};
 use phalanx_types::{
-    BootId, Bug, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, Span, Tick, Timings, ViewId,
+    BootId, Bug, Incarnation, NetworkId, NodeId, NodeSet, PathId, Plot, Seat, Span, Tick, Timings, ViewId,
 };
 use phalanx_wire::{Beat, BeatEntry, BeatFlags, BeatGrant};
 use std::collections::BTreeMap;
@@ -79,7 +79,7 @@ pub enum Strategy {
     /// Each beats to all.
     Mesh,
     /// On each path a ring of the nodes that have an address there, in the order of these, this one among them.
-    Ring(BTreeMap<PathId, Vec<NodeId>>),
+    Ring(BTreeMap<PathId, Vec<Seat>>),
 }
 
 #[derive(Clone, Debug)]
@@ -219,6 +219,9 @@ impl Topology {
             (&mut self.monitor, verdict, &peer.life)
         {
             rings.acknowledge(now, path, from, life.number);
+            if beat.hears_here.has(me) {
+                rings.meet(path, from);
+            }
         }
         match verdict {
             Verdict::Newest | Verdict::NewLife => self.take_rumours(now, beat),
@@ -605,6 +608,7 @@ impl Topology {
 mod tests {
     use super::*;
     use crate::outlook::Reach;
+    use crate::ring::seats;
     use phalanx_types::{Monitoring, Step, TimingProfile};
 
     const A: Incarnation = Incarnation { node: NodeId(1), start: 1 };
@@ -869,7 +873,7 @@ mod tests {
     #[test]
     fn along_a_ring_who_looks_sees_the_group_it_is_in() {
         let paths = [B, C].map(|peer| (peer.node, NET[..1].to_vec())).into_iter().collect();
-        let order = [(NET[0], vec![A.node, B.node, C.node])].into();
+        let order = [(NET[0], seats([A, B, C].map(|life| life.node)))].into();
         let timings = Timings::under(Monitoring::Ring, TimingProfile::Auto);
         let topology = Topology::new(at(0), A, BootId([1; 16]), timings, paths, Strategy::Ring(order));
         let outlook = topology.outlook(at(0));

@@ -1,6 +1,7 @@
 //! Where rings stand in for beats to all: what they bring, what they are told to say, and the promises that they make.
 
 use super::{Above, Membership, Output};
+use phalanx_events::Point;
 use phalanx_topology::{Earned, Occasion, Posting, Spoken};
 use phalanx_types::{Bug, Incarnation, PathId, Tick};
 use phalanx_wire::{BeatFlags, Frame, Stream};
@@ -35,11 +36,14 @@ impl Membership {
         };
         let may = self.ready && self.topology.grants_on_rings(now);
         let grantees: BTreeSet<Incarnation> = self.grantees().filter(|_| may).collect();
-        let Spoken { postings, given, told } =
+        let Spoken { postings, given, told, heeded } =
             self.topology.speak(now, occasion, speech, &|life| grantees.contains(&life));
         let unwritten = self.setup.plot.has(Bug::RingPromiseUnwritten);
         for (node, received) in given.into_iter().filter(|_| !unwritten) {
             self.promises.make(node, received, &self.setup.timings);
+        }
+        if heeded {
+            self.reached(Point::MayorHeeded);
         }
         if told {
             (self.said, self.ack_told) = (said, speech.received);

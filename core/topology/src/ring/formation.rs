@@ -3,7 +3,12 @@
 //! Each begins alone and leads itself. A leader proclaims its group to the lower addresses outside it; the leader of one of
 //! those answers with a join; the higher one asks all members to be to prepare, and commits with those that were ready.
 //! Now and then it proclaims it to the higher ones too, whose leader answers with a proclamation: who has not met this life
-//! cannot say anything to it before. A later life of a member shows that the one before is over. A member watches its lower neighbour and its leader. Whom it misses for the detection time it reports: to the leader,
+//! cannot say anything to it before. A later life of a member shows that the one before is over.
+//!
+//! Where routers join several subnets to one network, groups form within each of them first, and then with each other. In
+//! a subnet other than the leader's the highest member is its mayor: it proclaims the group there on the leader's behalf.
+//!
+//! A member watches its lower neighbour and its leader. Whom it misses for the detection time it reports: to the leader,
 //! which leaves out whoever it does not hear either; or, if the leader is missed, to the crown prince, who takes over if he
 //! misses the leader too.
 //!
@@ -11,9 +16,9 @@
 //! until it shows, and whoever hears of a later group follows it.
 
 use super::group::{Group, place};
-use phalanx_types::{Incarnation, NodeId, NodeSet, Span, Tick, Timings};
+use phalanx_types::{Incarnation, NodeId, NodeSet, Seat, Segment, Span, Tick, Timings};
 use phalanx_wire::{RingFrame, RingId, RingWord};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 
 /// So many beats a leader waits for members to be ready; who is not by then is left out.
@@ -26,10 +31,15 @@ const ANSWER_BEATS: u64 = 2;
 const STABLE_BEATS: u64 = 2;
 /// So many beats after it went over to others a member is still about to be connected with them.
 const MOVE_BEATS: u64 = STABLE_BEATS + 2;
-/// In its first so many beats a group is proclaimed to the higher addresses too: to meet takes two, and one may be lost.
+/// In its first so many beats a group is proclaimed to the higher addresses too, and a life greets those in other subnets:
+/// to meet takes two, and one may be lost.
 const NEW_BEATS: u64 = 4;
 /// Later that is done at each beat of this count only.
 const UPWARD_BEATS: u64 = 4;
+/// A group is so many beats old before it is proclaimed in other subnets, so that each comes together by itself first.
+const ABROAD_BEATS: u64 = 3;
+/// In its first so many beats a life relies on nobody before the group has members in every subnet.
+const AWAIT_BEATS: u64 = 10;
 /// Groups that this node remembers to have been in.
 const FORMER_MAX: usize = 4;
 
@@ -46,7 +56,14 @@ pub(crate) struct Moment {
 pub(crate) struct Formation {
     me: Incarnation,
     /// All nodes with an adapter on this path, in the order of their addresses.
-    order: Vec<NodeId>,
+    order: Vec<Seat>,
+    /// How many subnets these are in.
+    subnets: usize,
+    /// When this life began, and how many beats ago.
+    born: Tick,
+    age: u64,
+    /// Nobody has been heard yet to rely on this life.
+    unmet: bool,
     /// The group that this adapter is in: committed, be it of one.
     group: Group,
     phase: Phase,
@@ -73,6 +90,8 @@ pub(crate) struct Formation {
     moved: Option<Tick>,
     /// Another group was committed since this was asked last.
     new: bool,
+    /// A mayor's word was heeded since this was asked last.
+    heeded: bool,
     out: Vec<(NodeId, RingFrame)>,
 }
 
@@ -101,10 +120,15 @@ impl Moment {
 }
 
 impl Formation {
-    pub fn new(now: Tick, me: Incarnation, order: Vec<NodeId>) -> Formation {
+    pub fn new(now: Tick, me: Incarnation, order: Vec<Seat>) -> Formation {
+        let subnets: BTreeSet<Segment> = order.iter().map(|seat| seat.segment).collect();
         Formation {
             me,
             order,
+            subnets: subnets.len(),
+            born: now,
+            age: 0,
+            unmet: true,
             group: Group::alone(me, 1),
             phase: Phase::Settled,
             instance: 1,
@@ -119,6 +143,7 @@ impl Formation {
             beats: 0,
             moved: None,
             new: false,
+            heeded: false,
             out: Vec::new(),
         }
     }
@@ -148,6 +173,11 @@ impl Formation {
         mem::take(&mut self.new)
     }
 
+    /// Whether this node asked to come in on a mayor's word since this was asked last.
+    pub fn take_heeded(&mut self) -> bool {
+        mem::take(&mut self.heeded)
+    }
+
     /// While this member has gone over to others who are not connected with it yet: until when that may last.
     pub fn moving_until(&self, moment: Moment) -> Option<Tick> {
         let until = self.moved.map(|at| at + moment.timings.beat() * MOVE_BEATS);
@@ -165,8 +195,24 @@ impl Formation {
         let stable = |life: &&Incarnation| {
             self.admitted.get(life).is_some_and(|since| moment.now.since(*since) >= settle)
         };
-        let missed = self.missed(moment);
-        self.group.members().iter().filter(stable).map(|life| life.node).collect::<NodeSet>().minus(missed)
+        let stable: NodeSet = self.group.members().iter().filter(stable).map(|life| life.node).collect();
+        let whole = || self.mayors(stable).len() == self.subnets && self.group.nodes().is_within(stable);
+        match moment.now >= self.awaits_until(moment) || whole() {
+            true => stable.minus(self.missed(moment)),
+            false => NodeSet::EMPTY,
+        }
+    }
+
+    /// Until when a new life among new ones waits for the other subnets: they would ask for a view without those, and a beat
+    /// later for another.
+    fn awaits_until(&self, moment: Moment) -> Tick {
+        let beats = if self.subnets > 1 && self.unmet { AWAIT_BEATS } else { 0 };
+        self.born + moment.timings.beat() * beats
+    }
+
+    /// A member relies on this life: it is not as new as this one.
+    pub fn meet(&mut self) {
+        self.unmet = false;
     }
 
     /// When [`Formation::judge`] or [`Formation::present`] next say something else if nothing arrives.
@@ -174,7 +220,8 @@ impl Formation {
         let settle = moment.timings.beat() * STABLE_BEATS;
         let missed = |life: Incarnation| moment.now + (moment.timings.detect() - self.silence(life, moment));
         let missing = self.watched().into_iter().map(missed).filter(|at| *at > moment.now);
-        let settling = self.admitted.values().map(|since| *since + settle).filter(|at| *at > moment.now);
+        let settling = self.admitted.values().map(|since| *since + settle);
+        let settling = settling.chain([self.awaits_until(moment)]).filter(|at| *at > moment.now);
         missing.chain(settling).min().unwrap_or(Tick::NEVER)
     }
 
@@ -253,7 +300,10 @@ impl Formation {
         }
         if self.leads() {
             self.let_in(moment.now);
-            self.proclaim();
+        }
+        self.greet();
+        self.proclaim();
+        if self.leads() {
             self.repeat_commit();
         }
         self.beats += 1;
@@ -274,7 +324,11 @@ impl Formation {
     }
 
     fn is_above(&self, node: NodeId) -> bool {
-        place(&self.order, node) > place(&self.order, self.me.node)
+        self.rank(node) > self.rank(self.me.node)
+    }
+
+    fn rank(&self, node: NodeId) -> Option<usize> {
+        place(&self.order, node)
     }
 
     /// Those whose silence this node notices by itself: its neighbour and its leader; of a leader, all.
@@ -356,13 +410,53 @@ impl Formation {
         self.prepare(now, members.into_values().collect());
     }
 
+    /// A new life makes itself known in the other subnets, before anything is proclaimed there. It may be no leader by then,
+    /// and a leader there could not ask it to come in.
+    fn greet(&mut self) {
+        if self.age < NEW_BEATS {
+            let (own, nodes) = (self.segment_of(self.me.node), self.group.nodes());
+            let abroad = |seat: &&Seat| Some(seat.segment) != own && !nodes.has(seat.node);
+            let strangers: Vec<NodeId> = self.order.iter().filter(abroad).map(|seat| seat.node).collect();
+            let id = self.group.id();
+            strangers.into_iter().for_each(|node| self.say(node, RingWord::Heartbeat, id, Vec::new()));
+        }
+        self.age += 1;
+    }
+
+    /// A mayor proclaims the group in its subnet: the leader in its own, and where there is no member.
     fn proclaim(&mut self) {
-        let upward = self.beats < NEW_BEATS || self.beats.is_multiple_of(UPWARD_BEATS);
-        let meant = |node: &NodeId| upward || !self.is_above(*node);
-        let others = self.order.iter().copied().filter(meant);
-        let absent: Vec<NodeId> = others.filter(|node| !self.group.nodes().has(*node)).collect();
+        let nodes = self.group.nodes();
+        let mayors = self.mayors(nodes);
+        let leader = self.group.leader().node;
+        let is_mine = |segment| mayors.get(&segment).copied().unwrap_or(leader) == self.me.node;
+        let meant = |seat: &&Seat| is_mine(seat.segment) && !nodes.has(seat.node) && self.is_due_to(seat);
+        let absent: Vec<NodeId> = self.order.iter().filter(meant).map(|seat| seat.node).collect();
         let (id, lives) = (self.group.id(), self.group.members().to_vec());
         absent.into_iter().for_each(|node| self.say(node, RingWord::Proclaim, id, lives.clone()));
+    }
+
+    /// Whether the group is proclaimed at this beat to an adapter outside it, lower than its leader or higher.
+    fn is_due_to(&self, seat: &Seat) -> bool {
+        let abroad = Some(seat.segment) != self.segment_of(self.me.node);
+        let age = if abroad { self.beats.checked_sub(ABROAD_BEATS) } else { Some(self.beats) };
+        let is_higher = self.rank(seat.node) > self.rank(self.group.leader().node);
+        age.is_some_and(|age| !is_higher || age < NEW_BEATS || age.is_multiple_of(UPWARD_BEATS))
+    }
+
+    /// In each subnet with members the highest of them. In the leader's that is the leader.
+    fn mayors(&self, nodes: NodeSet) -> BTreeMap<Segment, NodeId> {
+        let members = self.order.iter().filter(|seat| nodes.has(seat.node));
+        members.map(|seat| (seat.segment, seat.node)).collect()
+    }
+
+    /// Whether this node is the mayor where `node` has its address, or was its second if that is a later life of the mayor.
+    fn is_mayor_of(&self, node: NodeId) -> bool {
+        let mayors = self.mayors(self.group.nodes().without(node));
+        self.segment_of(node).is_some_and(|segment| mayors.get(&segment) == Some(&self.me.node))
+    }
+
+    fn segment_of(&self, node: NodeId) -> Option<Segment> {
+        self.order.iter().find(|seat| seat.node == node).map(|seat| seat.segment)
     }
 
     fn repeat_commit(&mut self) {
@@ -375,19 +469,23 @@ impl Formation {
         self.say(to, RingWord::Join, self.group.id(), self.group.members().to_vec());
     }
 
+    /// A leader proclaims its group, or a mayor does for it. Either way it is the leader that is asked, and that decides.
     fn on_proclaim(&mut self, moment: Moment, from: Incarnation, id: RingId, lives: &[Incarnation]) {
-        if id.leader != from {
+        let (leader, own) = (id.leader, self.group.id());
+        let speaks = leader == from || lives.contains(&from);
+        if !speaks || leader.node == self.me.node || self.has_outlived(leader) {
             return;
         }
-        if !self.is_above(from.node) {
+        let is_lower = self.rank(leader.node) < self.rank(own.leader.node);
+        if is_lower && (self.leads() || self.is_mayor_of(leader.node)) && !self.group.has(leader) {
             // What it says proves only one direction: it is to ask.
-            if self.leads() && !self.group.has(from) {
-                self.say(from.node, RingWord::Proclaim, self.group.id(), self.group.members().to_vec());
-            }
+            self.say(leader.node, RingWord::Proclaim, own, self.group.members().to_vec());
+        }
+        if !self.is_above(leader.node) {
             return;
         }
         if let Phase::Prepared { next, .. } = &self.phase
-            && next.leader() == from
+            && next.leader() == leader
         {
             if id.instance < next.id().instance {
                 return;
@@ -395,17 +493,17 @@ impl Formation {
             // The group that this node was ready for was committed without it.
             self.phase = Phase::Settled;
         }
-        let own = self.group.id();
-        let later = (id.leader.start, id.instance) > (own.leader.start, own.instance);
-        if from.node == own.leader.node && later {
-            // A leader proclaims to those outside its group only, and in a later life it is in none of before.
-            if self.outlive(from) && self.heir_of.is_none() {
-                (self.heir_of, self.moved) = (Some(from.node), Some(moment.now));
+        let later = (leader.start, id.instance) > (own.leader.start, own.instance);
+        if leader.node == own.leader.node && later {
+            // A group is proclaimed to those outside it only, and in a later life its leader is in none of before.
+            if self.outlive(leader) && self.heir_of.is_none() {
+                (self.heir_of, self.moved) = (Some(leader.node), Some(moment.now));
             }
             self.part_from(moment, lives);
         }
         if self.leads() {
-            self.join(from.node);
+            self.heeded |= leader != from;
+            self.join(leader.node);
         }
     }
 
@@ -427,7 +525,7 @@ impl Formation {
     /// Whether all who have an adapter here are in the group or want to be.
     fn is_complete(&self) -> bool {
         let joining = self.joins.values().flatten().map(|life| life.node).collect();
-        self.order.iter().all(|node| self.group.nodes().or(joining).has(*node))
+        self.order.iter().all(|seat| self.group.nodes().or(joining).has(seat.node))
     }
 
     /// Whether `life` is a later one of some member; that one is gone then.
@@ -456,7 +554,7 @@ impl Formation {
         let Some(next) = Group::of(id, lives, &self.order) else { return };
         let own = self.group.id();
         let stale = from == own.leader && id.instance <= own.instance;
-        let rank = |life: Incarnation| place(&self.order, life.node);
+        let rank = |life: Incarnation| self.rank(life.node);
         let outranked = self.next().is_some_and(|other| rank(other.leader()) > rank(from));
         let deserted = match own.leader {
             leader if leader == from => false,

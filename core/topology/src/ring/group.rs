@@ -1,6 +1,6 @@
 //! An adapter membership group: the lives whose adapters on one path are in one ring, in the order of their addresses.
 
-use phalanx_types::{Incarnation, NodeId, NodeSet};
+use phalanx_types::{Incarnation, NodeId, NodeSet, Seat};
 use phalanx_wire::RingId;
 
 /// A group. Its last member, the one with the highest address, leads it.
@@ -17,7 +17,7 @@ impl Group {
     }
 
     /// The group of these, if they stand in the order of `order` and the leader is the last of them.
-    pub fn of(id: RingId, members: Vec<Incarnation>, order: &[NodeId]) -> Option<Group> {
+    pub fn of(id: RingId, members: Vec<Incarnation>, order: &[Seat]) -> Option<Group> {
         let places: Option<Vec<usize>> = members.iter().map(|life| place(order, life.node)).collect();
         let in_order = places.is_some_and(|places| places.is_sorted_by(|one, next| one < next));
         (in_order && members.last() == Some(&id.leader)).then_some(Group { id, members })
@@ -86,20 +86,26 @@ impl Group {
 }
 
 /// Where a node's address stands among those of its path.
-pub(crate) fn place(order: &[NodeId], node: NodeId) -> Option<usize> {
-    order.iter().position(|other| *other == node)
+pub(crate) fn place(order: &[Seat], node: NodeId) -> Option<usize> {
+    order.iter().position(|other| other.node == node)
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use phalanx_types::Segment;
+
+    /// Nodes in the order of their addresses, all in one subnet.
+    pub fn seats(nodes: impl IntoIterator<Item = NodeId>) -> Vec<Seat> {
+        nodes.into_iter().map(|node| Seat { node, segment: Segment(0) }).collect()
+    }
 
     pub fn life(node: u16) -> Incarnation {
         Incarnation { node: NodeId(node), start: 1 }
     }
 
     fn group(nodes: &[u16]) -> Option<Group> {
-        let order: Vec<NodeId> = [3, 1, 2].map(NodeId).into();
+        let order = seats([3, 1, 2].map(NodeId));
         let id = RingId { leader: life(2), instance: 1 };
         Group::of(id, nodes.iter().map(|node| life(*node)).collect(), &order)
     }

@@ -225,12 +225,12 @@ impl Leases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ring::group::tests::life;
+    use crate::ring::group::tests::{life, seats};
     use phalanx_types::{Step, TimingProfile, Timings};
     use std::collections::BTreeSet;
 
     fn group(instance: u64, nodes: &[u16]) -> Group {
-        let order: Vec<NodeId> = (1..=9).map(NodeId).collect();
+        let order = seats((1..=9).map(NodeId));
         let members: Vec<Incarnation> = nodes.iter().map(|node| life(*node)).collect();
         let id = RingId { leader: *members.last().expect("a group has members"), instance };
         Group::of(id, members, &order).expect("they are in order")

@@ -12,13 +12,16 @@ mod reach;
 #[cfg(test)]
 mod stories;
 
+#[cfg(test)]
+pub(crate) use group::tests::seats;
+
 use crate::outlook::RingOutlook;
 use crate::topology::Occasion;
 use formation::{Formation, Moment};
 pub use leases::Earned;
 pub(crate) use leases::Given;
 use leases::Leases;
-use phalanx_types::{Incarnation, NodeId, NodeSet, PathId, Span, Tick, Timings};
+use phalanx_types::{Incarnation, NodeId, NodeSet, PathId, Seat, Span, Tick, Timings};
 use phalanx_wire::{Frame, Receipt, RingFrame, RingWord};
 use reach::{Due, Reach};
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +85,7 @@ pub(crate) struct Beaten {
 
 impl Rings {
     /// Rings of one. `order` says for each path which nodes have an address there, in the order of these.
-    pub fn new(now: Tick, me: Incarnation, order: BTreeMap<PathId, Vec<NodeId>>) -> Rings {
+    pub fn new(now: Tick, me: Incarnation, order: BTreeMap<PathId, Vec<Seat>>) -> Rings {
         let ring = |order| Ring {
             formation: Formation::new(now, me, order),
             leases: Leases::new(now, me),
@@ -149,6 +152,13 @@ impl Rings {
         shown
     }
 
+    /// A beat says that `from` relies on this node on `path`.
+    pub fn meet(&mut self, path: PathId, from: Incarnation) {
+        if let Some(ring) = self.rings.get_mut(&path).filter(|ring| !ring.formation.has_outlived(from)) {
+            ring.formation.meet();
+        }
+    }
+
     /// A beat of `from` was taken in, and its newest is number `noted`: that is acknowledged.
     pub fn acknowledge(&mut self, now: Tick, path: PathId, from: Incarnation, noted: u64) {
         self.seen.insert(from.node, now);
@@ -210,6 +220,12 @@ impl Rings {
     /// While this node has gone over to another group on some path: until when its members may not be connected yet.
     pub fn moving_until(&self, moment: Moment) -> Option<Tick> {
         self.rings.values().filter_map(|ring| ring.formation.moving_until(moment)).max()
+    }
+
+    /// Whether on some path a mayor's word was heeded since this was asked last.
+    pub fn take_heeded(&mut self) -> bool {
+        let heeded: Vec<bool> = self.rings.values_mut().map(|ring| ring.formation.take_heeded()).collect();
+        heeded.contains(&true)
     }
 
     /// When the next beat is due.

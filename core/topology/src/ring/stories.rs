@@ -1,8 +1,8 @@
 //! Rings on a small perfect network with a hand on its cables: how groups form, lose members and come together again.
 
 use super::formation::{Formation, Moment};
-use super::group::tests::life;
-use phalanx_types::{Incarnation, NodeId, NodeSet, Span, Tick, TimingProfile, Timings};
+use super::group::tests::{life, seats};
+use phalanx_types::{Incarnation, NodeId, NodeSet, Seat, Segment, Span, Tick, TimingProfile, Timings};
 use phalanx_wire::{RingFrame, RingWord};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,7 @@ const HOP: Span = Span::from_micros(200);
 /// Adapters on one network.
 struct Lab {
     now: Tick,
+    seats: Vec<Seat>,
     timings: Timings,
     adapters: BTreeMap<NodeId, Formation>,
     beats: BTreeMap<NodeId, Tick>,
@@ -26,6 +27,8 @@ struct Lab {
     noise: Option<u64>,
     /// How many frames of each word were sent.
     words: BTreeMap<RingWord, u64>,
+    /// Who proclaimed a group to whom.
+    proclaimed: BTreeSet<(u16, u16)>,
 }
 
 impl Lab {
@@ -35,17 +38,30 @@ impl Lab {
 
     /// `place` says whose beat is how early.
     fn beating(nodes: u16, place: impl Fn(u16) -> u16) -> Lab {
+        Lab::seated(seats((1..=nodes).map(NodeId)), place)
+    }
+
+    /// Two subnets, the second from node `first` on, with a router between them.
+    fn routed(nodes: u16, first: u16) -> Lab {
+        let segment = |node| Segment(u8::from(node >= first));
+        Lab::seated(
+            (1..=nodes).map(|node| Seat { node: NodeId(node), segment: segment(node) }).collect(),
+            |node| node,
+        )
+    }
+
+    fn seated(seats: Vec<Seat>, place: impl Fn(u16) -> u16) -> Lab {
         let start = Tick(1_000_000_000);
-        let order: Vec<NodeId> = (1..=nodes).map(NodeId).collect();
-        let adapter = |node: &NodeId| (*node, Formation::new(start, life(node.0), order.clone()));
+        let adapter = |seat: &Seat| (seat.node, Formation::new(start, life(seat.node.0), seats.clone()));
         Lab {
             now: start,
             timings: Timings::of(TimingProfile::Auto),
-            adapters: order.iter().map(adapter).collect(),
-            beats: order
+            adapters: seats.iter().map(adapter).collect(),
+            beats: seats
                 .iter()
-                .map(|node| (*node, start + Span::from_millis(u64::from(place(node.0)) * 7)))
+                .map(|seat| (seat.node, start + Span::from_millis(u64::from(place(seat.node.0)) * 7)))
                 .collect(),
+            seats,
             frames: BTreeMap::new(),
             met: BTreeMap::new(),
             sent: 0,
@@ -53,6 +69,7 @@ impl Lab {
             cut: BTreeSet::new(),
             noise: None,
             words: BTreeMap::new(),
+            proclaimed: BTreeSet::new(),
         }
     }
 
@@ -131,6 +148,9 @@ impl Lab {
         let me = adapter.me();
         for (to, frame) in adapter.poll() {
             *self.words.entry(frame.word).or_default() += 1;
+            if frame.word == RingWord::Proclaim {
+                self.proclaimed.insert((node.0, to.0));
+            }
             self.send(me, to, frame);
         }
     }
@@ -156,8 +176,7 @@ impl Lab {
     /// A node comes back in its second life.
     fn restart(&mut self, node: u16) -> Incarnation {
         let reborn = Incarnation { start: 2, ..life(node) };
-        let order = self.adapters.keys().copied().collect();
-        self.adapters.insert(reborn.node, Formation::new(self.now, reborn, order));
+        self.adapters.insert(reborn.node, Formation::new(self.now, reborn, self.seats.clone()));
         reborn
     }
 
@@ -412,9 +431,185 @@ fn a_crown_prince_that_answered_and_then_left_is_passed_over() {
     lab.run(ms(1_000));
     lab.cut.extend((1..4).map(|node| (5, node)));
     lab.run(ms(600));
-    let order = (1..=5).map(NodeId).collect();
     lab.adapters.remove(&NodeId(5));
-    lab.adapters.insert(NodeId(4), Formation::new(lab.now, life(4), order));
+    lab.adapters.insert(NodeId(4), Formation::new(lab.now, life(4), lab.seats.clone()));
     lab.run(ms(900));
     lab.check(&[&[1, 2, 3, 4]]);
+}
+
+#[test]
+fn subnets_come_together_by_themselves_first_and_then_with_each_other() {
+    let mut lab = Lab::routed(6, 4);
+    lab.run(ms(110));
+    lab.check(&[&[1, 2, 3], &[4, 5, 6]]);
+    // Nobody counts before all do: or there would be a view of each subnet first.
+    let all: NodeSet = (1..=6).map(NodeId).collect();
+    for _ in 0..100 {
+        lab.run(ms(2));
+        for adapter in lab.adapters.values() {
+            let present = adapter.present(lab.moment());
+            assert!(present.is_empty() || present == all, "{present:?}");
+        }
+    }
+    lab.check(&[&[1, 2, 3, 4, 5, 6]]);
+    lab.run(ms(70));
+    assert!(lab.adapters.values().all(|adapter| adapter.present(lab.moment()) == all));
+}
+
+#[test]
+fn a_new_life_greets_the_other_subnet_though_it_proclaims_nothing_there_yet() {
+    let mut lab = Lab::routed(4, 3);
+    let said = |lab: &mut Lab| {
+        let moment = lab.moment();
+        let adapter = lab.adapters.get_mut(&NodeId(1)).expect("it is there");
+        adapter.beat(moment);
+        adapter.poll().into_iter().map(|(to, frame)| (to.0, frame.word)).collect::<Vec<_>>()
+    };
+    let greeting = [(3, RingWord::Heartbeat), (4, RingWord::Heartbeat)];
+    let first: Vec<_> = greeting.into_iter().chain([(2, RingWord::Proclaim)]).collect();
+    assert_eq!(said(&mut lab), first);
+    assert_eq!(said(&mut lab), first, "the first only tells that there is somebody");
+    assert!(
+        (0..9).map(|_| said(&mut lab)).skip(2).all(|words| !words.iter().any(|word| greeting.contains(word)))
+    );
+}
+
+#[test]
+fn a_subnet_that_is_alone_from_the_beginning_does_not_wait_for_ever() {
+    let mut lab = Lab::routed(6, 4);
+    lab.isolate(&[4, 5, 6]);
+    lab.run(lab.timings.beat() * 9);
+    let present = |lab: &Lab| lab.adapters[&NodeId(2)].present(lab.moment());
+    assert!(present(&lab).is_empty());
+    assert!(lab.adapters[&NodeId(2)].changes_at(lab.moment()) <= lab.now + lab.timings.beat());
+    lab.run(lab.timings.beat());
+    assert_eq!(present(&lab), (1..=3).map(NodeId).collect());
+}
+
+#[test]
+fn a_life_that_members_rely_on_already_does_not_wait_for_a_subnet_that_is_not_there() {
+    let mut lab = Lab::routed(6, 4);
+    lab.isolate(&[4, 5, 6]);
+    lab.run(ms(1_000));
+    lab.restart(2);
+    lab.run(lab.timings.beat() * 4);
+    lab.check(&[&[1, 2, 3]]);
+    let all: NodeSet = (1..=3).map(NodeId).collect();
+    assert_eq!(lab.adapters[&NodeId(1)].present(lab.moment()), all);
+    assert!(lab.adapters[&NodeId(2)].present(lab.moment()).is_empty());
+    lab.adapters.get_mut(&NodeId(2)).expect("it is there").meet();
+    assert_eq!(lab.adapters[&NodeId(2)].present(lab.moment()), all);
+}
+
+#[test]
+fn when_the_router_is_down_each_subnet_goes_on_and_they_meet_again_as_soon_as_it_is_up() {
+    for first in 2..=6 {
+        let mut lab = Lab::routed(6, first);
+        lab.run(ms(1_000));
+        let (low, high): (Vec<u16>, Vec<u16>) = (1..=6).partition(|node| *node < first);
+        lab.isolate(&low);
+        lab.run(ms(700));
+        lab.check(&[&low, &high]);
+        lab.run(ms(3_000));
+        lab.check(&[&low, &high]);
+        lab.cut.clear();
+        lab.run(ms(200));
+        lab.check(&[&[1, 2, 3, 4, 5, 6]]);
+    }
+}
+
+#[test]
+fn a_mayor_tells_newcomers_of_its_subnet_lower_and_higher_ones_of_the_group() {
+    for newcomer in 1..=3 {
+        let mut lab = Lab::routed(6, 4);
+        lab.isolate(&[newcomer]);
+        lab.run(ms(1_000));
+        let mayor = if newcomer == 3 { 2 } else { 3 };
+        lab.proclaimed.clear();
+        lab.run(ms(1_000));
+        let tells = lab.proclaimed.iter().filter(|(_, to)| *to == newcomer);
+        assert_eq!(tells.collect::<Vec<_>>(), [&(mayor, newcomer)], "nobody else does");
+        // It cannot tell anybody of itself: what it hears of the group it has from its mayor.
+        lab.cut.retain(|(from, to)| (*from, *to) != (mayor, newcomer));
+        lab.cut.remove(&(newcomer, 6));
+        lab.cut.remove(&(6, newcomer));
+        lab.run(lab.timings.beat() * 3);
+        lab.check(&[&[1, 2, 3, 4, 5, 6]]);
+        assert!(lab.adapters.get_mut(&NodeId(newcomer)).expect("it is there").take_heeded());
+    }
+}
+
+#[test]
+fn who_reaches_its_leader_but_not_its_mayor_comes_in_all_the_same() {
+    let mut lab = Lab::routed(6, 4);
+    lab.isolate(&[2]);
+    lab.run(ms(1_000));
+    lab.check(&[&[1, 3, 4, 5, 6]]);
+    lab.cut.retain(|cut| matches!(cut, (2, 3) | (3, 2)));
+    lab.run(ms(400));
+    lab.check(&[&[1, 2, 3, 4, 5, 6]]);
+}
+
+#[test]
+fn when_the_mayor_dies_the_next_one_of_its_subnet_proclaims() {
+    let mut lab = Lab::routed(6, 4);
+    lab.isolate(&[1]);
+    lab.run(ms(1_000));
+    lab.adapters.remove(&NodeId(3));
+    lab.run(ms(600));
+    lab.proclaimed.clear();
+    lab.run(ms(400));
+    let said: Vec<_> = lab.proclaimed.iter().filter(|(from, _)| *from != 1).copied().collect();
+    assert_eq!(said, [(2, 1), (2, 3)]);
+    lab.cut.clear();
+    lab.run(lab.timings.beat() * 3);
+    lab.check(&[&[1, 2, 4, 5, 6]]);
+}
+
+#[test]
+fn a_later_life_in_either_subnet_is_answered_by_its_mayor_and_back_at_once() {
+    for node in 1..=6 {
+        let mut lab = Lab::routed(6, 4);
+        lab.run(ms(1_000));
+        let reborn = lab.restart(node);
+        // That the leader is in a later life the other subnet hears when a new group is proclaimed there.
+        let beats = if node == 6 { 5 } else { 1 };
+        lab.run(lab.timings.beat() * beats + ms(5));
+        lab.check(&[&[1, 2, 3, 4, 5, 6]]);
+        assert!(lab.adapters.values().all(|adapter| adapter.group().has(reborn)), "{node}");
+        lab.run(ms(1_000));
+        lab.check(&[&[1, 2, 3, 4, 5, 6]]);
+    }
+}
+
+#[test]
+fn a_mayor_that_was_left_out_misleads_nobody_for_long() {
+    let mut lab = Lab::routed(6, 4);
+    lab.isolate(&[1]);
+    lab.run(ms(1_000));
+    // The mayor reaches nobody but the newcomer, and goes on proclaiming a group that it is not in any more.
+    lab.isolate(&[3]);
+    lab.cut.retain(|cut| !matches!(cut, (1, 3) | (3, 1)));
+    lab.run(ms(700));
+    lab.check(&[&[1, 3], &[2, 4, 5, 6]]);
+    lab.cut.clear();
+    lab.run(ms(200));
+    lab.check(&[&[1, 2, 3, 4, 5, 6]]);
+}
+
+#[test]
+fn after_any_noise_two_subnets_come_into_one_group_and_stay() {
+    for seed in 0..15 {
+        let mut lab = Lab::routed(5, 3);
+        lab.timings = Timings::under(phalanx_types::Monitoring::Ring, TimingProfile::Fast);
+        lab.run(ms(500));
+        lab.noise = Some(seed);
+        lab.run(ms(1_500));
+        lab.noise = None;
+        lab.run(ms(700));
+        lab.check(&[&[1, 2, 3, 4, 5]]);
+        let formed = lab.words.clone();
+        lab.run(ms(1_000));
+        assert_eq!(lab.words.get(&RingWord::Prepare), formed.get(&RingWord::Prepare), "seed {seed}");
+    }
 }

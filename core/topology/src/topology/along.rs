@@ -15,6 +15,8 @@ pub struct Spoken {
     pub given: Vec<Given>,
     /// Whether what is new was said in them.
     pub told: bool,
+    /// Whether this node heeded a mayor's word: few do.
+    pub heeded: bool,
 }
 
 impl Topology {
@@ -87,9 +89,9 @@ impl Topology {
         if rings.is_stale(moment) {
             self.check_at = now;
         }
-        let mut postings = rings.poll();
+        let (mut postings, heeded) = (rings.poll(), rings.take_heeded());
         postings.extend(self.news_beats(now, to, speech));
-        Spoken { postings, given: beaten.given, told }
+        Spoken { postings, given: beaten.given, told, heeded }
     }
 
     fn news_beats(&mut self, now: Tick, to: BTreeSet<(NodeId, PathId)>, speech: Speech) -> Vec<Posting> {
