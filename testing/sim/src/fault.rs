@@ -58,6 +58,8 @@ pub enum Class {
     Swizzle,
     /// Daemons are stopped for moments, again and again.
     Stutter,
+    /// A router between subnets of a network is down; only where a network has several.
+    Router,
 }
 
 /// One fault.
@@ -211,6 +213,7 @@ impl Class {
             Class::Hole => "hole",
             Class::Swizzle => "swizzle",
             Class::Stutter => "stutter",
+            Class::Router => "router",
         }
     }
 }
@@ -281,6 +284,9 @@ impl<'a> Planner<'a> {
         if !classes.iter().any(|class| STRONG.contains(class)) {
             classes.push(*self.random.pick(&STRONG).expect("there are some"));
         }
+        if !self.setting.routed.is_empty() {
+            classes.push(Class::Router);
+        }
         if mode == Mode::Freeze {
             classes.retain(|class| *class != Class::Pause);
             classes.extend([Class::Freeze; 3]);
@@ -350,6 +356,7 @@ impl<'a> Planner<'a> {
             Class::Jam => Fault::Net(self.both_ways(self.everywhere, QUIET)),
             Class::Hole => Fault::Net(self.hole()),
             Class::Stutter => Fault::Pause,
+            Class::Router => Fault::Net(self.router()),
         }
     }
 
@@ -360,7 +367,9 @@ impl<'a> Planner<'a> {
             Class::CrashDaemon | Class::Restart => (Span::from_millis(20), Span::from_secs(5)),
             Class::Pause if self.random.below(3) == 0 => (detect * 9 / 10, detect * 11 / 10),
             Class::Pause | Class::Freeze => (detect / 10, detect * 3),
-            Class::Partition | Class::OneWay | Class::NetworkDown => (detect / 4, detect * 25),
+            Class::Partition | Class::OneWay | Class::NetworkDown | Class::Router => {
+                (detect / 4, detect * 25)
+            }
             Class::Adapter | Class::Noise | Class::Operations => (detect, detect * 25),
             Class::Flap => (detect / 8, detect * 2),
             Class::Disk | Class::Deadman => (detect, detect * 12),
@@ -406,6 +415,17 @@ impl<'a> Planner<'a> {
             3 => self.between(networks, one, other & !one),
             _ => self.between(networks, side & !one, self.everybody & !side & !one),
         }
+    }
+
+    /// Two subnets of a network do not reach each other, or one of them none of the others. Within each all is well.
+    fn router(&mut self) -> [Option<Trouble>; 2] {
+        let routed: Vec<usize> = self.setting.routed.keys().copied().collect();
+        let network = *self.random.pick(&routed).expect("some network has subnets");
+        let subnets = self.setting.sides(network);
+        let one = self.random.below(subnets.len() as u64) as usize;
+        let other = (one + self.random.between(1, subnets.len() as u64 - 1) as usize) % subnets.len();
+        let beyond = if self.random.coin() { subnets[other] } else { self.everybody & !subnets[one] };
+        self.between(1 << network, subnets[one], beyond)
     }
 
     fn one_way(&mut self) -> Trouble {
@@ -507,7 +527,19 @@ mod tests {
         let plan = |seed| Planner::new(seed, &wide).draw(Mode::Swarm, 5 * SECOND, 65 * SECOND);
         let all: BTreeSet<_> = (0..200).flat_map(plan).map(|strike| strike.class.name()).collect();
         assert_eq!(all.len(), SWARM.len() + WIDE.len() + 1);
-        assert!(!classes(Mode::Swarm).contains("freeze"));
+        let routed = Setting { routed: [(1, vec![0, 0, 1, 1, 2])].into(), ..Setting::plain(5, 2) };
+        let strikes = |seed| Planner::new(seed, &routed).draw(Mode::Swarm, 5 * SECOND, 65 * SECOND);
+        let cuts: Vec<_> = (0..50).flat_map(strikes).filter(|strike| strike.class == Class::Router).collect();
+        let crosses = |trouble: Trouble| {
+            let subnets = [0b00011, 0b01100, 0b10000];
+            trouble.networks == 0b10 && subnets.iter().all(|subnet| trouble.from & trouble.to & subnet == 0)
+        };
+        for cut in &cuts {
+            let Fault::Net([Some(there), Some(back)]) = cut.fault else { panic!("{cut:?}") };
+            assert!(crosses(there) && crosses(back), "{cut:?}");
+        }
+        assert!(!cuts.is_empty());
+        assert!(!classes(Mode::Swarm).contains("freeze") && !classes(Mode::Swarm).contains("router"));
         assert!(classes(Mode::Freeze).contains("freeze"));
     }
 }

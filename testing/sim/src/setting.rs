@@ -1,13 +1,15 @@
 //! The cluster that a seed runs: its nodes, networks, timings and groups, and the cluster file that says the same.
 
+use crate::net::NodeMask;
 use crate::random::{Random, Stream};
 use crate::resource::Kind;
 use crate::wear::Wear;
 use phalanx_model::Quorum;
 use phalanx_oracle::Terms;
-use phalanx_types::{GroupName, Monitoring, NodeId, ResourceName, TimingProfile, Timings};
+use phalanx_types::{GroupName, Monitoring, NodeId, NodeSet, ResourceName, TimingProfile, Timings};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::mem;
 
 /// Fewest and most nodes.
 pub const NODES: std::ops::RangeInclusive<usize> = 2..=7;
@@ -16,7 +18,12 @@ const WIDE_NODES: std::ops::RangeInclusive<usize> = 3..=7;
 /// Fewest and most networks.
 pub const NETWORKS: std::ops::RangeInclusive<usize> = 1..=3;
 
+/// The network that service addresses are on.
+const SERVICE_NETWORK: usize = 0;
+
 const GROUP_NAMES: [&str; 3] = ["shop", "mail", "news"];
+/// Most subnets of one network.
+const SUBNETS_MAX: u64 = 3;
 /// A node's addresses on one network are so far apart.
 const ADDRESSES_PER_ADAPTER: usize = 20;
 
@@ -63,7 +70,9 @@ pub struct Setting {
     pub node_names: Vec<String>,
     /// What networks are called.
     pub network_names: Vec<String>,
-    /// Whether each network has a router that its nodes may ask for an echo.
+    /// Of networks of several subnets with routers between them: in which of those each node is, from 0.
+    pub routed: BTreeMap<usize, Vec<u8>>,
+    /// Whether each subnet has a router that its nodes may ask for an echo.
     pub targets: bool,
     /// The timing profile.
     pub timing: TimingProfile,
@@ -175,7 +184,34 @@ impl Setting {
         if random.below(4) == 0 {
             setting.builds = Builds::Mixed;
         }
+        setting.draw_routers(&mut random);
         setting
+    }
+
+    /// In a quarter of the seeds some networks have two or three subnets. A group with an address stays in one of them.
+    fn draw_routers(&mut self, random: &mut Random) {
+        if random.below(4) > 0 {
+            return;
+        }
+        let first = random.below(self.networks as u64) as usize;
+        let networks: Vec<_> =
+            (0..self.networks).filter(|network| *network == first || random.coin()).collect();
+        for network in networks {
+            let count = random.between(2, SUBNETS_MAX.min(self.nodes as u64));
+            let shift = random.below(self.nodes as u64) as usize;
+            let mut subnets: Vec<u8> = (0..self.nodes as u64)
+                .map(|node| if node < count { node } else { random.below(count) } as u8)
+                .collect();
+            subnets.rotate_left(shift);
+            self.routed.insert(network, subnets);
+        }
+        for mut group in mem::take(&mut self.groups) {
+            if group.resources.iter().any(|(_, kind)| *kind == Kind::Address) {
+                let home = self.subnet(SERVICE_NETWORK, group.nodes[0]);
+                group.nodes.retain(|node| self.subnet(SERVICE_NETWORK, *node) == home);
+            }
+            self.groups.push(group);
+        }
     }
 
     /// `nodes` nodes on `networks` networks at `auto`, with one group that may run anywhere.
@@ -199,6 +235,7 @@ impl Setting {
             adapters: 1,
             node_names,
             network_names,
+            routed: BTreeMap::new(),
             targets: false,
             timing: TimingProfile::Auto,
             monitoring: Monitoring::Mesh,
@@ -218,6 +255,27 @@ impl Setting {
     /// Which of them a network's adapter in this place is on.
     pub fn lane(&self, network: usize, adapter: usize) -> usize {
         network * self.adapters + adapter
+    }
+
+    /// Which of a network's subnets a node is in.
+    pub fn subnet(&self, network: usize, node: NodeId) -> u8 {
+        self.routed.get(&network).map_or(0, |subnets| subnets[usize::from(node.0) - 1])
+    }
+
+    /// The nodes in each subnet of a network.
+    pub fn subnets(&self, network: usize) -> BTreeMap<u8, NodeSet> {
+        let mut subnets: BTreeMap<u8, NodeSet> = BTreeMap::new();
+        for node in self.node_ids() {
+            let nodes = subnets.entry(self.subnet(network, node)).or_default();
+            *nodes = nodes.with(node);
+        }
+        subnets
+    }
+
+    /// The same by bit, in a cluster that is small enough for that.
+    pub fn sides(&self, network: usize) -> Vec<NodeMask> {
+        let mask = |nodes: NodeSet| nodes.iter().fold(0, |mask, node| mask | 1 << (node.0 - 1));
+        self.subnets(network).into_values().map(mask).collect()
     }
 
     /// What a node is called.
@@ -267,17 +325,25 @@ impl Setting {
         }
         writeln!(out, "\n[network]")?;
         for (network, name) in self.network_names.iter().enumerate() {
+            let places = || self.subnets(network).into_keys();
+            let listed = |texts: Vec<String>| format!("[{}]", texts.join(", "));
+            let subnets: Vec<_> = places().map(|subnet| format!("\"10.{network}.{subnet}.0/24\"")).collect();
+            let subnet = if let [one] = subnets.as_slice() { one.clone() } else { listed(subnets) };
+            let routers = || places().map(|subnet| format!("\"10.{network}.{subnet}.254\"")).collect();
             let targets =
-                if self.targets { format!(", targets = [\"10.{network}.0.254\"]") } else { String::new() };
-            writeln!(out, "{name} = {{ subnet = \"10.{network}.0.0/24\"{targets} }}")?;
+                if self.targets { format!(", targets = {}", listed(routers())) } else { String::new() };
+            writeln!(out, "{name} = {{ subnet = {subnet}{targets} }}")?;
         }
         self.groups.iter().enumerate().try_for_each(|(index, group)| self.write_group(out, index, group))
     }
 
     /// The addresses of a node on a network, one for each adapter.
     fn addresses(&self, network: usize, node: NodeId) -> String {
-        let address =
-            |adapter| format!("\"10.{network}.0.{}\"", usize::from(node.0) + adapter * ADDRESSES_PER_ADAPTER);
+        let subnet = self.subnet(network, node);
+        let address = |adapter| {
+            let host = usize::from(node.0) + adapter * ADDRESSES_PER_ADAPTER;
+            format!("\"10.{network}.{subnet}.{host}\"")
+        };
         match (0..self.adapters).map(address).collect::<Vec<_>>().as_slice() {
             [one] => one.clone(),
             several => format!("[{}]", several.join(", ")),
@@ -293,7 +359,8 @@ impl Setting {
     }
 
     fn write_group(&self, out: &mut String, index: usize, group: &Group) -> std::fmt::Result {
-        let (name, network) = (&group.name, &self.network_names[0]);
+        let (name, network) = (&group.name, &self.network_names[SERVICE_NETWORK]);
+        let subnet = self.subnet(SERVICE_NETWORK, group.nodes[0]);
         let nodes: Vec<_> = group.nodes.iter().map(|node| format!("\"{}\"", self.name_of(*node))).collect();
         let startup = if group.home_only { "home-node" } else { "first-available" };
         let fallback = if group.falls_back { "higher-priority" } else { "never" };
@@ -310,7 +377,7 @@ impl Setting {
                     let host = 100 + index;
                     writeln!(
                         out,
-                        "{resource} = {{ type = \"service-address\", network = \"{network}\", address = \"10.0.0.{host}/24\", {limits} }}"
+                        "{resource} = {{ type = \"service-address\", network = \"{network}\", address = \"10.{SERVICE_NETWORK}.{subnet}.{host}/24\", {limits} }}"
                     )?;
                 }
                 Kind::Disk => {
@@ -365,6 +432,24 @@ mod tests {
         let fixed = Lite { nodes: Some(4), networks: Some(2), ..Lite::DEFAULT };
         let sizes = |seed| Setting::draw_wide(seed, fixed);
         assert!((0..50).map(sizes).all(|setting| (setting.nodes, setting.networks) == (4, 2)));
+    }
+
+    #[test]
+    fn some_wide_seeds_have_networks_of_several_subnets_and_their_cluster_files_hold() {
+        let settings: Vec<_> = (0..300).map(|seed| Setting::draw_wide(seed, Lite::DEFAULT)).collect();
+        for setting in &settings {
+            assert!(phalanx_model::parse("seed", &setting.text()).is_ok(), "{}", setting.text());
+        }
+        for monitoring in [Monitoring::Mesh, Monitoring::Ring] {
+            let routed = |setting: &&Setting| setting.monitoring == monitoring && !setting.routed.is_empty();
+            let routed: Vec<_> = settings.iter().filter(routed).collect();
+            for count in 2..=3 {
+                let has = |setting: &&Setting| {
+                    setting.routed.keys().any(|network| setting.subnets(*network).len() == count)
+                };
+                assert!(routed.iter().any(has), "{monitoring:?} {count}");
+            }
+        }
     }
 
     #[test]

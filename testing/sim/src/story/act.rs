@@ -249,10 +249,13 @@ impl Reader<'_> {
         Ok(self.hosts(names)?.into_iter().fold(0, |mask, host| mask | 1 << host))
     }
 
+    fn network(&self, name: &str) -> Result<usize, String> {
+        let known = self.script.setting.network_names.iter().position(|network| network == name);
+        known.ok_or_else(|| format!("{name:?} is no network of the cluster"))
+    }
+
     fn lane(&self, network: &str, adapter: usize) -> Result<u8, String> {
-        let setting = &self.script.setting;
-        let known = setting.network_names.iter().position(|name| name == network);
-        let network = known.ok_or_else(|| format!("{network:?} is no network of the cluster"))?;
+        let (setting, network) = (&self.script.setting, self.network(network)?);
         if adapter >= setting.adapters {
             return Err(format!("no node has so many adapters on {}", setting.network_names[network]));
         }
@@ -381,6 +384,13 @@ impl Reader<'_> {
             ["take", "down", network] => {
                 let networks = self.lanes(Some(network))?;
                 vec![Trouble { networks, from: all, to: all, link: Link::CUT }]
+            }
+            ["take", "down", "the", "routers", "of", network] => {
+                let (networks, network) = (self.lanes(Some(network))?, self.network(network)?);
+                let subnets = self.script.setting.sides(network);
+                let cut =
+                    |from: &NodeMask| Trouble { networks, from: *from, to: all & !from, link: Link::CUT };
+                subnets.iter().map(cut).collect()
             }
             ["cut", "the", "way", "from", one, "to", "all"] => {
                 vec![Trouble { networks, from: self.mask(&[one])?, to: all, link: Link::CUT }]

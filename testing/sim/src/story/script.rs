@@ -116,6 +116,7 @@ impl Script {
         match words_of(key)[..] {
             ["cluster"] => (self.setting.nodes, self.setting.node_names) = (names().len(), names()),
             ["networks"] => (self.setting.networks, self.setting.network_names) = (names().len(), names()),
+            ["subnets", network] => self.subnets(network, value)?,
             ["adapters"] => {
                 self.setting.adapters = value.parse().map_err(|_| format!("{value:?} is not a number"))?;
             }
@@ -134,6 +135,25 @@ impl Script {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// `ada bob | cyd`: which nodes are in one subnet of a network. Each is named once.
+    fn subnets(&mut self, network: &str, value: &str) -> Result<(), String> {
+        let known = self.setting.network_names.iter().position(|name| name == network);
+        let network = known.ok_or_else(|| format!("{network:?} is no network of the cluster"))?;
+        let mut seats: BTreeMap<NodeId, u8> = BTreeMap::new();
+        for (subnet, names) in (0..).zip(value.split(" | ")) {
+            for name in words_of(names) {
+                if seats.insert(self.node(name)?, subnet).is_some() {
+                    return Err(format!("{name:?} is in two subnets"));
+                }
+            }
+        }
+        if seats.len() != self.setting.nodes {
+            return Err("each node is in one of the subnets".into());
+        }
+        self.setting.routed.insert(network, seats.into_values().collect());
         Ok(())
     }
 
@@ -277,6 +297,17 @@ mod tests {
         let outcomes: Vec<Vec<String>> =
             script.beats.iter().map(|beat| script.expected(beat).to_vec()).collect();
         assert_eq!(script.with(&outcomes), TEXT);
+    }
+
+    #[test]
+    fn a_network_may_have_subnets() {
+        let script = |subnets| Script::read(&TEXT.replace("timing: fast", subnets));
+        let routed = script("subnets lan: cyd | ada bob").map(|script| script.setting.routed);
+        assert_eq!(routed, Ok([(0, vec![1, 1, 0])].into()));
+        for wrong in ["subnets lan: ada | bob", "subnets lan: ada bob | cyd bob", "subnets net: ada bob cyd"]
+        {
+            assert!(script(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
