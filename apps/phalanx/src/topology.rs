@@ -37,6 +37,9 @@ pub struct NetworkView {
     pub leader: Option<String>,
     /// Who takes over from that.
     pub crown_prince: Option<String>,
+    /// Who speaks for the leader in other subnets, if there are any.
+    #[serde(default)]
+    pub mayors: Vec<String>,
     /// Which of the groups that this leader has led.
     pub instance: Option<u64>,
     /// Who has an address there, in the order of these.
@@ -93,8 +96,13 @@ fn heading(network: &NetworkView) -> String {
         0 => network.network.clone(),
         index => format!("{} (address {})", network.network, index + 1),
     };
+    let mayors = match network.mayors.as_slice() {
+        [] => String::new(),
+        [one] => format!(", mayor {one}"),
+        several => format!(", mayors {}", several.join(", ")),
+    };
     match (&network.leader, &network.crown_prince) {
-        (Some(leader), Some(prince)) => format!("{place}: led by {leader}, crown prince {prince}"),
+        (Some(leader), Some(prince)) => format!("{place}: led by {leader}, crown prince {prince}{mayors}"),
         (Some(leader), None) => format!("{place}: led by {leader}"),
         (None, _) => place,
     }

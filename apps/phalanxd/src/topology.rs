@@ -1,11 +1,14 @@
 //! Who watches whom as `phalanx topology` gets it: by names and addresses, in the order of the addresses.
 
 use phalanx_api::SCHEMA;
-use phalanx_membership::topology::{LATE_CLASSES, Lateness, PathOutlook, Reach, TopologyOutlook};
+use phalanx_membership::topology::{
+    LATE_CLASSES, Lateness, PathOutlook, Reach, RingOutlook, TopologyOutlook,
+};
 use phalanx_model::Cluster;
-use phalanx_types::{Monitoring, NodeId, PathId, Seat, Span, Tick, Timings};
+use phalanx_types::{Monitoring, NodeId, PathId, Seat, Segment, Span, Tick, Timings};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// The whole.
@@ -59,6 +62,9 @@ struct Network<'a> {
     leader: Option<&'a str>,
     /// Of a ring: the one that takes over from it.
     crown_prince: Option<&'a str>,
+    /// Of a ring in several subnets: those that speak for the leader in the others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mayors: Vec<&'a str>,
     /// Of a ring: which of the groups that this leader has led.
     instance: Option<u64>,
     members: Vec<Member<'a>>,
@@ -100,6 +106,14 @@ pub fn topology_outlook(
     serde_json::to_value(outlook).expect("a topology is plain data")
 }
 
+/// In each subnet but the leader's the highest member.
+fn mayors(ring: &RingOutlook, order: &[Seat]) -> Vec<NodeId> {
+    let is_member = |seat: &&Seat| ring.members.iter().any(|life| life.node == seat.node);
+    let members = order.iter().filter(is_member);
+    let highest: BTreeMap<Segment, NodeId> = members.map(|seat| (seat.segment, seat.node)).collect();
+    highest.into_values().filter(|node| Some(*node) != ring.leader()).collect()
+}
+
 struct Names<'a> {
     cluster: &'a Cluster,
     me: NodeId,
@@ -119,6 +133,7 @@ impl<'a> Names<'a> {
             index: path.index,
             leader: ring.and_then(|ring| ring.leader()).map(name),
             crown_prince: ring.and_then(|ring| ring.crown_prince()).map(name),
+            mayors: ring.map_or(Vec::new(), |ring| mayors(ring, order)).into_iter().map(name).collect(),
             instance: ring.map(|ring| ring.instance),
             members: order.iter().map(|seat| self.member(seat.node, path, order, seen)).collect(),
         }
@@ -165,7 +180,11 @@ mod tests {
         lan = { subnet = \"10.11.0.0/24\" }\n";
 
     fn outlook(ring: Option<RingOutlook>) -> Value {
-        let cluster = phalanx_model::parse("demo", FILE).expect("it is good").cluster;
+        outlook_of(FILE, ring)
+    }
+
+    fn outlook_of(file: &str, ring: Option<RingOutlook>) -> Value {
+        let cluster = phalanx_model::parse("demo", file).expect("it is good").cluster;
         let peer = |reach, heard: Option<u64>| PeerOutlook { reach, heard: heard.map(Span::from_millis) };
         let peers = [(NodeId(2), peer(Reach::Up, Some(12))), (NodeId(3), peer(Reach::Down, None))];
         let path = PathId { network: NetworkId(0), index: 0 };
@@ -198,5 +217,21 @@ mod tests {
         assert_eq!((&network["leader"], &network["crown_prince"]), (&"ada".into(), &"bob".into()));
         let watches = column(&outlook, "watches");
         assert_eq!(watches, [serde_json::json!([]), serde_json::json!(["ada"]), serde_json::json!(["bob"])]);
+    }
+
+    #[test]
+    fn a_ring_in_several_subnets_names_its_mayors() {
+        let life = |node| Incarnation { node: NodeId(node), start: 1 };
+        let ring = |nodes: &[u16]| {
+            Some(RingOutlook { members: nodes.iter().copied().map(life).collect(), instance: 4 })
+        };
+        let file = FILE
+            .replace("ada = { address = { lan = \"10.11.0.3\"", "ada = { address = { lan = \"10.12.0.3\"")
+            .replace("\"10.11.0.0/24\"", "[\"10.11.0.0/24\", \"10.12.0.0/24\"]");
+        let mayors = |file: &str, nodes| outlook_of(file, ring(nodes))["networks"][0]["mayors"].clone();
+        assert_eq!(mayors(&file, &[3, 2, 1]), serde_json::json!(["bob"]));
+        assert_eq!(mayors(&file, &[3, 1]), serde_json::json!(["cyd"]));
+        assert_eq!(mayors(&file, &[3, 2]), Value::Null);
+        assert_eq!(mayors(FILE, &[3, 2, 1]), Value::Null);
     }
 }

@@ -59,7 +59,13 @@ pub fn three_nodes() -> (Vec<Child>, Vec<Child>) {
 /// The same, watching each other in this way.
 pub fn three_nodes_under(monitoring: &str) -> (Vec<Child>, Vec<Child>) {
     lay_networks();
-    settle_under(monitoring);
+    let named = format!("name = \"demo\", monitoring = \"{monitoring}\"");
+    run_all(&FILE.replace("name = \"demo\"", &named))
+}
+
+/// Makes the cluster of this file on networks that are laid, and starts deadmen and daemons.
+pub fn run_all(file: &str) -> (Vec<Child>, Vec<Child>) {
+    settle(file);
     let guards = NODES.iter().map(|node| guard(node)).collect();
     let daemons = NODES.iter().map(|node| start(node)).collect();
     all_in_one_view();
@@ -128,11 +134,10 @@ pub fn lay_networks() {
 }
 
 /// Three hosts become the nodes of one cluster: one makes it, the others join by its invitation.
-fn settle_under(monitoring: &str) {
+fn settle(text: &str) {
     let file = format!("{SCRATCH}/demo.toml");
     let invitation = format!("{SCRATCH}/demo.invitation");
-    let named = format!("name = \"demo\", monitoring = \"{monitoring}\"");
-    fs::write(&file, FILE.replace("name = \"demo\"", &named)).unwrap();
+    fs::write(&file, text).unwrap();
     for node in NODES {
         fs::create_dir_all(format!("{SCRATCH}/{node}/run")).unwrap();
         let boot = fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap();
