@@ -23,7 +23,7 @@ const READ_BYTES: usize = 64 << 10;
 pub(crate) const READ_BYTES_MAX: usize = READ_BYTES + GS_FRAME_BYTES_MAX;
 /// The kernel's buffer of what a client has not read: it holds what comes while the client is not running, so that it need not
 /// wait for this thread when it is.
-const SEND_BUFFER_BYTES: usize = 1 << 20;
+const SEND_BUFFER_BYTES: usize = 4 << 20;
 /// Bytes that were sent, whose memory waits for the rest to be sent.
 const TAKEN_BYTES_MAX: usize = 1 << 20;
 /// Bytes that are gathered for a client before they are sent without waiting for the rest of what it is told.
@@ -110,7 +110,12 @@ impl Connection {
     /// Whether nothing more is read of it until its requests are taken in, or it has read more of what it was told: who talks
     /// must not talk faster than it listens.
     pub fn is_held(&self) -> bool {
-        self.unread.len() >= GS_UNREAD_BYTES_HELD || self.awaits_requests()
+        self.is_behind() || self.awaits_requests()
+    }
+
+    /// Whether much waits to be read by it.
+    pub fn is_behind(&self) -> bool {
+        self.unread.len() >= GS_UNREAD_BYTES_HELD
     }
 
     /// Whether nothing more is read of it until its requests are taken in.

@@ -425,6 +425,7 @@ impl Server {
                 Word::Events(events) => {
                     events.into_iter().for_each(|(id, event)| self.pass(id, event, daemon));
                     self.deactivate();
+                    self.catch_up(daemon);
                 }
                 Word::End => return false,
             }
@@ -432,6 +433,13 @@ impl Server {
         // Some may be left.
         self.bell.ring();
         true
+    }
+
+    /// Who is behind gets what the kernel takes by now, not only once a turn: in one it may be told more than that.
+    fn catch_up(&mut self, daemon: &mut dyn Daemon) {
+        let behind: Vec<ClientId> =
+            self.clients.iter().filter(|(_, client)| client.is_behind()).map(|(id, _)| *id).collect();
+        self.each(&behind, daemon, |_, _, client, _| client.flush());
     }
 
     fn pass(&mut self, id: ClientId, event: ClientEvent, daemon: &mut dyn Daemon) {
