@@ -6,11 +6,11 @@
 mod hosts;
 
 use hosts::{
-    NODES, all_in_one_view, daemon_of, guard, members, phalanx, program, start, status, three_nodes,
+    NODES, all_in_one_view, daemon_of, end, guard, members, phalanx, program, start, status, three_nodes,
 };
 use phalanx_sandbox::{SCRATCH, eventually, shell};
 use std::fs;
-use std::process::{Child, ExitCode};
+use std::process::ExitCode;
 
 /// The host that carries a copy of ada.
 const COPY: &str = "eve";
@@ -72,8 +72,4 @@ fn cables(state: &str) {
 
 fn events(node: &str) -> String {
     String::from_utf8_lossy(&phalanx(node, &["events", "-n", "500"]).stdout).into_owned()
-}
-
-fn end(child: &mut Child) {
-    child.kill().and_then(|()| child.wait()).unwrap();
 }

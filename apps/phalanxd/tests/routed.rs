@@ -1,11 +1,10 @@
 //! Three daemons on one network of two subnets, along a ring: the router between these goes down and comes back.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(dead_code, reason = "what the stories share is more than each of them needs")]
 
 mod hosts;
 
-use hosts::{NODES, all_in_one_view, members, phalanx, program, run_all, start, status};
+use hosts::{NODES, all_in_one_view, end, members, phalanx, program, run_all, start, status, stop_all};
 use phalanx_sandbox::{eventually, shell};
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -51,17 +50,13 @@ fn story() {
     });
     assert!(status("ada").unwrap()["primary"] == true && status("cyd").unwrap()["primary"] == false);
 
-    daemons[0].kill().and_then(|()| daemons[0].wait()).unwrap();
+    end(&mut daemons[0]);
     daemons[0] = start("ada");
     route(true);
     all_in_one_view();
 
-    for (node, daemon) in NODES.iter().zip(&mut daemons) {
-        let stopped = phalanx(node, &["node", "stop"]);
-        assert!(stopped.status.success(), "{node}: {}", String::from_utf8_lossy(&stopped.stderr));
-        assert!(daemon.wait().unwrap().success(), "{node} ends well");
-    }
-    guards.iter_mut().for_each(|guard| guard.kill().and_then(|()| guard.wait().map(drop)).unwrap());
+    stop_all(&mut daemons);
+    guards.iter_mut().for_each(end);
 }
 
 /// Who leads the ring as a node sees it, and its mayors.

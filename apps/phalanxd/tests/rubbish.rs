@@ -5,7 +5,7 @@
 
 mod hosts;
 
-use hosts::{all_in_one_view, members, program, start, status, three_nodes, within};
+use hosts::{all_in_one_view, end, members, program, start, status, three_nodes, within};
 use phalanx_journal::{StateDir, stamp::life_floor};
 use phalanx_sandbox::{SCRATCH, eventually};
 use phalanx_types::{ClusterId, NodeId, NodeSet, ViewId};
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 
 fn story() {
     let (mut guards, mut daemons) = three_nodes();
-    daemons[2].kill().and_then(|()| daemons[2].wait()).unwrap();
+    end(&mut daemons[2]);
     let two =
         || status("ada").filter(|status| members(status) == ["ada", "bob"] && status["primary"] == true);
     eventually("the other two go on without cyd", || two().is_some());
@@ -50,10 +50,7 @@ fn story() {
 
     daemons[2] = start("cyd");
     all_in_one_view();
-    daemons
-        .iter_mut()
-        .chain(&mut guards)
-        .for_each(|child| child.kill().and_then(|()| child.wait()).map(drop).unwrap());
+    daemons.iter_mut().chain(&mut guards).for_each(end);
 }
 
 /// Cyd, gone mad: it has the key and keeps sessions, and means nothing that it says.

@@ -1,11 +1,10 @@
 //! Two daemons that do not hear each other on one network, both with a carrier: a router there tells whose adapter is dead.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(dead_code, reason = "what the stories share is more than each of them needs")]
 
 mod hosts;
 
-use hosts::{NODES, members, phalanx, program, status, three_nodes};
+use hosts::{end, members, phalanx, program, status, stop_all, three_nodes};
 use phalanx_sandbox::{eventually, shell};
 use std::process::ExitCode;
 
@@ -18,7 +17,7 @@ fn story() {
     // The bridge is the router.
     shell("ip address add 10.11.0.254/24 dev client");
 
-    daemons[2].kill().and_then(|()| daemons[2].wait()).unwrap();
+    end(&mut daemons[2]);
     eventually("the other two go on without cyd", || {
         status("ada").is_some_and(|status| members(&status) == ["ada", "bob"] && status["primary"] == true)
     });
@@ -33,12 +32,8 @@ fn story() {
     shell("ip link set client-bob master client");
     eventually("it is well again", || said("ada", "network client is up at bob"));
 
-    for (node, daemon) in NODES.iter().zip(&mut daemons).take(2) {
-        let stopped = phalanx(node, &["node", "stop"]);
-        assert!(stopped.status.success(), "{node}: {}", String::from_utf8_lossy(&stopped.stderr));
-        assert!(daemon.wait().unwrap().success(), "{node} ends well");
-    }
-    guards.iter_mut().for_each(|guard| guard.kill().and_then(|()| guard.wait().map(drop)).unwrap());
+    stop_all(&mut daemons[..2]);
+    guards.iter_mut().for_each(end);
 }
 
 fn said(node: &str, words: &str) -> bool {

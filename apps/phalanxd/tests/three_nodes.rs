@@ -4,7 +4,7 @@
 
 mod hosts;
 
-use hosts::{NODES, daemon_of, members, phalanx, program, start, status, three_nodes};
+use hosts::{NODES, daemon_of, end, members, phalanx, program, start, status, stop_all, three_nodes};
 use phalanx_sandbox::eventually;
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ fn story() {
     let (mut guards, mut daemons) = three_nodes();
     refuse_second_daemon();
 
-    daemons[2].kill().and_then(|()| daemons[2].wait()).unwrap();
+    end(&mut daemons[2]);
     eventually("the other two go on without cyd", || {
         status("ada").is_some_and(|status| members(&status) == ["ada", "bob"] && status["primary"] == true)
     });
@@ -28,19 +28,15 @@ fn story() {
     let replayed = status("ada").unwrap()["daemon"]["dropped"].to_string();
     assert!(!replayed.contains("forged") && !replayed.contains("twin"), "{replayed}");
 
-    guards[0].kill().and_then(|()| guards[0].wait()).unwrap();
+    end(&mut guards[0]);
     eventually("without its deadman ada has no lease", || {
         status("ada").is_some_and(|status| status["lease_left"] == 0)
     });
 
-    for (node, daemon) in NODES.iter().zip(&mut daemons) {
-        let stopped = phalanx(node, &["node", "stop"]);
-        assert!(stopped.status.success(), "{node}: {}", String::from_utf8_lossy(&stopped.stderr));
-        assert!(daemon.wait().unwrap().success(), "{node} ends well");
-    }
+    stop_all(&mut daemons);
     let mute = phalanx("ada", &["status"]);
     assert_eq!(mute.status.code(), Some(3), "no daemon answers");
-    guards.iter_mut().skip(1).for_each(|guard| guard.kill().and_then(|()| guard.wait().map(drop)).unwrap());
+    guards[1..].iter_mut().for_each(end);
 }
 
 fn refuse_second_daemon() {

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever else is heard fails the story")]
 
-#[allow(dead_code, reason = "it serves other stories, too")]
 #[path = "../../../apps/phalanxd/tests/hosts/mod.rs"]
 mod hosts;
 

@@ -1,4 +1,5 @@
-//! Makes a thread real-time, its process locked in memory, signals readable, and queues and bells that keep nobody spinning.
+//! Makes a thread real-time, its process locked in memory with an allocator without locks, signals readable, and queues and bells
+//! that keep nobody spinning.
 //!
 //! Only what the standard library and rustix lack; never decides when to be real-time.
 

@@ -2,6 +2,8 @@
 //!
 //! The test's own binary is also the programs that it starts, by its first argument, so that nothing else need be built.
 
+#![allow(dead_code, reason = "what the stories share is more than each of them needs")]
+
 use clap::Parser;
 use phalanx_lifeline::{Listener, Received, Reply, Request};
 use phalanx_sandbox::{SCRATCH, alone, eventually, shell};
@@ -177,6 +179,20 @@ pub fn daemon_of(node: &str) -> Command {
     command.args(["phalanxd", "--state-dir", &place("state"), "--run-dir", &place("run")]);
     command.args(["--boot-id-file", &place("boot_id"), "--cgroup-root", &place("cgroup")]);
     command
+}
+
+/// Stops each node in good order; its daemon ends well.
+pub fn stop_all(daemons: &mut [Child]) {
+    for (node, daemon) in NODES.iter().zip(daemons) {
+        let stopped = phalanx(node, &["node", "stop"]);
+        assert!(stopped.status.success(), "{node}: {}", String::from_utf8_lossy(&stopped.stderr));
+        assert!(daemon.wait().unwrap().success(), "{node} ends well");
+    }
+}
+
+/// Ends a program at once, as if it had been killed.
+pub fn end(child: &mut Child) {
+    child.kill().and_then(|()| child.wait()).unwrap();
 }
 
 pub fn within(node: &str) -> Command {
