@@ -22,6 +22,8 @@ pub struct TopologyView {
     pub beat: Span,
     /// Silence after which a node is declared down.
     pub detect: Span,
+    /// How much longer silence may last while the node's kernel answers an echo.
+    pub grace: Option<Span>,
     /// Each network, or each place among the nodes' addresses there.
     pub networks: Vec<NetworkView>,
 }
@@ -82,9 +84,12 @@ pub fn read(told: Value) -> Result<TopologyView, Fault> {
 
 /// The networks for people.
 pub fn render(topology: &TopologyView, paint: Paint) -> String {
-    let TopologyView { node, monitoring, beat, detect, .. } = topology;
-    let mut words =
-        format!("{monitoring}, as {node} sees it: a beat every {beat}, a node is down after {detect}\n");
+    let TopologyView { node, monitoring, beat, detect, grace, .. } = topology;
+    let grace = grace.map(|grace| format!(", and {grace} later while its host answers an echo"));
+    let grace = grace.unwrap_or_default();
+    let mut words = format!(
+        "{monitoring}, as {node} sees it: a beat every {beat}, a node is down after {detect}{grace}\n"
+    );
     for network in &topology.networks {
         words += &format!("\n{}\n{}", heading(network), members(topology, network).render(paint));
     }

@@ -7,6 +7,7 @@ use crate::birth::{Cradle, unborn};
 use crate::clients::{self, Clients};
 use crate::door;
 use crate::doubles::Doubles;
+use crate::doubts::Doubts;
 use crate::error::StartError;
 use crate::guard::{Feeder, Guard};
 use crate::hands::{self, Hands};
@@ -59,6 +60,7 @@ pub struct Daemon {
     hands: Hands,
     adapters: Adapters,
     targets: Targets,
+    doubts: Doubts,
     guard: Guard,
     feeder: Feeder,
     keeper: Keeper,
@@ -101,6 +103,7 @@ impl Daemon {
         let hands = Hands::new(settings, cgroup, name, Arc::clone(&permits), guard.clone(), post.clone())?;
         let adapters = adapters::watch(&cradle.cluster, post.clone())?;
         let targets = Targets::begin(me.node, post.clone())?;
+        let doubts = Doubts::begin(me.node, post.clone())?;
         let keeper = Keeper::begin(cradle.dir, post)?;
         scribe.remark(Remark::Started { life: me, version: env!("CARGO_PKG_VERSION") });
         let realtime = become_realtime(&mut scribe);
@@ -122,6 +125,7 @@ impl Daemon {
             feeder: Feeder::new(guard.clone()),
             adapters,
             targets,
+            doubts,
             guard,
             keeper,
             scribe,
@@ -227,6 +231,7 @@ impl Daemon {
             }
             Effect::Operate(operation) => self.hands.run(operation, &self.cluster),
             Effect::AskTargets { network } => self.targets.ask(network, &self.cluster),
+            Effect::AskEcho { of, path } => self.doubts.ask(of, path, &self.cluster),
             Effect::Reply { id, reply } => self.reply(id, reply),
             Effect::Client { client, event } => self.clients.tell(client, event),
             Effect::Note(note) => self.note(note),

@@ -10,6 +10,7 @@ mod clients;
 mod daemon;
 mod door;
 mod doubles;
+mod doubts;
 mod error;
 mod guard;
 mod hands;

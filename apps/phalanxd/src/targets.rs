@@ -2,7 +2,8 @@
 
 use crate::inbox::Post;
 use phalanx_model::Cluster;
-use phalanx_netlink::{Netlink, NetlinkError, echo};
+use phalanx_netlink::echo::Echoes;
+use phalanx_netlink::{Netlink, NetlinkError};
 use phalanx_node::Input;
 use phalanx_realtime::{Giver, make_helper, queue};
 use phalanx_types::limits::{NETWORKS_MAX, TARGETS_PATIENCE_MAX};
@@ -61,7 +62,8 @@ fn answers(cluster: &Cluster, me: NodeId, network: NetworkId) -> bool {
 
 fn asks(interface: &str, source: IpAddr, targets: &[IpAddr], patience: Span) -> bool {
     let _ = make_helper();
-    echo::answers(interface, source, targets, patience).unwrap_or(false)
+    let mut echoes = Echoes::ask(interface, source, targets, patience).ok();
+    echoes.as_mut().is_some_and(|echoes| matches!(echoes.next_answer(), Ok(Some(_))))
 }
 
 /// The adapters of this node on `network` that have a carrier: their names, and this node's addresses there.

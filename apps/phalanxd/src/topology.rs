@@ -24,6 +24,9 @@ struct Outlook<'a> {
     beat: Span,
     /// Silence on all paths after which a node is declared down.
     detect: Span,
+    /// How much longer silence may last while the node's kernel answers an echo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grace: Option<Span>,
     own_time: OwnTime,
     networks: Vec<Network<'a>>,
 }
@@ -100,6 +103,7 @@ pub fn topology_outlook(
         monitoring: cluster.monitoring,
         beat: timings.beat(),
         detect: timings.detect(),
+        grace: cluster.grace,
         own_time: OwnTime::of(&topology.lateness, now),
         networks: networks.collect(),
     };

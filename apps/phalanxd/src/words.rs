@@ -34,6 +34,7 @@ fn membership_level(note: &MembershipNote) -> Level {
         N::PathDown { .. }
         | N::AdapterSuspected { .. }
         | N::PeerDown { .. }
+        | N::GraceGiven { .. }
         | N::SelfPaused { .. }
         | N::MemberStalled { .. }
         | N::LettingGo { .. } => Level::Warn,

@@ -6,7 +6,7 @@
 mod hosts;
 
 use hosts::{
-    NODES, all_in_one_view, daemon_of, end, guard, members, phalanx, program, start, status, three_nodes,
+    NODES, all_in_one_view, daemon_of, end, events, guard, members, program, start, status, three_nodes,
 };
 use phalanx_sandbox::{SCRATCH, eventually, shell};
 use std::fs;
@@ -68,8 +68,4 @@ fn cables(state: &str) {
     ["client", "back"]
         .into_iter()
         .for_each(|bridge| drop(shell(&format!("ip link set {bridge}-{COPY} {state}"))));
-}
-
-fn events(node: &str) -> String {
-    String::from_utf8_lossy(&phalanx(node, &["events", "-n", "500"]).stdout).into_owned()
 }

@@ -64,6 +64,15 @@ pub enum MembershipNote {
         /// For how long nothing was heard.
         silent: Span,
     },
+    /// A peer is silent, but its host's kernel answers an echo: it is waited for longer.
+    GraceGiven {
+        /// Its life.
+        life: Incarnation,
+        /// For how long nothing was heard.
+        silent: Span,
+        /// After how much of that it is down all the same.
+        limit: Span,
+    },
     /// This node itself stood still; what it suspected because of that is discarded.
     SelfPaused {
         /// For how long.

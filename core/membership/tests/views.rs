@@ -117,7 +117,7 @@ impl Lab {
                 Output::Feed(until) => host.membership.fed(self.now, until),
                 Output::Reserve(counter) => host.membership.reserved(counter),
                 Output::Note(note) => host.notes.push(note),
-                Output::StoodStill(_) => {}
+                Output::StoodStill(_) | Output::AskEcho { .. } => {}
                 Output::Up(Upcall::Installed(installed)) => host.installed.push(*installed),
                 Output::Up(Upcall::Delivered { body, sequence, .. }) => {
                     let view = host.installed.last().expect("a view comes first").view.id;

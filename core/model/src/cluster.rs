@@ -17,6 +17,10 @@ pub struct Cluster {
     pub timing: TimingProfile,
     /// How nodes watch each other.
     pub monitoring: Monitoring,
+    /// How much longer a silent node is waited for while its kernel answers an echo (RSCT: `cthatstune -g`); at most
+    /// [`GRACE_MAX`](phalanx_types::limits::GRACE_MAX).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace: Option<Span>,
     /// Which members may run resources.
     pub quorum: Quorum,
     /// The nodes; ids follow the order of the file.
@@ -262,9 +266,9 @@ impl Cluster {
         self.nodes.iter().find(|(_, node)| node.name.as_str() == name).map(|(id, _)| *id)
     }
 
-    /// The timings in force.
+    /// The timings that are configured.
     pub fn timings(&self) -> Timings {
-        Timings::under(self.monitoring, self.timing)
+        Timings::under(self.monitoring, self.timing).with_grace(self.grace.unwrap_or(Span::ZERO))
     }
 
     /// The nodes with an address on each path, in the order of these addresses, and in which subnet each is.

@@ -164,6 +164,8 @@ messages! {
         "Use a service address of the subnet that all nodes of the group are in, or remove the node from the group.";
     TwoSubnets = "PHX-F050", "A node has addresses in two subnets of one network.",
         "Declare a network for each of its adapters, or give both addresses of one subnet: a service address must find another adapter of its network at the same node when one dies.";
+    GraceTooLong = "PHX-F051", "A grace period is longer than 30 seconds.",
+        "Shorten it, or leave it out: every takeover of what a dead node held waits for it.";
     OneNode = "PHX-W001", "A cluster of one node can restart an application, but not take it over.",
         "Declare at least three nodes.";
     OneNetwork = "PHX-W002", "All nodes meet on one network only: a failed switch looks like failed nodes.",

@@ -6,13 +6,14 @@
 use crate::advice;
 use crate::cluster::{Cluster, Quorum};
 use crate::directory::Directory;
+use crate::duration;
 use crate::fault::{Fault, FaultId, Notebook, Refused, quoted};
 use crate::group::groups;
 use crate::keys::Section;
-use crate::table::Table;
+use crate::table::{Read, Table};
 use crate::topology::{networks, nodes};
-use phalanx_types::limits::CLUSTER_FILE_BYTES_MAX;
-use phalanx_types::{Monitoring, NodeName, TimingProfile};
+use phalanx_types::limits::{CLUSTER_FILE_BYTES_MAX, GRACE_MAX};
+use phalanx_types::{Monitoring, NodeName, Span, TimingProfile};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -82,9 +83,19 @@ fn cluster(file: &Table) -> Result<Cluster, Refused> {
     let networks = networks(file, &mut directory);
     let nodes = nodes(file, &mut directory);
     let groups = groups(file, &mut directory);
-    let (name, timing, monitoring, quorum) = basics?;
+    let Basics { name, timing, monitoring, grace, quorum } = basics?;
     schema?;
-    Ok(Cluster { name, timing, monitoring, quorum, nodes: nodes?, networks: networks?, groups: groups? })
+    let (nodes, networks, groups) = (nodes?, networks?, groups?);
+    Ok(Cluster { name, timing, monitoring, grace, quorum, nodes, networks, groups })
+}
+
+/// What stands in `[cluster]`.
+struct Basics {
+    name: NodeName,
+    timing: TimingProfile,
+    monitoring: Monitoring,
+    grace: Option<Span>,
+    quorum: Quorum,
 }
 
 fn schema(file: &Table) -> Result<(), Refused> {
@@ -97,11 +108,23 @@ fn schema(file: &Table) -> Result<(), Refused> {
     Err(value.refuse(FaultId::UnknownSchema, &what, "write schema = 1"))
 }
 
-fn basics(file: &Table) -> Result<(NodeName, TimingProfile, Monitoring, Quorum), Refused> {
+fn basics(file: &Table) -> Result<Basics, Refused> {
     file.required_value("cluster")?;
     let table = file.child("cluster", Section::Cluster)?;
     table.check_keys();
     let (name, timing) = (table.required("name"), table.or_default("timing"));
     let (monitoring, quorum) = (table.or_default("monitoring"), table.or_default("quorum"));
-    Ok((name?, timing?, monitoring?, quorum?))
+    let grace = grace(&table);
+    Ok(Basics { name: name?, timing: timing?, monitoring: monitoring?, grace: grace?, quorum: quorum? })
+}
+
+fn grace(table: &Table) -> Result<Option<Span>, Refused> {
+    let Some(value) = table.value("grace") else { return Ok(None) };
+    let grace = Span::read(&value)?;
+    if grace <= GRACE_MAX {
+        return Ok(Some(grace));
+    }
+    let longest = duration::print(GRACE_MAX);
+    let what = format!("grace {:?} is longer than {longest:?}", duration::print(grace));
+    Err(value.refuse(FaultId::GraceTooLong, &what, format!("use at most {longest:?}, or leave it out")))
 }

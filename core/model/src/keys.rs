@@ -132,6 +132,8 @@ keys! {
             "How fast a lost node is noticed, and how long a stall is forgiven.";
         "monitoring": word::<Monitoring>(), Default("\"mesh\""), "\"mesh\"",
             "How nodes watch each other: what a node costs the others, and how much of it the network carries.";
+        "grace": Kind::Duration, Optional, "\"2s\"",
+            "How much longer a silent node is waited for while its kernel answers an ICMP echo; leases, and so each takeover without fencing, are longer by as much. At most 30s; left out, nobody asks for echoes.";
         "quorum": word::<Quorum>(), Default("\"majority\""), "\"majority\"",
             "Which part of a divided cluster may run resources.";
     }

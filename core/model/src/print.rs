@@ -20,8 +20,10 @@ impl Cluster {
             Monitoring::Mesh => String::new(),
             Monitoring::Ring => format!(", monitoring = {}", word(self.monitoring)),
         };
+        let grace = self.grace.map(|grace| format!(", grace = {}", quote(&duration::print(grace))));
+        let grace = grace.unwrap_or_default();
         let mut text = format!(
-            "schema  = 1\ncluster = {{ name = {name}, timing = {timing}{monitoring}, quorum = {quorum} }}\n"
+            "schema  = 1\ncluster = {{ name = {name}, timing = {timing}{monitoring}{grace}, quorum = {quorum} }}\n"
         );
         text += "\n[node]\n";
         self.nodes.values().for_each(|node| text += &self.node(node));

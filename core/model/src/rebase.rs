@@ -4,6 +4,7 @@
 //! instead, all at once. Never looks at what runs.
 
 use crate::cluster::{Cluster, Group, Network, Node, ResourceKind};
+use crate::duration;
 use phalanx_types::{NetworkId, NodeId};
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -17,6 +18,8 @@ pub fn rebase(new: &Cluster, old: &Cluster) -> Result<Cluster, Vec<String>> {
     keep("cluster name", &new.name, &old.name, &mut refused);
     keep("timing", &new.timing, &old.timing, &mut refused);
     keep("monitoring", &new.monitoring, &old.monitoring, &mut refused);
+    let grace = |cluster: &Cluster| cluster.grace.map_or("0s".into(), duration::print);
+    keep("grace", &grace(new), &grace(old), &mut refused);
     keep_quorum(new, old, &mut refused);
     keep_all("network", &networks(new), &networks(old), &mut refused);
     keep_all("node", &nodes(new), &nodes(old), &mut refused);
@@ -180,6 +183,7 @@ mod tests {
     #[test]
     fn every_change_that_cannot_take_effect_is_told_with_its_remedy() {
         check(&OLD.replace("name = \"demo\"", "name = \"demo\", timing = \"fast\""), &["timing \"fast\" is"]);
+        check(&OLD.replace("name = \"demo\"", "name = \"demo\", grace = \"2s\""), &["grace \"2s\" is"]);
         let dan = "cyd = { address = { lan = \"10.1.0.3\" } }\n dan = { address = { lan = \"10.1.0.4\" } }";
         check(
             &OLD.replace("cyd = { address = { lan = \"10.1.0.3\" } }", dan)

@@ -174,12 +174,14 @@ fn cluster() -> impl Strategy<Value = Cluster> {
     let sizes = prop_oneof![Just(1u16), 3..=9u16];
     let timings = select(vec![TimingProfile::Fast, TimingProfile::Auto, TimingProfile::Relaxed]);
     let monitorings = select(vec![Monitoring::Mesh, Monitoring::Ring]);
-    let shape = (networks, sizes, 1..=3u16, timings, monitorings);
-    shape.prop_flat_map(|(networks, size, adapters, timing, monitoring)| {
+    let graces = select(vec![None, Some(Span::from_millis(1_500)), Some(Span::from_secs(30))]);
+    let shape = (networks, sizes, 1..=3u16, timings, monitorings, graces);
+    shape.prop_flat_map(|(networks, size, adapters, timing, monitoring, grace)| {
         vec(group(size), 0..4).prop_map(move |groups| Cluster {
             name: "generated".parse().unwrap(),
             timing,
             monitoring,
+            grace,
             quorum: Quorum::Majority,
             nodes: (1..=size).map(|id| node(id, &networks, adapters)).collect(),
             networks: networks.clone(),

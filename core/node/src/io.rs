@@ -114,6 +114,13 @@ pub enum Input {
         /// The network.
         network: NetworkId,
     },
+    /// A node's host answered an echo.
+    EchoAnswered {
+        /// The node.
+        by: NodeId,
+        /// By which path.
+        path: PathId,
+    },
     /// The deadman accepted a lease end.
     Fed {
         /// The lease end.
@@ -193,6 +200,13 @@ pub enum Effect {
     AskTargets {
         /// The network.
         network: NetworkId,
+    },
+    /// Ask a node's host for an echo by this node's adapter on a path; [`Input::EchoAnswered`] if its kernel answers.
+    AskEcho {
+        /// The node.
+        of: NodeId,
+        /// By which path.
+        path: PathId,
     },
     /// Answer an operator's request.
     Reply {

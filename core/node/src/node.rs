@@ -245,6 +245,7 @@ impl Node {
             Input::TargetAnswered { network } => {
                 self.manage(now, ManagerInput::TargetAnswered { network }, out);
             }
+            Input::EchoAnswered { by, path } => self.below(|membership, _| membership.echoed(now, by, path)),
             Input::Operated { id, result } => self.manage(now, ManagerInput::Operated { id, result }, out),
             Input::Ended { group, resource, how } => {
                 self.manage(now, ManagerInput::Ended { group, resource, how }, out);
@@ -397,6 +398,7 @@ impl Node {
             Output::Beat { to, path, bytes } => {
                 out.push(Effect::Send { to, path, lane: Lane::Routine, bytes })
             }
+            Output::AskEcho { of, path } => out.push(Effect::AskEcho { of, path }),
             Output::StoodStill(length) => self.manage(now, ManagerInput::StoodStill(length), out),
             Output::Feed(until) => out.push(Effect::Feed { until }),
             Output::Note(note) => out.push(Effect::Note(note.into())),

@@ -38,6 +38,10 @@ fn membership(note: &MembershipNote, names: &Names) -> String {
         N::PeerDown { life, silent } => {
             format!("{} is down: all its paths silent for {silent}", names.life(*life))
         }
+        N::GraceGiven { life, silent, limit } => format!(
+            "{} has been silent for {silent}, but its host answers an echo: given up after {limit}",
+            names.life(*life)
+        ),
         N::SelfPaused { gap } => format!("this node itself stood still for {gap}: no silence is believed"),
         N::TimingsInForce { timings } => {
             format!("in force here: detection after {}, leases of {}", timings.detect(), timings.lease())

@@ -27,6 +27,8 @@ pub(crate) struct Life {
     pub boot: BootId,
     /// When any beat of it last arrived.
     pub heard: Tick,
+    /// When its host's kernel last answered an echo.
+    pub echoed: Tick,
     /// When the newest beat arrived.
     pub newest_at: Tick,
     pub number: u64,
@@ -157,10 +159,15 @@ impl Peer {
         if known { Verdict::Stale } else { Verdict::Cloned }
     }
 
-    /// Whether some beat of the present life came within the detection time, by whichever path.
+    /// Whether some beat of the present life came within the detection time, by whichever path, or it is given grace.
     pub fn is_heard(&self, now: Tick, resumed: Tick, timings: &Timings) -> bool {
+        now >= self.cloned_until && self.life.is_some() && now < self.down_at(resumed, timings)
+    }
+
+    /// Whether it has been silent for so long that its host's kernel should be asked for an echo.
+    pub fn is_doubted(&self, now: Tick, resumed: Tick, timings: &Timings) -> bool {
         let silent = |life: &Life| now.since(life.heard.max(resumed));
-        now >= self.cloned_until && self.life.as_ref().is_some_and(|life| silent(life) < timings.detect())
+        self.life.as_ref().is_some_and(|life| silent(life) >= timings.doubt())
     }
 
     /// Whether anything came of the present life since `then`.
@@ -198,7 +205,9 @@ impl Peer {
 
     /// When it will be taken for down if nothing more is heard.
     pub fn down_at(&self, resumed: Tick, timings: &Timings) -> Tick {
-        self.life.as_ref().map_or(Tick::NEVER, |life| life.heard.max(resumed) + timings.detect())
+        let down_at =
+            |life: &Life| timings.given_up_at(life.heard.max(resumed) + timings.detect(), life.echoed);
+        self.life.as_ref().map_or(Tick::NEVER, down_at)
     }
 
     /// How long nothing was heard.
@@ -231,6 +240,7 @@ impl Life {
             incarnation,
             boot: beat.boot,
             heard: now,
+            echoed: Tick::ZERO,
             newest_at: now,
             number: beat.number,
             sent: beat.sent,

@@ -7,6 +7,7 @@
 //! the peer hears as often as before, each path half as often, and nobody pays for the second copy.
 
 mod along;
+mod grace;
 mod look;
 
 pub use along::Spoken;
@@ -111,6 +112,8 @@ pub struct Topology {
     /// Counts the times that it was time for a beat.
     turn: u64,
     check_at: Tick,
+    /// From when on echoes may be asked for again.
+    echo_at: Tick,
     hears: NodeSet,
     /// Who heard whom when [`Topology::wanted`] was asked last, and what that came to.
     wanted: Option<(Graph, NodeSet)>,
@@ -158,6 +161,7 @@ impl Topology {
             beat_number: 0,
             turn: 0,
             check_at: now,
+            echo_at: now,
             hears: NodeSet::EMPTY.with(me.node),
             wanted: None,
             monitor: match strategy {
@@ -611,31 +615,34 @@ mod tests {
     use crate::ring::seats;
     use phalanx_types::{Monitoring, Step, TimingProfile};
 
-    const A: Incarnation = Incarnation { node: NodeId(1), start: 1 };
-    const B: Incarnation = Incarnation { node: NodeId(2), start: 1 };
-    const C: Incarnation = Incarnation { node: NodeId(3), start: 1 };
-    const NET: [PathId; 2] =
+    pub(super) const A: Incarnation = Incarnation { node: NodeId(1), start: 1 };
+    pub(super) const B: Incarnation = Incarnation { node: NodeId(2), start: 1 };
+    pub(super) const C: Incarnation = Incarnation { node: NodeId(3), start: 1 };
+    pub(super) const NET: [PathId; 2] =
         [PathId { network: NetworkId(0), index: 0 }, PathId { network: NetworkId(1), index: 0 }];
 
-    fn at(ms: u64) -> Tick {
+    pub(super) fn at(ms: u64) -> Tick {
         Tick::ZERO + Span::from_millis(1_000 + ms)
     }
 
-    fn set(nodes: &[u16]) -> NodeSet {
+    pub(super) fn set(nodes: &[u16]) -> NodeSet {
         nodes.iter().map(|node| NodeId(*node)).collect()
     }
 
     /// A's picture of B and C on two networks.
-    struct Story {
-        topology: Topology,
-        notes: Vec<MembershipNote>,
+    pub(super) struct Story {
+        pub topology: Topology,
+        pub notes: Vec<MembershipNote>,
         number: u64,
     }
 
     impl Story {
         fn new() -> Story {
+            Story::under(Timings::of(TimingProfile::Auto))
+        }
+
+        pub fn under(timings: Timings) -> Story {
             let paths = [B, C].map(|peer| (peer.node, NET.to_vec())).into_iter().collect();
-            let timings = Timings::of(TimingProfile::Auto);
             let topology = Topology::new(at(0), A, BootId([1; 16]), timings, paths, Strategy::Mesh);
             Story { topology, notes: Vec::new(), number: 0 }
         }
@@ -670,7 +677,7 @@ mod tests {
             heard
         }
 
-        fn beats(&mut self, from_ms: u64, to_ms: u64, peers: &[Incarnation], paths: &[PathId]) {
+        pub fn beats(&mut self, from_ms: u64, to_ms: u64, peers: &[Incarnation], paths: &[PathId]) {
             for ms in (from_ms..to_ms).step_by(25) {
                 self.topology.notice_gap(at(ms), at(ms), &mut self.notes);
                 for peer in peers {

@@ -36,6 +36,8 @@ pub const PENDING_MESSAGES_MAX: usize = 256;
 pub const DRIFT_PPM_MAX: u64 = 1_000;
 /// Detection is not stretched beyond this, unless the cluster file asks for more: what a crash may cost at worst.
 pub const DETECT_MAX: Span = Span::from_secs(10);
+/// Longest grace period.
+pub const GRACE_MAX: Span = Span::from_secs(30);
 /// Without a stall that the next shorter timings would not have forgiven for so long, these are agreed on.
 pub const STRETCH_CALM: Span = Span::from_secs(24 * 60 * 60);
 /// A stall that is forgiven, but would not be by the next shorter timings, is told again after this.

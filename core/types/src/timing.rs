@@ -7,7 +7,7 @@
 
 use crate::limits::DETECT_MAX;
 use crate::stretch::Step;
-use crate::time::Span;
+use crate::time::{Span, Tick};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -81,6 +81,10 @@ pub struct Timings {
     /// Added to everything above before anything is taken over.
     #[n(5)]
     margin: Span,
+    /// How much longer than `detect` the silence of a node may last whose kernel answers an echo. Part of `lease`.
+    #[n(6)]
+    #[cbor(default)]
+    grace: Span,
 }
 
 /// Which inequality of the algebra does not hold. Nothing was changed.
@@ -90,7 +94,7 @@ pub enum TimingFault {
     NoBeat,
     /// Fewer than [`BEATS_PER_DETECT_MIN`] beats fit into `detect`.
     DetectTooShort,
-    /// `lease - stop_budget` leaves less than three quarters of `detect` before letting go.
+    /// `lease - stop_budget`, grace not counted, leaves less than three quarters of `detect` before letting go.
     LeaseTooShort,
     /// The deadman gets less than a millisecond.
     DeadmanTooShort,
@@ -167,24 +171,33 @@ impl Timings {
             () if pause_covered * 4 < detect * 3 => Err(TimingFault::LeaseTooShort),
             () if deadman_bound < millisecond => Err(TimingFault::DeadmanTooShort),
             () if margin < millisecond => Err(TimingFault::MarginTooShort),
-            () => Ok(Timings { beat, detect, lease, stop_budget, deadman_bound, margin }),
+            () => Ok(Timings { beat, detect, lease, stop_budget, deadman_bound, margin, grace: Span::ZERO }),
         }
+    }
+
+    /// These timings with a grace period: who is silent and whose kernel answers an echo is declared down so much later, and
+    /// all leases are longer by as much, so that it need not let go of what it holds meanwhile.
+    #[must_use]
+    pub fn with_grace(self, grace: Span) -> Timings {
+        Timings { grace, lease: self.lease_without_grace() + grace, ..self }
     }
 
     /// These timings if a ring can live by them, or the first inequality that fails: detection is twice the interval times
     /// the sensitivity, and a lease outlasts the death of the leader by whom it is renewed.
     fn checked_for_ring(self) -> Result<Timings, TimingFault> {
-        let Timings { beat, detect, lease, stop_budget, deadman_bound, margin } = self;
-        let timings = Timings::checked(beat, detect, lease, stop_budget, deadman_bound, margin)?;
+        let Timings { beat, detect, lease, stop_budget, deadman_bound, margin, grace } = self;
+        let timings = Timings::checked(beat, detect, lease - grace, stop_budget, deadman_bound, margin)?;
         match () {
             () if beat * 2 * timings.sensitivity() != detect => Err(TimingFault::NoSensitivity),
-            () if lease - stop_budget < timings.ring_gap() => Err(TimingFault::LeaseShortOfSuccession),
-            () => Ok(timings),
+            () if timings.lease - stop_budget < timings.ring_gap() => {
+                Err(TimingFault::LeaseShortOfSuccession)
+            }
+            () => Ok(self),
         }
     }
 
-    /// These timings, being the configured ones, at `step` of the ladder: detection and lease are longer, all else is as it
-    /// was. Detection is a whole number of pairs of beats. A step beyond the last is the last.
+    /// These timings, being the configured ones, at `step` of the ladder: detection and lease are longer, all else, grace
+    /// too, is as it was. Detection is a whole number of pairs of beats. A step beyond the last is the last.
     #[must_use]
     pub fn stretched(&self, step: Step) -> Timings {
         let steps = self.ladder().take(usize::from(step.0) + 1);
@@ -200,7 +213,7 @@ impl Timings {
 
     /// The longest stall of a member that costs nothing: it is not declared down, and does not let go of what it holds.
     pub fn forgives(&self) -> Span {
-        (self.detect - self.beat * STALL_BEATS).at_most(self.pause_covered())
+        (self.detect_longest() - self.beat * STALL_BEATS).at_most(self.pause_covered())
     }
 
     /// The configured timings, and each step as long as detection is within its limit.
@@ -212,7 +225,7 @@ impl Timings {
         };
         let at = move |quarters: u64| Timings {
             detect: detect(quarters),
-            lease: configured.lease * quarters / LADDER_QUARTERS[0],
+            lease: configured.lease_without_grace() * quarters / LADDER_QUARTERS[0] + configured.grace,
             ..configured
         };
         let steps = LADDER_QUARTERS.into_iter().map(at);
@@ -237,6 +250,28 @@ impl Timings {
     /// Silence on all paths after which a node is declared down.
     pub fn detect(&self) -> Span {
         self.detect
+    }
+
+    /// Silence after which a node is doubted: somebody else's word that it is gone is believed then, and its host's kernel is
+    /// asked for an echo if there is a grace period.
+    pub fn doubt(&self) -> Span {
+        self.detect / 2
+    }
+
+    /// How much longer silence may last while the kernel of the silent answers an echo; zero if echoes are not asked for.
+    pub fn grace(&self) -> Span {
+        self.grace
+    }
+
+    /// The longest silence before a node is declared down, whatever its kernel answers.
+    pub fn detect_longest(&self) -> Span {
+        self.detect + self.grace
+    }
+
+    /// When who would be given up at `due` is given up if its kernel answered an echo last at `echoed`: after the detection time
+    /// without another answer, and at the latest when the grace period is over.
+    pub fn given_up_at(&self, due: Tick, echoed: Tick) -> Tick {
+        due.max((echoed + self.detect).min(due + self.grace))
     }
 
     /// How long a grant lets its holder hold resources, counted from the *sending* of the beat granted.
@@ -272,6 +307,11 @@ impl Timings {
     /// From the last beat received to the first act of a takeover.
     pub fn takeover_wait(&self) -> Span {
         self.free_after(self.lease)
+    }
+
+    /// The part of a lease that is there without a grace period.
+    fn lease_without_grace(&self) -> Span {
+        self.lease - self.grace
     }
 
     /// The longest stall of an owner's daemon that costs nothing, if its next grant then comes at once.
@@ -385,7 +425,7 @@ mod tests {
             assert_eq!(steps[0], configured);
             assert!((3..=LADDER_QUARTERS.len()).contains(&steps.len()), "{configured:?}");
             for timings in &steps {
-                let Timings { beat, detect, lease, stop_budget, deadman_bound, margin } = *timings;
+                let Timings { beat, detect, lease, stop_budget, deadman_bound, margin, grace: _ } = *timings;
                 let checked = match monitoring {
                     Monitoring::Mesh => {
                         Timings::checked(beat, detect, lease, stop_budget, deadman_bound, margin)
@@ -415,6 +455,37 @@ mod tests {
             );
             assert_eq!(configured.step_for(Span::ZERO), Some(Step::CONFIGURED));
         }
+    }
+
+    #[test]
+    fn a_grace_period_lengthens_leases_by_as_much_and_forgives_a_stall_as_long_at_each_step() {
+        let grace = Span::from_millis(1_500);
+        for (monitoring, configured) in all() {
+            let graced = configured.with_grace(grace);
+            assert_eq!(graced.lease(), configured.lease() + grace);
+            assert_eq!(graced.with_grace(Span::ZERO), configured);
+            for (longer, without) in graced.ladder().zip(configured.ladder()) {
+                assert_eq!(longer.forgives(), without.forgives() + grace, "{monitoring}");
+                assert_eq!(longer.detect(), without.detect());
+                assert!(longer.takeover_wait() >= longer.detect_longest(), "the wait would be for nothing");
+                assert!(monitoring == Monitoring::Mesh || longer.checked_for_ring() == Ok(longer));
+            }
+            let stall = graced.forgives() * 4 / 5;
+            assert_eq!(graced.step_for(stall), Some(Step::CONFIGURED));
+            assert_ne!(configured.step_for(stall), Some(Step::CONFIGURED));
+        }
+    }
+
+    #[test]
+    fn who_answers_echoes_is_given_up_when_they_end_and_at_the_end_of_the_grace_period() {
+        let timings = Timings::of(TimingProfile::Auto).with_grace(Span::from_secs(2));
+        let at = |ms| Tick::ZERO + Span::from_millis(ms);
+        let due = at(1_000);
+        assert_eq!(timings.given_up_at(due, Tick::ZERO), due, "none came");
+        assert_eq!(timings.given_up_at(due, at(550)), due, "none since it fell silent");
+        assert_eq!(timings.given_up_at(due, at(900)), at(1_300));
+        assert_eq!(timings.given_up_at(due, at(2_900)), at(3_000));
+        assert_eq!(Timings::of(TimingProfile::Auto).given_up_at(due, at(900)), due, "no grace");
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! Whether a host outside the cluster answers an ICMP echo (RFC 792 and RFC 4443) by one interface.
+//! Which hosts answer an ICMP echo (RFC 792 and RFC 4443) by one interface.
 //!
-//! Sixteen random bytes tell an answer to this question from all other ICMP that a raw socket hears.
+//! Sixteen random bytes tell the answer to each question from all other ICMP that a raw socket hears.
 
 use crate::frame::checksum;
 use crate::packet::receive;
 use nix::sys::socket::{setsockopt, sockopt::BindToDevice};
 use phalanx_host::now;
-use phalanx_types::Span;
+use phalanx_types::{Span, Tick};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, bind, ipproto, sendto, socket_with};
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::ffi::OsString;
@@ -26,27 +26,47 @@ const WORD_BYTES: usize = 4;
 
 type Nonce = [u8; NONCE_BYTES];
 
-/// Asks `targets`, all of `source`'s family, for an echo, by the interface of this name only and from `source`, and waits
-/// `patience` for the first answer. A target that there is no way to does not answer.
-pub fn answers(interface: &str, source: IpAddr, targets: &[IpAddr], patience: Span) -> io::Result<bool> {
-    let deadline = now() + patience;
-    let socket = open(interface, source)?;
-    let mut nonce = Nonce::default();
-    getrandom(&mut nonce[..], GetRandomFlags::empty())?;
-    let request = request(source, &nonce);
-    for target in targets {
-        // Without a route to it nobody answers; the others may.
-        let _ = sendto(&socket, &request, SendFlags::empty(), &SocketAddr::new(*target, 0));
-    }
-    // A busy network never runs out of messages: the time is up whether or not there is another one.
-    while now() < deadline {
-        match receive(&socket, deadline)? {
-            Some(message) if is_reply(source, &message, &nonce) => return Ok(true),
-            Some(_) => {}
-            None => return Ok(false),
+/// Questions that are out by one interface.
+#[derive(Debug)]
+pub struct Echoes {
+    socket: OwnedFd,
+    source: IpAddr,
+    open: Vec<Option<Nonce>>,
+    deadline: Tick,
+}
+
+impl Echoes {
+    /// Asks `targets`, all of `source`'s family, for an echo, by the interface of this name only and from `source`, and gives
+    /// them `patience` to answer. A target that there is no way to does not answer.
+    pub fn ask(interface: &str, source: IpAddr, targets: &[IpAddr], patience: Span) -> io::Result<Echoes> {
+        let deadline = now() + patience;
+        let socket = open(interface, source)?;
+        let mut open = Vec::new();
+        for target in targets {
+            let mut nonce = Nonce::default();
+            getrandom(&mut nonce[..], GetRandomFlags::empty())?;
+            let message = request(source, &nonce);
+            // Without a route to it nobody answers; the others may.
+            let _ = sendto(&socket, &message, SendFlags::empty(), &SocketAddr::new(*target, 0));
+            open.push(Some(nonce));
         }
+        Ok(Echoes { socket, source, open, deadline })
     }
-    Ok(false)
+
+    /// The place of the next target that answers, each once; `None` when all have or the time is up.
+    pub fn next_answer(&mut self) -> io::Result<Option<usize>> {
+        // A busy network never runs out of messages: the time is up whether or not there is another one.
+        while self.open.iter().any(Option::is_some) && now() < self.deadline {
+            let Some(message) = receive(&self.socket, self.deadline)? else { return Ok(None) };
+            let answers =
+                |nonce: &Option<Nonce>| nonce.is_some_and(|nonce| is_reply(self.source, &message, &nonce));
+            if let Some(place) = self.open.iter().position(answers) {
+                self.open[place] = None;
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn open(interface: &str, source: IpAddr) -> io::Result<OwnedFd> {

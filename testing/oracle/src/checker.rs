@@ -78,7 +78,7 @@ impl Terms {
 
     /// Within this after healing, the survivors agree (`B` in the reference).
     pub fn settle(&self) -> Span {
-        self.slowest().detect() * 3 + Span::from_secs(5)
+        self.slowest().detect_longest() * 3 + Span::from_secs(5)
     }
 }
 

@@ -113,6 +113,9 @@ fn membership(note: &MembershipNote, f: &mut Formatter<'_>) -> fmt::Result {
         M::AdapterSuspected { network } => write!(f, "suspects its own adapter on network {}", network.0),
         M::PeerUp { life } => write!(f, "peer up: {life}"),
         M::PeerDown { life, silent } => write!(f, "peer down: {life}, silent for {silent}"),
+        M::GraceGiven { life, silent, limit } => {
+            write!(f, "waits for {life}, silent for {silent}, until {limit}: its host answers an echo")
+        }
         M::SelfPaused { gap } => write!(f, "notices that it stood still for {gap}"),
         M::TimingsInForce { timings } => {
             write!(f, "goes by detection of {} and leases of {}", timings.detect(), timings.lease())

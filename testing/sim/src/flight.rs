@@ -168,6 +168,7 @@ fn membership(note: &MembershipNote) -> Kind {
         | N::AdapterSuspected { .. }
         | N::PeerUp { .. }
         | N::PeerDown { .. }
+        | N::GraceGiven { .. }
         | N::IdentityCloned { .. } => Kind::Path,
         N::SelfPaused { .. } => Kind::Life,
         N::MemberStalled { .. }

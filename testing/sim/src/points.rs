@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 const SEEN: &[&str] = &[
     "path-hears-one-way",
     "adapter-suspected",
+    "grace-given",
     "self-paused",
     "member-stalled",
     "later-node-coordinates",
@@ -140,6 +141,7 @@ impl Points {
             N::Reached { point } => self.count(point.name()),
             N::PathDown { silent, .. } if *silent < LATELY => self.count("path-hears-one-way"),
             N::AdapterSuspected { .. } => self.count("adapter-suspected"),
+            N::GraceGiven { .. } => self.count("grace-given"),
             N::SelfPaused { .. } => self.count("self-paused"),
             N::MemberStalled { .. } => self.count("member-stalled"),
             N::QuarantineOver => self.count("quarantine-over"),

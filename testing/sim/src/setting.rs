@@ -6,7 +6,7 @@ use crate::resource::Kind;
 use crate::wear::Wear;
 use phalanx_model::Quorum;
 use phalanx_oracle::Terms;
-use phalanx_types::{GroupName, Monitoring, NodeId, NodeSet, ResourceName, TimingProfile, Timings};
+use phalanx_types::{GroupName, Monitoring, NodeId, NodeSet, ResourceName, Span, TimingProfile, Timings};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::mem;
@@ -78,6 +78,8 @@ pub struct Setting {
     pub timing: TimingProfile,
     /// How nodes watch each other.
     pub monitoring: Monitoring,
+    /// How much longer than detection a silent node is waited for while its kernel answers echoes.
+    pub grace: Option<Span>,
     /// Who decides.
     pub quorum: Quorum,
     /// The resource groups.
@@ -185,6 +187,9 @@ impl Setting {
             setting.builds = Builds::Mixed;
         }
         setting.draw_routers(&mut random);
+        if random.below(8) == 0 {
+            setting.grace = Some(setting.timings().detect() / 2 * random.between(1, 8));
+        }
         setting
     }
 
@@ -239,6 +244,7 @@ impl Setting {
             targets: false,
             timing: TimingProfile::Auto,
             monitoring: Monitoring::Mesh,
+            grace: None,
             quorum: Quorum::Majority,
             groups: Vec::new(),
             wear: Wear::default(),
@@ -285,7 +291,7 @@ impl Setting {
 
     /// Its timings.
     pub fn timings(&self) -> Timings {
-        Timings::under(self.monitoring, self.timing)
+        Timings::under(self.monitoring, self.timing).with_grace(self.grace.unwrap_or(Span::ZERO))
     }
 
     /// Its nodes.
@@ -311,10 +317,12 @@ impl Setting {
             Monitoring::Mesh => "",
             Monitoring::Ring => "monitoring = \"ring\", ",
         };
+        let grace =
+            self.grace.map(|grace| format!("grace = \"{}ms\", ", grace.as_millis())).unwrap_or_default();
         let (timing, quorum) = (self.timing, Setting::quorum_word(self.quorum));
         writeln!(
             out,
-            "schema = 1\ncluster = {{ name = \"sim\", timing = \"{timing}\", {monitoring}quorum = \"{quorum}\" }}"
+            "schema = 1\ncluster = {{ name = \"sim\", timing = \"{timing}\", {monitoring}{grace}quorum = \"{quorum}\" }}"
         )?;
         writeln!(out, "\n[node]")?;
         for node in self.node_ids() {

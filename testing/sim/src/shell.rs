@@ -33,6 +33,7 @@ impl<F: Factory> World<F> {
                 self.later(after, Happening::Begins { host: index, start, operation: Box::new(operation) });
             }
             Effect::AskTargets { network } => self.ask_targets(host, start, network),
+            Effect::AskEcho { of, path } => self.ask_echo(host, start, of, path),
             Effect::Reply { id, reply } => self.reply(host, id, &reply),
             Effect::Client { client, event } => self.client_hears(host, start, client, event),
             Effect::Note(note) => self.note(host, note),
@@ -50,6 +51,35 @@ impl<F: Factory> World<F> {
             let input = Box::new(Input::TargetAnswered { network });
             self.later(Span(at - now), Happening::Hears { host: host as u8, start, input });
         }
+    }
+
+    /// A node's host is asked for an echo. Its kernel answers whatever its daemon does.
+    fn ask_echo(&mut self, host: usize, start: u64, of: NodeId, path: PathId) {
+        let (asked, lane) = (usize::from(of.0) - 1, self.lane_of(path));
+        let way = self.hosts[host].has_carrier(lane);
+        let now = self.now;
+        let arrives = way.then(|| self.net.fate(lane, host, asked, ECHO_BYTES, now).first).flatten();
+        if let Some(at) = arrives {
+            let (of, by) = (asked as u8, host as u8);
+            self.later(Span(at - now), Happening::EchoAsked { of, by, start, path });
+        }
+    }
+
+    /// Host `of`, if it runs, answers the life `by`.
+    pub(crate) fn answer_echo(&mut self, of: usize, by: (usize, u64), path: PathId) {
+        let ((by, start), lane) = (by, self.lane_of(path));
+        if !self.hosts[of].up || !self.hosts[of].has_carrier(lane) {
+            return;
+        }
+        let now = self.now;
+        if let Some(at) = self.net.fate(lane, of, by, ECHO_BYTES, now).first {
+            let input = Box::new(Input::EchoAnswered { by: self.hosts[of].id, path });
+            self.later(Span(at - now), Happening::Hears { host: by as u8, start, input });
+        }
+    }
+
+    fn lane_of(&self, path: PathId) -> usize {
+        self.setting.lane(path.network.0.into(), path.index.into())
     }
 
     /// How long it takes from one process to another on one host; one time in a hundred the other is busy.
@@ -87,8 +117,7 @@ impl<F: Factory> World<F> {
 
     fn send(&mut self, host: usize, start: u64, to: (NodeId, PathId), routine: bool, bytes: Shared) {
         let (to, path) = to;
-        let (peer, lane) =
-            (to.0 as usize - 1, self.setting.lane(path.network.0 as usize, path.index as usize));
+        let (peer, lane) = (to.0 as usize - 1, self.lane_of(path));
         assert!(
             peer < self.hosts.len()
                 && lane < self.setting.lanes()

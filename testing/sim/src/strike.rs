@@ -359,7 +359,7 @@ impl<F: Factory> World<F> {
         let lowest = core.first().expect("a majority is never retired").0 as usize - 1;
         self.excuse_the_homeless(lowest, &core);
         self.tell(lowest, What::Healed { core });
-        self.later(self.terms.slowest().detect() * 3, Happening::AsksOnline);
+        self.later(self.terms.slowest().detect_longest() * 3, Happening::AsksOnline);
         self.later(self.phases.quiet(&self.terms), Happening::Ends);
     }
 

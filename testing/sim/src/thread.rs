@@ -110,7 +110,7 @@ fn membership(me: NodeId, note: &MembershipNote) -> (Vec<Thread>, Vec<Thread>) {
             (vec![Thread::Trouble(*peer), Thread::Network, Thread::Trouble(me)], vec![])
         }
         N::AdapterSuspected { .. } | N::FrameDropped { .. } => (vec![Thread::Network], vec![]),
-        N::PeerUp { life } | N::PeerDown { life, .. } => {
+        N::PeerUp { life } | N::PeerDown { life, .. } | N::GraceGiven { life, .. } => {
             let causes = vec![Thread::Trouble(life.node), Thread::Network, Thread::Trouble(me)];
             (causes, vec![Thread::Reach(me)])
         }

@@ -22,7 +22,7 @@ use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_node::{Effect, Input};
 use phalanx_oracle::{Census, Event, GlobalTime, Oracle, Terms, Violation, What};
 use phalanx_types::{
-    ClusterId, GroupName, NodeId, Operation, OperationId, Shared, Span, Tick, Timings, ViewId,
+    ClusterId, GroupName, NodeId, Operation, OperationId, PathId, Shared, Span, Tick, Timings, ViewId,
 };
 use std::collections::BTreeSet;
 
@@ -57,6 +57,8 @@ pub enum Happening {
     Wakes { host: u8, start: u64 },
     /// A daemon is told something by its own host.
     Hears { host: u8, start: u64, input: Box<Input> },
+    /// A request for an echo arrives at the kernel of host `of`; the daemon of host `by` waits for the answer.
+    EchoAsked { of: u8, by: u8, start: u64, path: PathId },
     /// The deadman comes to look at what a life has written down.
     Looks { host: u8, start: u64 },
     /// A record is durable, or not.
@@ -110,6 +112,7 @@ impl Happening {
     fn host(&self) -> Option<usize> {
         match self {
             Happening::Arrives(flight) => Some(flight.to.0 as usize),
+            Happening::EchoAsked { of, .. } => Some(*of as usize),
             Happening::Wakes { host, .. }
             | Happening::Hears { host, .. }
             | Happening::Looks { host, .. }
@@ -388,6 +391,9 @@ impl<F: Factory> World<F> {
         match happening {
             Happening::Arrives(flight) => self.arrives(flight),
             Happening::Wakes { host, start } => self.wakes(host as usize, start),
+            Happening::EchoAsked { of, by, start, path } => {
+                self.answer_echo(of as usize, (by as usize, start), path);
+            }
             Happening::Hears { host, start, input } => self.hears(host as usize, start, *input),
             Happening::Looks { host, start } => self.looks_at_slate(host as usize, start),
             Happening::Lands { host, start, generation } => self.lands(host as usize, start, generation),

@@ -60,8 +60,13 @@ pub fn three_nodes() -> (Vec<Child>, Vec<Child>) {
 
 /// The same, watching each other in this way.
 pub fn three_nodes_under(monitoring: &str) -> (Vec<Child>, Vec<Child>) {
+    three_nodes_with(&format!("monitoring = \"{monitoring}\""))
+}
+
+/// The same with these keys more in `[cluster]`.
+pub fn three_nodes_with(keys: &str) -> (Vec<Child>, Vec<Child>) {
     lay_networks();
-    let named = format!("name = \"demo\", monitoring = \"{monitoring}\"");
+    let named = format!("name = \"demo\", {keys}");
     run_all(&FILE.replace("name = \"demo\"", &named))
 }
 
@@ -209,6 +214,10 @@ pub fn phalanx(node: &str, arguments: &[&str]) -> std::process::Output {
 pub fn status(node: &str) -> Option<Value> {
     let output = phalanx(node, &["status", "--json"]);
     serde_json::from_slice(&output.stdout).ok().filter(|_| output.status.success())
+}
+
+pub fn events(node: &str) -> String {
+    String::from_utf8_lossy(&phalanx(node, &["events", "-n", "500"]).stdout).into_owned()
 }
 
 pub fn members(status: &Value) -> Vec<&str> {

@@ -433,8 +433,14 @@ impl Membership {
         }
     }
 
-    /// Leaves out whoever beats but makes no progress: with ordered messages, with a flush, or with the view itself.
+    /// Leaves out whoever beats but makes no progress: with ordered messages, with a flush, or with the view itself. Who is
+    /// given grace is behind for as long as that lasts, but no view that is being formed waits for it.
     pub(super) fn watch_progress(&mut self, now: Tick) {
+        let patience = self.setup.timings.detect() * STALL_DETECTS;
+        let patience = match &self.phase {
+            Phase::Installed { .. } => patience + self.setup.timings.grace(),
+            Phase::Accepted { .. } | Phase::Coordinating { .. } => patience,
+        };
         let behind: NodeSet = match &self.phase {
             Phase::Installed { order, .. } => {
                 let slow = |node: &NodeId| {
@@ -457,7 +463,7 @@ impl Membership {
             let (since, known) = *self.stalled.entry(node).or_insert((now, acked));
             if acked > known {
                 self.stalled.insert(node, (now, acked));
-            } else if now.since(since) >= self.setup.timings.detect() * STALL_DETECTS {
+            } else if now.since(since) >= patience {
                 self.exclude(now, node);
             }
         }

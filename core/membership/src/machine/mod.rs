@@ -90,6 +90,13 @@ pub enum Output {
         /// The frame.
         bytes: Shared,
     },
+    /// Ask a node's host for an echo; [`Membership::echoed`] if its kernel answers.
+    AskEcho {
+        /// The node.
+        of: NodeId,
+        /// By which path.
+        path: PathId,
+    },
     /// This node stood still for so long, by its own clock and beyond what was due.
     StoodStill(Span),
     /// Send a beat that says nothing new: it need not wake its receiver.
@@ -412,6 +419,13 @@ impl Membership {
         self.note(MembershipNote::Leased { until: self.lease.until() });
     }
 
+    /// The kernel of a node's host answered an echo.
+    pub fn echoed(&mut self, now: Tick, of: NodeId, path: PathId) {
+        let mut notes = Vec::new();
+        self.topology.echo(now, of, path, &mut notes);
+        self.tell(notes);
+    }
+
     /// The deadman is gone, or refuses.
     pub fn unfed(&mut self) {
         self.stirred = true;
@@ -530,6 +544,8 @@ impl Membership {
         self.deliver();
         self.confirm();
         self.speak(now, above);
+        let doubted = self.topology.take_doubted(now).into_iter();
+        self.out.extend(doubted.map(|(of, path)| Output::AskEcho { of, path }));
         self.acknowledge(now);
         self.renew(now);
         self.pump(now);

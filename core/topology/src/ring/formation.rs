@@ -73,6 +73,8 @@ pub(crate) struct Formation {
     joins: BTreeMap<NodeId, Vec<Incarnation>>,
     /// When each member last showed that it is in this group.
     shown: BTreeMap<NodeId, Tick>,
+    /// When the kernels of those that were missed by half last answered an echo.
+    echoed: BTreeMap<Incarnation, Tick>,
     /// Since when each member has been in it.
     admitted: BTreeMap<Incarnation, Tick>,
     /// Groups that this one came from by leaving somebody out or letting somebody in.
@@ -112,13 +114,6 @@ struct Grief {
     beats: u32,
 }
 
-impl Moment {
-    /// What is missed by half of the detection time is believed to be gone if somebody else says so.
-    fn doubt(&self) -> Span {
-        self.timings.detect() / 2
-    }
-}
-
 impl Formation {
     pub fn new(now: Tick, me: Incarnation, order: Vec<Seat>) -> Formation {
         let subnets: BTreeSet<Segment> = order.iter().map(|seat| seat.segment).collect();
@@ -134,6 +129,7 @@ impl Formation {
             instance: 1,
             joins: BTreeMap::new(),
             shown: BTreeMap::new(),
+            echoed: BTreeMap::new(),
             admitted: [(me, now)].into(),
             former: VecDeque::new(),
             told: NodeSet::EMPTY,
@@ -218,7 +214,7 @@ impl Formation {
     /// When [`Formation::judge`] or [`Formation::present`] next say something else if nothing arrives.
     pub fn changes_at(&self, moment: Moment) -> Tick {
         let settle = moment.timings.beat() * STABLE_BEATS;
-        let missed = |life: Incarnation| moment.now + (moment.timings.detect() - self.silence(life, moment));
+        let missed = |life: Incarnation| self.lost_at(life, moment.timings.detect(), moment);
         let missing = self.watched().into_iter().map(missed).filter(|at| *at > moment.now);
         let settling = self.admitted.values().map(|since| *since + settle);
         let settling = settling.chain([self.awaits_until(moment)]).filter(|at| *at > moment.now);
@@ -343,10 +339,23 @@ impl Formation {
         }
     }
 
-    /// Of those, who has been silent for the detection time.
+    /// Of those, who has been silent for the detection time, and beyond it for as long as there is grace.
     fn missed(&self, moment: Moment) -> NodeSet {
-        let silent = |life: &Incarnation| self.silence(*life, moment) >= moment.timings.detect();
-        self.watched().into_iter().filter(silent).map(|life| life.node).collect::<NodeSet>().or(self.gone)
+        let lost = |life: &Incarnation| moment.now >= self.lost_at(*life, moment.timings.detect(), moment);
+        self.watched().into_iter().filter(lost).map(|life| life.node).collect::<NodeSet>().or(self.gone)
+    }
+
+    /// Of those, whom to ask for an echo.
+    pub fn doubted(&self, moment: Moment) -> NodeSet {
+        let doubted = |life: &Incarnation| self.silence(*life, moment) >= moment.timings.doubt();
+        self.watched().into_iter().filter(doubted).map(|life| life.node).collect::<NodeSet>().minus(self.gone)
+    }
+
+    /// The kernel of `node` answered an echo.
+    pub fn echo(&mut self, now: Tick, node: NodeId) {
+        if let Some(life) = self.group.life_of(node) {
+            self.echoed.insert(life, now);
+        }
     }
 
     /// `lives` are in a group without this node. Those that are left go on as one.
@@ -358,13 +367,24 @@ impl Formation {
 
     /// Whether somebody else's word is enough to believe that it is gone.
     fn is_doubted(&self, life: Incarnation, moment: Moment) -> bool {
-        self.gone.has(life.node) || self.silence(life, moment) >= moment.doubt()
+        self.gone.has(life.node) || moment.now >= self.lost_at(life, moment.timings.doubt(), moment)
+    }
+
+    /// When it will have been silent for so long, and for the grace period too if that holds.
+    fn lost_at(&self, life: Incarnation, silent: Span, moment: Moment) -> Tick {
+        let echoed = self.echoed.get(&life).copied().unwrap_or(Tick::ZERO);
+        moment.timings.given_up_at(self.heard_at(life, moment) + silent, echoed)
     }
 
     fn silence(&self, life: Incarnation, moment: Moment) -> Span {
+        moment.now.since(self.heard_at(life, moment))
+    }
+
+    /// Since when it counts as silent.
+    fn heard_at(&self, life: Incarnation, moment: Moment) -> Tick {
         let shown = self.shown.get(&life.node).copied().unwrap_or(Tick::ZERO);
         let admitted = self.admitted.get(&life).copied().unwrap_or(Tick::ZERO);
-        moment.now.since(shown.max(admitted).max(moment.resumed))
+        shown.max(admitted).max(moment.resumed)
     }
 
     /// A group that is being formed is pressed on with, or given up.
@@ -658,6 +678,7 @@ impl Formation {
         let shown = mem::take(&mut self.shown);
         let last = |life: &Incarnation| shown.get(&life.node).copied().filter(|_| watched.contains(life));
         self.shown = self.group.members().iter().map(|life| (life.node, last(life).unwrap_or(now))).collect();
+        self.echoed.retain(|life, _| self.group.has(*life));
         (self.beats, self.heir_of) = (0, None);
         (self.phase, self.grief, self.told) = (Phase::Settled, None, NodeSet::EMPTY);
         self.gone = NodeSet::EMPTY;

@@ -186,6 +186,23 @@ impl Rings {
         self.rings.values().any(|ring| ring.judge(moment) != ring.connected)
     }
 
+    /// Those on each path who will be lost in half of the detection time if nothing comes of them.
+    pub fn doubted(&self, moment: Moment) -> impl Iterator<Item = (NodeId, PathId)> {
+        self.rings.iter().flat_map(move |(path, ring)| {
+            let doubted = ring.formation.doubted(moment).or(ring.reach.doubted(moment));
+            doubted.and(ring.connected).iter().map(|node| (node, *path)).collect::<Vec<_>>()
+        })
+    }
+
+    /// The kernel of `node` answered an echo on `path`. Who is lost there already is not found by that.
+    pub fn echo(&mut self, now: Tick, node: NodeId, path: PathId) {
+        let ring = self.rings.get_mut(&path).filter(|ring| ring.connected.has(node));
+        if let Some(ring) = ring {
+            ring.formation.echo(now, node);
+            ring.reach.echo(now, node);
+        }
+    }
+
     /// Whether `life` and this node are connected on `path`, as last judged.
     pub fn connects(&self, path: PathId, life: Incarnation) -> bool {
         let ring = self.rings.get(&path);

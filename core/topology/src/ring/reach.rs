@@ -5,7 +5,7 @@
 //! had none for the detection time, and to which a question has been open for half of it, does not reach each other.
 
 use super::formation::Moment;
-use phalanx_types::{Incarnation, NodeId, Tick};
+use phalanx_types::{Incarnation, NodeId, NodeSet, Tick};
 use std::collections::BTreeMap;
 
 /// A question that is open for so many beats is asked again: the answer waits for the other's beat, and then for ours.
@@ -32,6 +32,8 @@ struct Pair {
     /// Since when a question has been open.
     asked: Option<Tick>,
     answered: Option<Tick>,
+    /// When the other's kernel last answered an echo.
+    echoed: Tick,
     /// The newest beat of ours that it has.
     noted: u64,
 }
@@ -40,7 +42,7 @@ impl Reach {
     /// The other members of the ring are these. Who was none before, in this life, is to be asked first.
     pub fn follow(&mut self, others: impl Iterator<Item = Incarnation>) {
         let mut old = std::mem::take(&mut self.pairs);
-        let fresh = |life| Pair { life, asked: None, answered: None, noted: 0 };
+        let fresh = |life| Pair { life, asked: None, answered: None, echoed: Tick::ZERO, noted: 0 };
         let pair = |life: Incarnation| {
             let known = old.remove(&life.node).filter(|pair| pair.life == life);
             (life.node, known.unwrap_or_else(|| fresh(life)))
@@ -52,6 +54,18 @@ impl Reach {
     pub fn works(&self, life: Incarnation, moment: Moment) -> bool {
         let pair = self.pairs.get(&life.node).filter(|pair| pair.life == life);
         pair.is_some_and(|pair| pair.lost_at(moment).is_some_and(|at| moment.now < at))
+    }
+
+    /// Those about to be lost.
+    pub fn doubted(&self, moment: Moment) -> NodeSet {
+        let doubted =
+            |pair: &Pair| pair.due_at(moment).is_some_and(|due| moment.now + moment.timings.doubt() >= due);
+        self.pairs.iter().filter(|(_, pair)| doubted(pair)).map(|(node, _)| *node).collect()
+    }
+
+    /// The kernel of `node` answered an echo.
+    pub fn echo(&mut self, now: Tick, node: NodeId) {
+        self.pairs.entry(node).and_modify(|pair| pair.echoed = now);
     }
 
     /// When [`Reach::works`] next says something else of somebody if nothing arrives.
@@ -97,10 +111,15 @@ impl Pair {
 
     /// When the pair no longer reaches each other if no answer comes; `None` if it never did.
     fn lost_at(&self, moment: Moment) -> Option<Tick> {
+        self.due_at(moment).map(|due| moment.timings.given_up_at(due, self.echoed))
+    }
+
+    /// The same but for a grace period.
+    fn due_at(&self, moment: Moment) -> Option<Tick> {
         let answered = self.answered.filter(|_| self.noted > 0)?;
         let Some(asked) = self.asked else { return Some(Tick::NEVER) };
         let detect = moment.timings.detect();
-        Some((answered.max(moment.resumed) + detect).max(asked.max(moment.resumed) + detect / 2))
+        Some((answered.max(moment.resumed) + detect).max(asked.max(moment.resumed) + moment.timings.doubt()))
     }
 }
 

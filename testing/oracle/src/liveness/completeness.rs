@@ -18,7 +18,7 @@ pub(crate) struct Completeness {
 impl Completeness {
     /// Within the time that this cluster may take.
     pub fn new(terms: &Terms) -> Completeness {
-        let deadline = Deadline::after(terms, |terms| terms.slowest().detect() + AGREEMENT);
+        let deadline = Deadline::after(terms, |terms| terms.slowest().detect_longest() + AGREEMENT);
         Completeness { deadline, views: CurrentViews::default() }
     }
 

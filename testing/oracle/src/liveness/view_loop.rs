@@ -33,7 +33,7 @@ impl ViewLoop {
     }
 
     fn shows(&self) -> Span {
-        self.terms.slowest().detect() * 2
+        self.terms.slowest().detect_longest() * 2
     }
 
     fn judge(&mut self, event: &Event) -> Result<(), String> {

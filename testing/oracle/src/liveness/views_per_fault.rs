@@ -48,7 +48,7 @@ impl ViewsPerFault {
     }
 
     fn shows(&self) -> Span {
-        self.terms.settle().max(self.terms.slowest().detect() * SHOWS_DETECTS)
+        self.terms.settle().max(self.terms.slowest().detect_longest() * SHOWS_DETECTS)
     }
 
     fn charge(&mut self, node: NodeId, at: GlobalTime) -> Result<(), String> {

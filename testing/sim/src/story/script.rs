@@ -122,6 +122,7 @@ impl Script {
             }
             ["targets"] => self.setting.targets = targets(value)?,
             ["timing"] => self.setting.timing = timing(value)?,
+            ["grace"] => self.setting.grace = Some(grace(value)?),
             ["quorum"] => self.setting.quorum = quorum(value)?,
             ["monitoring"] => self.monitorings = vec![monitoring(value)?],
             ["group", name] => self.resource_group(name, value)?,
@@ -229,6 +230,13 @@ fn quorum(word: &str) -> Result<Quorum, String> {
         "majority" => Ok(Quorum::Majority),
         "dynamic" => Ok(Quorum::Dynamic),
         other => Err(format!("quorum is majority or dynamic, not {other:?}")),
+    }
+}
+
+fn grace(value: &str) -> Result<Span, String> {
+    match words_of(value)[..] {
+        [number, unit] => span(number, unit),
+        _ => Err(format!("grace is a number and a unit, and none if it is not told, not {value:?}")),
     }
 }
 

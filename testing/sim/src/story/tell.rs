@@ -193,6 +193,9 @@ impl Teller {
                 self.reached.contains(&(life, *network)).then_some(())?;
                 format!("reaches nobody on {}: its own adapter is suspected", self.network(*network))
             }
+            N::GraceGiven { life, .. } => {
+                format!("{} is silent, but its host answers: it is waited for", self.node(life.node))
+            }
             N::SelfPaused { .. } => "stood still itself: it believes no silence".into(),
             N::MemberStalled { life } => {
                 format!("{} handles no messages: it is left out", self.node(life.node))
