@@ -29,6 +29,7 @@ ip iproute2
 mkfs.ext4 e2fsprogs
 nbdkit nbdkit
 nbdfuse libnbd-bin
+bindfs bindfs
 curl curl
 cc gcc
 PROGRAMS

@@ -19,6 +19,7 @@ use crate::scribe::Scribe;
 use crate::settings::Settings;
 use crate::stall::Stolen;
 use crate::targets::Targets;
+use crate::tie::Ties;
 use crate::topology::topology_outlook;
 use crate::wait::{Wait, Woken};
 use crate::words::Names;
@@ -61,6 +62,7 @@ pub struct Daemon {
     adapters: Adapters,
     targets: Targets,
     doubts: Doubts,
+    ties: Ties,
     guard: Guard,
     feeder: Feeder,
     keeper: Keeper,
@@ -104,6 +106,7 @@ impl Daemon {
         let adapters = adapters::watch(&cradle.cluster, post.clone())?;
         let targets = Targets::begin(me.node, post.clone())?;
         let doubts = Doubts::begin(me.node, post.clone())?;
+        let ties = Ties::begin(cradle.identity.cluster, me, post.clone())?;
         let keeper = Keeper::begin(cradle.dir, post)?;
         scribe.remark(Remark::Started { life: me, version: env!("CARGO_PKG_VERSION") });
         let realtime = become_realtime(&mut scribe);
@@ -126,6 +129,7 @@ impl Daemon {
             adapters,
             targets,
             doubts,
+            ties,
             guard,
             keeper,
             scribe,
@@ -231,6 +235,7 @@ impl Daemon {
             }
             Effect::Operate(operation) => self.hands.run(operation, &self.cluster),
             Effect::AskTargets { network } => self.targets.ask(network, &self.cluster),
+            Effect::Claim(claim) => self.ties.claim(claim, &self.cluster),
             Effect::AskEcho { of, path } => self.doubts.ask(of, path, &self.cluster),
             Effect::Reply { id, reply } => self.reply(id, reply),
             Effect::Client { client, event } => self.clients.tell(client, event),
@@ -423,6 +428,7 @@ impl Daemon {
         }
         self.tell_missing();
         self.stolen.note(now());
+        self.ties.check(now(), &self.cluster);
         for node in self.doubles.look(self.carrier.doubles()) {
             let node =
                 self.cluster.nodes.get(&node).map_or_else(|| node.to_string(), |node| node.name.to_string());

@@ -22,6 +22,7 @@ mod scribe;
 mod settings;
 mod stall;
 mod targets;
+mod tie;
 mod topology;
 mod twin;
 mod wait;

@@ -43,6 +43,13 @@ pub enum Remark {
     },
     /// The deadman guards this node.
     Guarded,
+    /// Half of the nodes could not claim at the tie-breaker that it goes on.
+    TieBreakerAils {
+        /// Why.
+        why: String,
+    },
+    /// It could again.
+    TieBreakerWell,
     /// An own address is not on this host yet.
     AddressMissing {
         /// The address.
@@ -151,6 +158,7 @@ impl Remark {
         match self {
             Remark::Started { .. }
             | Remark::Guarded
+            | Remark::TieBreakerWell
             | Remark::AddressThere { .. }
             | Remark::Asked { .. }
             | Remark::Stopping { .. }
@@ -164,6 +172,7 @@ impl Remark {
             | Remark::Deactivated { well: false, .. }
             | Remark::EventsLost { .. } => Level::Warn,
             Remark::Unguarded { .. }
+            | Remark::TieBreakerAils { .. }
             | Remark::Twin { .. }
             | Remark::AddressConflict { .. }
             | Remark::AddressContested { .. } => Level::Error,
@@ -192,6 +201,10 @@ impl fmt::Display for Remark {
             }
             Remark::Unguarded { why } => write!(f, "{why}: without it this node takes no lease and no group"),
             Remark::Guarded => write!(f, "the deadman guards this node"),
+            Remark::TieBreakerAils { why } => {
+                write!(f, "PHX-E013 the tie-breaker ails: {why}: as it is, half of the nodes could not go on")
+            }
+            Remark::TieBreakerWell => write!(f, "the tie-breaker is well again"),
             Remark::AddressMissing { address } => write!(f, "own address {address} is not on this host yet"),
             Remark::AddressThere { address } => write!(f, "own address {address} is there now"),
             Remark::AddressConflict { group, resource, address, interface, mac } => write!(

@@ -81,7 +81,8 @@ fn manager_level(note: &ManagerNote) -> Level {
         | N::LettingGo { .. } => Level::Warn,
         N::CharterChanged { .. } | N::TimingsSettled { .. } => Level::Info,
         N::TimingsChanged { .. } => Level::Warn,
-        N::Formed { .. } | N::FormedWithoutUs { .. } => Level::Warn,
+        N::TieClaimed { .. } => Level::Info,
+        N::Formed { .. } | N::FormedWithoutUs { .. } | N::TieJudged { .. } => Level::Warn,
         N::PlanDiverged { .. } | N::StateDiverged { .. } | N::VersionLost { .. } => Level::Error,
     }
 }

@@ -5,7 +5,7 @@
 use crate::manager::{ManagerEffect, Turn};
 use phalanx_ledger::{Ledger, StageError, Version};
 use phalanx_model::Cluster;
-use phalanx_types::{Charter, Digest, NodeSet, StretchRecord, ViewId};
+use phalanx_types::{Charter, Digest, Origin, StretchRecord, ViewId};
 use std::sync::Arc;
 
 /// The configuration.
@@ -122,10 +122,10 @@ impl Config {
         self.stretching = Some((self.store(turn), before));
     }
 
-    /// Begins a generation of `few` without `others`; gives the image that makes it durable.
-    pub fn form(&mut self, turn: &mut Turn<'_>, few: NodeSet, others: NodeSet, view: ViewId) -> u64 {
+    /// Begins a generation; gives the image that makes it durable.
+    pub fn begin_generation(&mut self, turn: &mut Turn<'_>, origin: Origin, view: ViewId) -> u64 {
         let before = self.charter();
-        self.ledger.form(few, others, view);
+        self.ledger.begin_generation(origin, view);
         let number = self.store(turn);
         (self.pending, self.needed) = (Some((number, before)), number);
         number

@@ -1,13 +1,14 @@
-//! Forming the cluster without nodes that are away: the operator's word in place of a quorum.
+//! Forming the cluster without nodes that are away: the operator's word in place of a quorum, or the tie-breaker's
+//! ([`crate::tie`]).
 //!
-//! Refused while anybody else is heard, and while this node itself may still be bound by promises. On disk before it is in
+//! The operator's is refused while anybody else is heard, and while this node itself may still be bound by promises. On disk before it is in
 //! force. Those that are away are proven down by the operator's word until they are members again.
 
 use crate::manager::{Manager, Phase, Turn};
 use crate::request::Reply;
 use phalanx_events::ManagerNote;
 use phalanx_types::limits::FORM_LIMIT;
-use phalanx_types::{NodeSet, RequestId, Tick};
+use phalanx_types::{NodeSet, Origin, RequestId, Tick};
 use std::sync::Arc;
 
 /// An operator's order to form the cluster, under way.
@@ -31,21 +32,33 @@ impl Manager {
             Ok(sides) => sides,
             Err(why) => return self.answer(turn, id, Reply::Refused { why }),
         };
+        let told = |generation| ManagerNote::Formed { generation, few, without, by, why };
+        match self.begin_generation(turn, Origin::Operator { few, others: without }, told) {
+            Ok(generation) => {
+                self.forming = Some(Forming { id, generation, until: turn.now + FORM_LIMIT });
+            }
+            Err(why) => self.answer(turn, id, Reply::Failed { why }),
+        }
+    }
+
+    /// The newest version known here is the first of a new generation, which this gives; on disk before it is in force.
+    pub(crate) fn begin_generation(
+        &mut self,
+        turn: &mut Turn<'_>,
+        origin: Origin,
+        told: impl FnOnce(u64) -> ManagerNote,
+    ) -> Result<u64, String> {
         let view = self.standing.view;
         let head = self.config.ledger.head().clone();
-        let cluster = match crate::apply::read(&head) {
-            Ok(cluster) => Arc::new(cluster),
-            Err(why) => return self.answer(turn, id, Reply::Failed { why }),
-        };
+        let cluster = Arc::new(crate::apply::read(&head)?);
         self.tell_staged(turn);
-        self.config.form(turn, few, without, view);
+        self.config.begin_generation(turn, origin, view);
         let charter = self.config.ledger.charter();
-        let generation = charter.generation;
-        turn.note(ManagerNote::Formed { generation, few, without, by, why });
+        turn.note(told(charter.generation));
         turn.note(ManagerNote::CharterChanged { charter });
         self.use_version(turn, cluster);
         self.align_state();
-        self.forming = Some(Forming { id, generation, until: turn.now + FORM_LIMIT });
+        Ok(charter.generation)
     }
 
     /// What was staged may be active elsewhere: it is from now on, and the new generation follows it.

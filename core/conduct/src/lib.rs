@@ -21,6 +21,7 @@ mod requests;
 mod shutdown;
 pub mod status;
 mod stretch;
+mod tie;
 
 pub use manager::{Manager, ManagerEffect, ManagerInput};
 pub use phalanx_plan::PlannerLevel;

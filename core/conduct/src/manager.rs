@@ -16,6 +16,7 @@ use crate::request::{Reply, Request};
 use crate::requests::Requests;
 use crate::shutdown::Shutdown;
 use crate::stretch::Stretching;
+use crate::tie::Tie;
 use phalanx_agent::{Agent, AgentEffect, Desk, OperationIds, Phase as AgentPhase};
 use phalanx_events::{ManagerNote, Point, ShutdownCause};
 use phalanx_groups::{Group, Membership, Notice};
@@ -24,8 +25,8 @@ use phalanx_membership::{Hearing, Standing};
 use phalanx_model::{Cluster, Group as ModelGroup};
 use phalanx_plan::{GroupsState, Holding, PlannerLevel, Reaches, RestartTimes};
 use phalanx_types::{
-    BootId, Bug, GroupName, Incarnation, NetworkId, Operation, OperationId, OperationResult, Plot, RequestId,
-    ResourceName, Span, Tick, ViewId,
+    BootId, Bug, Claim, GroupName, Incarnation, NetworkId, Operation, OperationId, OperationResult, Plot,
+    RequestId, ResourceName, Span, Tick, Verdict, ViewId,
 };
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -60,6 +61,7 @@ pub struct Manager {
     pub(crate) passage: Passage,
     pub(crate) stretching: Stretching,
     pub(crate) forming: Option<Forming>,
+    pub(crate) tie: Tie,
     pub(crate) networks: Networks,
     /// Why each group stands still, as last told.
     pub(crate) told: BTreeMap<GroupName, String>,
@@ -136,6 +138,13 @@ pub enum ManagerInput {
         /// The network.
         network: NetworkId,
     },
+    /// What became of a claim.
+    Claimed {
+        /// Which.
+        claim: Claim,
+        /// What became of it.
+        verdict: Verdict,
+    },
     /// This node stood still for so long, beyond what was due.
     StoodStill(Span),
     /// Whom this node reaches on each network.
@@ -168,6 +177,8 @@ pub enum ManagerEffect {
         /// The network.
         network: NetworkId,
     },
+    /// Claim a generation at the tie-breaker; answered by [`ManagerInput::Claimed`], within its limit if nothing hangs.
+    Claim(Claim),
     /// Something happened.
     Note(ManagerNote),
     /// The node leaves: after [`ManagerInput::Shutdown`] nothing is left to be done here, or nothing can be.
@@ -234,6 +245,7 @@ impl Manager {
             passage: Passage::default(),
             stretching,
             forming: None,
+            tie: Tie::default(),
             networks: Networks::default(),
             told: BTreeMap::new(),
             let_go: BTreeMap::new(),
@@ -288,6 +300,7 @@ impl Manager {
             ManagerInput::Guarded(guarded) => self.guarded(&mut turn, guarded),
             ManagerInput::Carrier { network, up } => self.carrier(&mut turn, network, up),
             ManagerInput::TargetAnswered { network } => self.target_answered(&turn, network),
+            ManagerInput::Claimed { claim, verdict } => self.claimed(&mut turn, claim, verdict),
             ManagerInput::StoodStill(length) => self.stood_still(&mut turn, length),
             ManagerInput::Hearing(hearing) => self.hearing(&turn, hearing),
             ManagerInput::Shutdown(cause) => self.begin_shutdown(&mut turn, cause),
@@ -312,6 +325,7 @@ impl Manager {
         self.follow_stretch(turn);
         self.follow_charter(turn);
         self.follow_forming(turn);
+        self.follow_tie(turn);
         self.explain(turn);
         self.propose(turn);
         self.follow_shutdown(turn);
@@ -326,6 +340,7 @@ impl Manager {
             .chain([unlisted, self.retry_at, self.proofs_at(), self.planning.wake_at(), self.networks_at()])
             .chain([self.requests.wake_at(), self.changes.wake_at(), self.shutdown.wake_at(self.now)])
             .chain([self.charter_at(), self.stretch_at(), self.forming.map_or(Tick::NEVER, Forming::wake_at)])
+            .chain([self.tie_at()])
             .min()
             .unwrap_or(Tick::NEVER)
     }

@@ -150,6 +150,7 @@ impl Manager {
         let (cluster, Some(view)) = (self.cluster(), self.view()) else { return self.no_quorum() };
         let decides = match self.names(self.few()).join(", ") {
             few if few.is_empty() => self.decides(),
+            few if self.is_won() => format!(", {few} won the tie-breaker and decides until both are back"),
             few => format!(", formed by {few} alone until a majority is back"),
         };
         match view.primary {
@@ -164,7 +165,13 @@ impl Manager {
         needed.map(|nodes| format!(", more than half of {} decides", self.names(nodes).join(", "))).collect()
     }
 
-    /// The few that formed the cluster, while their word is needed.
+    /// Whether who decides does so by the tie-breaker's word.
+    fn is_won(&self) -> bool {
+        let needed = self.config.ledger.charter().stage.needed();
+        needed.into_iter().any(|majority| matches!(majority, Majority::AllOf(_)))
+    }
+
+    /// The few that formed the cluster, or won the tie-breaker, while their word is needed.
     fn few(&self) -> NodeSet {
         self.config.ledger.charter().few().unwrap_or(NodeSet::EMPTY)
     }

@@ -3,8 +3,8 @@
 use crate::point::Point;
 use minicbor::{Decode, Encode};
 use phalanx_types::{
-    Charter, Digest, GroupName, NetworkId, NodeId, NodeSet, OwnershipEpoch, RequestId, ResourceName, Span,
-    Stall, Tick, Verb, ViewId,
+    Charter, Claim, Digest, GroupName, NetworkId, NodeId, NodeSet, OwnershipEpoch, RequestId, ResourceName,
+    Span, Stall, Tick, Verb, Verdict, ViewId,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -310,6 +310,18 @@ pub enum ManagerNote {
         by: String,
         /// Why, in the operator's words.
         why: String,
+    },
+    /// This node's half of those that decide claims, at the tie-breaker, that it goes on.
+    TieClaimed {
+        /// The claim.
+        claim: Claim,
+    },
+    /// The tie-breaker answered, or did not.
+    TieJudged {
+        /// The claim.
+        claim: Claim,
+        /// What became of it.
+        verdict: Verdict,
     },
     /// Whose agreement makes a primary view is another matter now.
     CharterChanged {

@@ -110,7 +110,10 @@ mod tests {
         assert_eq!(Ledger::from_image(&ledger().to_image()), Ok(ledger()));
         let mut formed = ledger();
         let few = NodeSet::EMPTY.with(NodeId(1));
-        formed.form(few, few, ViewId { counter: 9, coordinator: NodeId(1) });
+        formed.begin_generation(
+            Origin::Operator { few, others: few },
+            ViewId { counter: 9, coordinator: NodeId(1) },
+        );
         assert_eq!(Ledger::from_image(&formed.to_image()), Ok(formed));
         let mut stretched = ledger();
         let stall = Stall { node: NodeId(1), length: Span(7) };

@@ -11,7 +11,7 @@ mod version;
 pub use image::Damage;
 pub use version::{Stamp, Version};
 
-use phalanx_types::{Charter, Digest, NodeSet, StretchRecord, ViewId};
+use phalanx_types::{Charter, Digest, Origin, StretchRecord, ViewId};
 
 /// What one node knows of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,11 +76,15 @@ impl Ledger {
         self.stretch = stretch;
     }
 
-    /// An operator forms the cluster of `few`: the newest version known here, staged or not, is the first of a new
-    /// generation. Whatever the others agreed on after it is not in it.
-    pub fn form(&mut self, few: NodeSet, others: NodeSet, view: ViewId) {
+    /// A new generation begins, with this charter of it: the newest version known here, staged or not, is its first.
+    /// Where an operator forms the cluster, whatever the others agreed on after that is not in it; where a tie was broken there
+    /// can be nothing.
+    pub fn begin_generation(&mut self, origin: Origin, view: ViewId) {
         let base = self.head().clone();
-        self.charter = self.charter.formed_by(few, others, base.index());
+        self.charter = match origin {
+            Origin::Operator { few, others } => self.charter.formed_by(few, others, base.index()),
+            Origin::Tie { half } => self.charter.won_by(half, base.index()),
+        };
         self.active = base.first_of(self.charter.generation, view);
         self.staged = None;
     }
@@ -212,7 +216,7 @@ mod tests {
         let three = others.next(three.text().into(), view(9));
         others.stage(three.clone()).unwrap();
         others.commit(three.digest());
-        alone.form(set(&[1]), set(&[2, 3]), view(6));
+        alone.begin_generation(Origin::Operator { few: set(&[1]), others: set(&[2, 3]) }, view(6));
         assert_eq!((alone.active().text(), alone.active().index(), alone.staged()), ("two", 3, None));
         assert_eq!(alone.charter().generation, 2);
         let base = alone.charter().base;

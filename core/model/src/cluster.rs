@@ -2,7 +2,7 @@
 
 use phalanx_types::{
     GroupName, Monitoring, NetworkId, NetworkName, NodeId, NodeName, PathId, ProofClass, ResourceName, Seat,
-    Segment, Span, TimingProfile, Timings,
+    Segment, Span, TieBreakerName, TimingProfile, Timings,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -23,6 +23,12 @@ pub struct Cluster {
     pub grace: Option<Span>,
     /// Which members may run resources.
     pub quorum: Quorum,
+    /// Which tie-breaker decides between two equal halves; it is declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tie_breaker: Option<TieBreakerName>,
+    /// Every tie-breaker that is declared.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tie_breakers: BTreeMap<TieBreakerName, TieBreaker>,
     /// The nodes; ids follow the order of the file.
     pub nodes: BTreeMap<NodeId, Node>,
     /// The networks; ids follow the order of the file.
@@ -39,6 +45,26 @@ pub enum Quorum {
     Majority,
     /// More than half of those that last had a quorum together for a while.
     Dynamic,
+}
+
+/// Where one of two equal halves can claim that it goes on (PowerHA: tie breaker).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TieBreaker {
+    /// What it is.
+    pub kind: TieBreakerKind,
+    /// How long an answer may take, at most [`CLAIM_LIMIT_MAX`](phalanx_types::limits::CLAIM_LIMIT_MAX).
+    pub limit: Span,
+}
+
+/// What a tie-breaker is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum TieBreakerKind {
+    /// Files in a directory that all nodes have mounted from a file server (PowerHA: NFS tie breaker).
+    Nfs {
+        /// The directory, an absolute path.
+        directory: String,
+    },
 }
 
 /// A node and where it is reached.
@@ -266,9 +292,16 @@ impl Cluster {
         self.nodes.iter().find(|(_, node)| node.name.as_str() == name).map(|(id, _)| *id)
     }
 
+    /// What decides between two equal halves, if anything does.
+    pub fn tie_breaker(&self) -> Option<&TieBreaker> {
+        self.tie_breakers.get(self.tie_breaker.as_ref()?)
+    }
+
     /// The timings that are configured.
     pub fn timings(&self) -> Timings {
-        Timings::under(self.monitoring, self.timing).with_grace(self.grace.unwrap_or(Span::ZERO))
+        let timings = Timings::under(self.monitoring, self.timing);
+        let timings = self.tie_breaker().map_or(timings, |breaker| timings.with_tie_breaker(breaker.limit));
+        timings.with_grace(self.grace.unwrap_or(Span::ZERO))
     }
 
     /// The nodes with an address on each path, in the order of these addresses, and in which subnet each is.

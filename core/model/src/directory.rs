@@ -18,6 +18,7 @@ use std::ops::Range;
 pub(crate) struct Directory {
     nodes: BTreeMap<String, NodeId>,
     networks: BTreeMap<String, NetworkId>,
+    tie_breakers: BTreeSet<String>,
     described: BTreeMap<NetworkId, Network>,
     attached: BTreeMap<NodeId, BTreeSet<NetworkId>>,
     seated: BTreeMap<(NodeId, NetworkId), Subnet>,
@@ -44,6 +45,25 @@ impl Directory {
     pub(crate) fn declare_network(&mut self, name: &str) -> NetworkId {
         let count = u8::try_from(self.networks.len()).expect("the walk stops at NETWORKS_MAX");
         *self.networks.entry(name.to_owned()).or_insert(NetworkId(count))
+    }
+
+    /// Remembers a tie-breaker's name.
+    pub(crate) fn declare_tie_breaker(&mut self, name: &str) {
+        self.tie_breakers.insert(name.to_owned());
+    }
+
+    /// Refuses the name of a tie-breaker that is not declared.
+    pub(crate) fn check_tie_breaker(
+        &self,
+        name: &str,
+        at: Range<usize>,
+        table: &Table,
+    ) -> Result<(), Refused> {
+        let (id, known) = (FaultId::UnknownTieBreaker, self.tie_breakers.iter());
+        match self.tie_breakers.contains(name) {
+            true => Ok(()),
+            false => Err(undeclared(id, "tie-breaker", name, at, table, known)),
+        }
     }
 
     /// Remembers a network that holds.

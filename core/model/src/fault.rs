@@ -134,8 +134,8 @@ messages! {
         "Give the node an address on that network, or remove it from the group.";
     NoCommonNetwork = "PHX-F035", "Two nodes have no network in common, so they could not see each other.",
         "Give both an address on one network.";
-    TwoNodes = "PHX-F036", "A cluster of two nodes has no majority once one of them is lost, and this version has no tie-breaker and no fencing yet.",
-        "Declare a third node; it need not be in any group's `nodes`.";
+    TwoNodes = "PHX-F036", "A cluster of two nodes has no majority once one of them is lost, and no tie-breaker decides between them.",
+        "Declare a third node, which need not be in any group's `nodes`; or a tie-breaker, named in `[cluster]`.";
     BadPath = "PHX-F037", "A path is not absolute, or is not in its plain form.",
         "Begin it with `/`, and leave out `.`, `..`, doubled and trailing slashes.";
     SystemDirectory = "PHX-F038", "A mount point would hide a directory that the operating system needs.",
@@ -166,6 +166,10 @@ messages! {
         "Declare a network for each of its adapters, or give both addresses of one subnet: a service address must find another adapter of its network at the same node when one dies.";
     GraceTooLong = "PHX-F051", "A grace period is longer than 30 seconds.",
         "Shorten it, or leave it out: every takeover of what a dead node held waits for it.";
+    UnknownTieBreaker = "PHX-F052", "A tie-breaker is named that is not declared.",
+        "Declare it under [tie-breaker], or correct the name.";
+    ClaimTooLong = "PHX-F053", "A tie-breaker is given more than 30 seconds to answer.",
+        "Shorten its `limit`: every takeover of what a dead node held waits for it.";
     OneNode = "PHX-W001", "A cluster of one node can restart an application, but not take it over.",
         "Declare at least three nodes.";
     OneNetwork = "PHX-W002", "All nodes meet on one network only: a failed switch looks like failed nodes.",

@@ -11,9 +11,10 @@ use crate::fault::{Fault, FaultId, Notebook, Refused, quoted};
 use crate::group::groups;
 use crate::keys::Section;
 use crate::table::{Read, Table};
+use crate::tie::{self, tie_breakers};
 use crate::topology::{networks, nodes};
 use phalanx_types::limits::{CLUSTER_FILE_BYTES_MAX, GRACE_MAX};
-use phalanx_types::{Monitoring, NodeName, Span, TimingProfile};
+use phalanx_types::{Monitoring, NodeName, Span, TieBreakerName, TimingProfile};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -78,15 +79,27 @@ fn refuse_syntax(error: &toml::de::Error, text: &str, notebook: &Notebook) -> Re
 fn cluster(file: &Table) -> Result<Cluster, Refused> {
     file.check_keys();
     let schema = schema(file);
-    let basics = basics(file);
     let mut directory = Directory::default();
+    let tie_breakers = tie_breakers(file, &mut directory);
+    let basics = basics(file, &directory);
     let networks = networks(file, &mut directory);
     let nodes = nodes(file, &mut directory);
     let groups = groups(file, &mut directory);
-    let Basics { name, timing, monitoring, grace, quorum } = basics?;
+    let Basics { name, timing, monitoring, grace, quorum, tie_breaker } = basics?;
     schema?;
-    let (nodes, networks, groups) = (nodes?, networks?, groups?);
-    Ok(Cluster { name, timing, monitoring, grace, quorum, nodes, networks, groups })
+    let (tie_breakers, nodes, networks, groups) = (tie_breakers?, nodes?, networks?, groups?);
+    Ok(Cluster {
+        name,
+        timing,
+        monitoring,
+        grace,
+        quorum,
+        tie_breaker,
+        tie_breakers,
+        nodes,
+        networks,
+        groups,
+    })
 }
 
 /// What stands in `[cluster]`.
@@ -96,6 +109,7 @@ struct Basics {
     monitoring: Monitoring,
     grace: Option<Span>,
     quorum: Quorum,
+    tie_breaker: Option<TieBreakerName>,
 }
 
 fn schema(file: &Table) -> Result<(), Refused> {
@@ -108,14 +122,21 @@ fn schema(file: &Table) -> Result<(), Refused> {
     Err(value.refuse(FaultId::UnknownSchema, &what, "write schema = 1"))
 }
 
-fn basics(file: &Table) -> Result<Basics, Refused> {
+fn basics(file: &Table, directory: &Directory) -> Result<Basics, Refused> {
     file.required_value("cluster")?;
     let table = file.child("cluster", Section::Cluster)?;
     table.check_keys();
     let (name, timing) = (table.required("name"), table.or_default("timing"));
     let (monitoring, quorum) = (table.or_default("monitoring"), table.or_default("quorum"));
-    let grace = grace(&table);
-    Ok(Basics { name: name?, timing: timing?, monitoring: monitoring?, grace: grace?, quorum: quorum? })
+    let (grace, tie_breaker) = (grace(&table), tie::chosen(&table, directory));
+    Ok(Basics {
+        name: name?,
+        timing: timing?,
+        monitoring: monitoring?,
+        grace: grace?,
+        quorum: quorum?,
+        tie_breaker: tie_breaker?,
+    })
 }
 
 fn grace(table: &Table) -> Result<Option<Span>, Refused> {

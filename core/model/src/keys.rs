@@ -2,7 +2,7 @@
 //! which the reference is printed, so that the two cannot differ.
 
 use crate::cluster::{Exhausted, Fallback, Fallover, Format, Quorum, Startup};
-use crate::words::{Choice, MonitorType, ResourceType, Word, choices};
+use crate::words::{Choice, MonitorType, ResourceType, TieBreakerType, Word, choices};
 use phalanx_types::limits::COUNT_MAX;
 use phalanx_types::{Monitoring, ProofClass, TimingProfile};
 
@@ -34,6 +34,8 @@ pub enum Section {
     Node,
     /// `[network.NETWORK]`
     Network,
+    /// `[tie-breaker.TIE-BREAKER]`
+    TieBreaker,
     /// `[group.GROUP]`
     Group,
     /// `[group.GROUP.resource.RESOURCE]`, of any type.
@@ -122,6 +124,8 @@ keys! {
             "The nodes by name, in an order that should not change: the first is node 1.";
         "network": Kind::Table, Required, "{ client = { subnet = \"10.11.0.0/24\" } }",
             "The networks by name.";
+        "tie-breaker": Kind::Table, Optional, "{ dc3 = { type = \"nfs\", directory = \"/net/dc3/demo\" } }",
+            "Places outside the cluster, by name, where one of two equal halves can claim that it goes on.";
         "group": Kind::Table, Optional, "{ shop = { nodes = [\"ada\", \"bob\", \"cyd\"] } }",
             "The resource groups by name: what moves as one.";
     }
@@ -134,6 +138,8 @@ keys! {
             "How nodes watch each other: what a node costs the others, and how much of it the network carries.";
         "grace": Kind::Duration, Optional, "\"2s\"",
             "How much longer a silent node is waited for while its kernel answers an ICMP echo; leases, and so each takeover without fencing, are longer by as much. At most 30s; left out, nobody asks for echoes.";
+        "tie-breaker": Kind::Text("name"), Optional, "\"dc3\"",
+            "Which of the tie-breakers decides between two equal halves; left out, both halves stop.";
         "quorum": word::<Quorum>(), Default("\"majority\""), "\"majority\"",
             "Which part of a divided cluster may run resources.";
     }
@@ -148,6 +154,14 @@ keys! {
             "Whether service addresses may stand on it (PowerHA: public; `false` is its private network).";
         "targets": Kind::List("addresses"), Default("[]"), "[\"10.11.0.254\"]",
             "Addresses, such as a router's, that answer an ICMP echo. A node that reaches no other node there asks them: if one answers its own adapter works (PowerHA: netmon.cf). Without any, two nodes that do not reach each other cannot tell whose adapter is dead.";
+    }
+    TieBreaker {
+        "type": word::<TieBreakerType>(), Required, "\"nfs\"",
+            "What it is.";
+        "directory": Kind::Text("absolute path"), Required, "\"/net/dc3/demo\"",
+            "A directory of a file system that all nodes have mounted there, from a server that is none of them.";
+        "limit": Kind::Duration, Default("\"250ms\""), "\"250ms\"",
+            "How long an answer may take, at most 30s. Leases, and so each takeover without fencing, are as much longer.";
     }
     Group {
         "nodes": Kind::List("node names"), Required, "[\"ada\", \"bob\", \"cyd\"]",
@@ -232,13 +246,11 @@ keys! {
 /// Keys that have their place in the file, but no feature behind them in this version.
 pub const LATER: &[(Section, &str)] = &[
     (Section::File, "site"),
-    (Section::File, "tie-breaker"),
     (Section::File, "dependency"),
     (Section::File, "hook"),
     (Section::File, "resource-type"),
     (Section::File, "repository"),
     (Section::File, "fence"),
-    (Section::Cluster, "tie-breaker"),
     (Section::Node, "site"),
     (Section::Node, "fence"),
     (Section::Network, "site"),
@@ -253,6 +265,7 @@ impl Section {
         Section::Cluster,
         Section::Node,
         Section::Network,
+        Section::TieBreaker,
         Section::Group,
         Section::Resource,
         Section::ServiceAddress,
@@ -274,6 +287,7 @@ impl Section {
             | Section::Cluster
             | Section::Node
             | Section::Network
+            | Section::TieBreaker
             | Section::Group
             | Section::Resource
             | Section::Limits
@@ -315,6 +329,7 @@ impl Section {
             | Section::Cluster
             | Section::Node
             | Section::Network
+            | Section::TieBreaker
             | Section::Group
             | Section::Resource
             | Section::Limits

@@ -21,13 +21,14 @@ pub mod reference;
 mod resource;
 mod suggest;
 mod table;
+mod tie;
 mod topology;
 pub mod words;
 
 pub use cluster::{
     Address, Application, Cluster, Command, CustomMonitor, Exhausted, Fallback, Fallover, FileSystem, Format,
     Group, Monitors, Network, Node, OperationLimits, Quorum, Resource, ResourceKind, RestartPolicy,
-    ServiceAddress, Startup, Subnet,
+    ServiceAddress, Startup, Subnet, TieBreaker, TieBreakerKind,
 };
 pub use fault::{Fault, FaultId};
 pub use file::{Parsed, parse};

@@ -6,10 +6,11 @@
 
 use crate::cluster::{
     Application, Cluster, Command, FileSystem, Group, Network, Node, Resource, ResourceKind, ServiceAddress,
+    TieBreaker, TieBreakerKind,
 };
 use crate::duration;
-use crate::words::{MonitorType, ResourceType, Word};
-use phalanx_types::{Digest, Monitoring, ResourceName};
+use crate::words::{MonitorType, ResourceType, TieBreakerType, Word};
+use phalanx_types::{Digest, Monitoring, ResourceName, TieBreakerName};
 use std::fmt::Write;
 
 impl Cluster {
@@ -22,13 +23,19 @@ impl Cluster {
         };
         let grace = self.grace.map(|grace| format!(", grace = {}", quote(&duration::print(grace))));
         let grace = grace.unwrap_or_default();
+        let tie = self.tie_breaker.as_ref().map(|name| format!(", tie-breaker = {}", quote(name.as_str())));
+        let tie = tie.unwrap_or_default();
         let mut text = format!(
-            "schema  = 1\ncluster = {{ name = {name}, timing = {timing}{monitoring}{grace}, quorum = {quorum} }}\n"
+            "schema  = 1\ncluster = {{ name = {name}, timing = {timing}{monitoring}{grace}, quorum = {quorum}{tie} }}\n"
         );
         text += "\n[node]\n";
         self.nodes.values().for_each(|node| text += &self.node(node));
         text += "\n[network]\n";
         self.networks.values().for_each(|network| text += &network_line(network));
+        if !self.tie_breakers.is_empty() {
+            text += "\n[tie-breaker]\n";
+            self.tie_breakers.iter().for_each(|(name, breaker)| text += &tie_breaker_line(name, breaker));
+        }
         self.groups.values().for_each(|group| text += &self.group(group));
         text
     }
@@ -99,6 +106,13 @@ fn network_line(network: &Network) -> String {
     };
     let targets = list(targets);
     format!("{name} = {{ subnet = {subnet}, service = {service}, targets = {targets} }}\n")
+}
+
+fn tie_breaker_line(name: &TieBreakerName, breaker: &TieBreaker) -> String {
+    let limit = duration::print(breaker.limit);
+    let TieBreakerKind::Nfs { directory } = &breaker.kind;
+    let (kind, directory) = (word(TieBreakerType::Nfs), quote(directory));
+    format!("{name} = {{ type = {kind}, directory = {directory}, limit = \"{limit}\" }}\n")
 }
 
 fn file_system_lines(text: &mut String, file_system: &FileSystem) {

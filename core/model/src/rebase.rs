@@ -21,6 +21,7 @@ pub fn rebase(new: &Cluster, old: &Cluster) -> Result<Cluster, Vec<String>> {
     let grace = |cluster: &Cluster| cluster.grace.map_or("0s".into(), duration::print);
     keep("grace", &grace(new), &grace(old), &mut refused);
     keep_quorum(new, old, &mut refused);
+    keep_tie_breakers(new, old, &mut refused);
     keep_all("network", &networks(new), &networks(old), &mut refused);
     keep_all("node", &nodes(new), &nodes(old), &mut refused);
     match refused.is_empty() {
@@ -62,6 +63,13 @@ fn keep<T: PartialEq + Display>(what: &str, new: &T, old: &T, refused: &mut Vec<
 fn keep_quorum(new: &Cluster, old: &Cluster, refused: &mut Vec<String>) {
     if new.quorum != old.quorum {
         refused.push(format!("the quorum policy differs from the running cluster's; {NEW_CLUSTER}"));
+    }
+}
+
+/// Two tie-breakers could be won by two halves.
+fn keep_tie_breakers(new: &Cluster, old: &Cluster, refused: &mut Vec<String>) {
+    if (&new.tie_breaker, &new.tie_breakers) != (&old.tie_breaker, &old.tie_breakers) {
+        refused.push(format!("the tie-breakers differ from the running cluster's; {NEW_CLUSTER}"));
     }
 }
 

@@ -63,12 +63,17 @@ fn heading(section: Section) -> (&'static str, &'static str) {
     match section {
         Section::File => ("The file", "What stands at the top."),
         Section::Cluster => ("`[cluster]`", "What holds for the whole cluster."),
-        Section::Node => {
-            ("`[node.NODE]`", "A host of the cluster. At least three: two have no majority once one is lost.")
-        }
+        Section::Node => (
+            "`[node.NODE]`",
+            "A host of the cluster. At least three, or two with a tie-breaker: two alone have no majority once one is lost.",
+        ),
         Section::Network => (
             "`[network.NETWORK]`",
             "A network that joins nodes. Two or more, over adapters and switches of their own, keep a failed cable from looking like a failed node.",
+        ),
+        Section::TieBreaker => (
+            "`[tie-breaker.TIE-BREAKER]`",
+            "What decides when two equal halves of the nodes do not reach each other: two nodes live by it.",
         ),
         Section::Group => {
             ("`[group.GROUP]`", "A resource group: resources that run on one node and move as one.")

@@ -144,16 +144,23 @@ pub(crate) fn nodes(file: &Table, directory: &mut Directory) -> Result<BTreeMap<
     }
     let nodes: Vec<_> = entries.iter().map(|entry| node(entry, directory)).collect();
     refuse_strangers(&entries, directory);
-    if let [first, second] = &entries[..] {
+    if let [first, second] = &entries[..]
+        && !is_tie_broken(file)
+    {
         let what = format!(
             "nodes {} and {}: neither has a majority without the other",
             quoted(first.name),
             quoted(second.name)
         );
-        let remedy = "declare a third node; tie-breakers and fencing are not in this version yet";
+        let remedy = "declare a third node, or a tie-breaker and its name in [cluster]";
         file.notebook.refuse(FaultId::TwoNodes, file.key_at("node"), what, remedy);
     }
     nodes.into_iter().collect()
+}
+
+/// Whether the file names a tie-breaker, good or bad.
+fn is_tie_broken(file: &Table) -> bool {
+    file.child("cluster", Section::Cluster).is_ok_and(|cluster| cluster.value("tie-breaker").is_some())
 }
 
 fn node(entry: &Entry, directory: &mut Directory) -> Result<(NodeId, Node), Refused> {

@@ -47,6 +47,12 @@ pub(crate) enum ResourceType {
     Application,
 }
 
+/// The types of tie-breakers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TieBreakerType {
+    Nfs,
+}
+
 /// The types of monitors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MonitorType {
@@ -81,7 +87,10 @@ words! {
     Quorum {
         Majority = "majority": "More than half of the configured nodes may run resources together.",
         Dynamic = "dynamic": "More than half of those that last had the quorum together and stayed so for a while: nodes that are lost one after the other are not needed any more, down to two.",
-    } later ["none", "tie-breaker"]
+    } later ["none"]
+    TieBreakerType {
+        Nfs = "nfs": "Files in a directory that all nodes have mounted from a file server. Who makes the file of a generation first has won.",
+    } later ["disk", "witness", "manual"]
     Startup {
         HomeNode = "home-node": "Only on its home node, the first of `nodes` (PowerHA: OHN).",
         FirstAvailable = "first-available": "On the first of `nodes` that is there (PowerHA: OFAN).",

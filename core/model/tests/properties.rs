@@ -5,7 +5,7 @@
 
 use phalanx_model::*;
 use phalanx_types::{
-    GroupName, Monitoring, NetworkId, NodeId, ProofClass, ResourceName, Span, TimingProfile,
+    GroupName, Monitoring, NetworkId, NodeId, ProofClass, ResourceName, Span, TieBreakerName, TimingProfile,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
@@ -162,6 +162,15 @@ fn placed(index: usize, mut group: Group, networks: &BTreeMap<NetworkId, Network
     (group.name.clone(), group)
 }
 
+fn tie_breakers() -> BTreeMap<TieBreakerName, TieBreaker> {
+    let breaker = |directory: &str, limit| {
+        let kind = TieBreakerKind::Nfs { directory: directory.into() };
+        TieBreaker { kind, limit: Span::from_millis(limit) }
+    };
+    let named = |name: &str| name.parse().unwrap();
+    [(named("dc3"), breaker("/net/dc3/demo", 250)), (named("spare"), breaker("/net/sp are", 30_000))].into()
+}
+
 /// Any cluster that a file may declare.
 fn cluster() -> impl Strategy<Value = Cluster> {
     let networks = vec((any::<bool>(), any::<bool>(), 1..=2u8), 0..4).prop_map(|others| {
@@ -175,14 +184,16 @@ fn cluster() -> impl Strategy<Value = Cluster> {
     let timings = select(vec![TimingProfile::Fast, TimingProfile::Auto, TimingProfile::Relaxed]);
     let monitorings = select(vec![Monitoring::Mesh, Monitoring::Ring]);
     let graces = select(vec![None, Some(Span::from_millis(1_500)), Some(Span::from_secs(30))]);
-    let shape = (networks, sizes, 1..=3u16, timings, monitorings, graces);
-    shape.prop_flat_map(|(networks, size, adapters, timing, monitoring, grace)| {
+    let shape = (networks, sizes, 1..=3u16, timings, monitorings, graces, any::<bool>());
+    shape.prop_flat_map(|(networks, size, adapters, timing, monitoring, grace, tied)| {
         vec(group(size), 0..4).prop_map(move |groups| Cluster {
             name: "generated".parse().unwrap(),
             timing,
             monitoring,
             grace,
             quorum: Quorum::Majority,
+            tie_breaker: tied.then(|| "dc3".parse().unwrap()),
+            tie_breakers: if tied { tie_breakers() } else { BTreeMap::new() },
             nodes: (1..=size).map(|id| node(id, &networks, adapters)).collect(),
             networks: networks.clone(),
             groups: groups

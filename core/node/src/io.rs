@@ -8,8 +8,8 @@ use phalanx_events::Note;
 use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_ledger::Damage;
 use phalanx_types::{
-    BootId, ClusterId, GroupName, Incarnation, NetworkId, NodeId, Operation, OperationId, OperationResult,
-    PathId, Plot, RequestId, ResourceName, Shared, Span, Tick,
+    BootId, Claim, ClusterId, GroupName, Incarnation, NetworkId, NodeId, Operation, OperationId,
+    OperationResult, PathId, Plot, RequestId, ResourceName, Shared, Span, Tick, Verdict,
 };
 use phalanx_wire::Arrival;
 use serde::Serialize;
@@ -121,6 +121,13 @@ pub enum Input {
         /// By which path.
         path: PathId,
     },
+    /// What became of a claim at the tie-breaker.
+    Claimed {
+        /// Which.
+        claim: Claim,
+        /// What became of it.
+        verdict: Verdict,
+    },
     /// The deadman accepted a lease end.
     Fed {
         /// The lease end.
@@ -208,6 +215,8 @@ pub enum Effect {
         /// By which path.
         path: PathId,
     },
+    /// Claim a generation at the tie-breaker; answered by [`Input::Claimed`]. While an earlier claim hangs there it need not be.
+    Claim(Claim),
     /// Answer an operator's request.
     Reply {
         /// Which request.

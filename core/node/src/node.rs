@@ -246,6 +246,9 @@ impl Node {
                 self.manage(now, ManagerInput::TargetAnswered { network }, out);
             }
             Input::EchoAnswered { by, path } => self.below(|membership, _| membership.echoed(now, by, path)),
+            Input::Claimed { claim, verdict } => {
+                self.manage(now, ManagerInput::Claimed { claim, verdict }, out);
+            }
             Input::Operated { id, result } => self.manage(now, ManagerInput::Operated { id, result }, out),
             Input::Ended { group, resource, how } => {
                 self.manage(now, ManagerInput::Ended { group, resource, how }, out);
@@ -491,6 +494,7 @@ impl Node {
                 let token = self.store(Record::Ledger(image), out);
                 self.images.insert(token, number);
             }
+            ManagerEffect::Claim(claim) => out.push(Effect::Claim(claim)),
             ManagerEffect::AskTargets { network } => out.push(Effect::AskTargets { network }),
             ManagerEffect::Leave { why } => self.halt(why, out),
         }

@@ -2,7 +2,7 @@
 
 use crate::names::Names;
 use phalanx_events::{ManagerNote, MembershipNote, Note, StretchCause};
-use phalanx_types::{Charter, CharterStage, GroupName, Majority, NodeSet, Span, Verb, View};
+use phalanx_types::{Charter, CharterStage, Claim, GroupName, Majority, NodeSet, Span, Verb, Verdict, View};
 use std::collections::BTreeSet;
 
 /// A path that goes down after a shorter silence than this is still heard; the peer does not hear us.
@@ -180,13 +180,33 @@ fn manager(note: &ManagerNote, names: &Names) -> String {
             format!("all members go by detection after {detect} and leases of {lease}")
         }
         N::FormedWithoutUs { generation } => {
-            format!("an operator formed generation {generation} without this node: all held here is let go")
+            format!("generation {generation} began without this node: all held here is let go")
         }
+        N::TieClaimed { claim: Claim { generation, half } } => format!(
+            "{} is half of those that decide, and claims generation {generation} at the tie-breaker",
+            names.list(half.iter())
+        ),
+        N::TieJudged { claim, verdict } => verdict_words(claim, verdict, names),
         N::VersionLost { version, .. } => format!(
             "version {version} of the configuration was agreed on without those that formed the cluster: it is lost"
         ),
         N::ShutdownBegun { cause } => format!("leaving ({cause}): groups go elsewhere first"),
         N::Reached { point } => point.name().to_owned(),
+    }
+}
+
+fn verdict_words(claim: &Claim, verdict: &Verdict, names: &Names) -> String {
+    match verdict {
+        Verdict::Won => {
+            format!("PHX-E010 the tie-breaker is won: {} goes on alone", names.list(claim.half.iter()))
+        }
+        Verdict::Lost(winner) => format!(
+            "PHX-E011 the tie-breaker is lost to {}: nothing runs here until they are met again",
+            names.list(winner.iter())
+        ),
+        Verdict::Unknown(why) => {
+            format!("PHX-E012 the tie-breaker does not answer: {why}; it is asked again")
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whose agreement makes a primary view: a majority of the configured nodes, or of some of them. Those are the nodes an
-//! operator formed the cluster of, or, with quorum `dynamic`, the members of the last view that was steady.
+//! operator formed the cluster of, or, with quorum `dynamic`, the members of the last view that was steady. Or it is all of
+//! the half that won a tie-breaker ([`crate::tie`]).
 //!
 //! A charter changes in two steps, *passing* and *settled*, and each is on disk before it holds. While it passes, a majority
 //! of those that decided and a majority of those that will is needed: so any two views that are primary under neighbouring
@@ -18,7 +19,7 @@ use serde::Serialize;
 /// Who decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Charter {
-    /// Begins anew, one higher, each time an operator forms the cluster.
+    /// Begins anew, one higher, each time an operator forms the cluster or half of those that decide wins the tie-breaker.
     #[n(0)]
     pub generation: u64,
     /// How far it is.
@@ -36,6 +37,24 @@ pub struct Charter {
     /// The view in which it made the last; [`ViewId::NONE`] before the first.
     #[n(5)]
     pub view: ViewId,
+}
+
+/// What a generation of the charter begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// An operator formed the cluster of `few`, and says that `others` are down.
+    Operator {
+        /// Who decides.
+        few: NodeSet,
+        /// Who is down.
+        others: NodeSet,
+    },
+    /// Half of those that decided won the tie-breaker.
+    Tie {
+        /// Who decides, all of them together.
+        half: NodeSet,
+    },
 }
 
 /// How far a charter is.
@@ -57,7 +76,7 @@ pub enum CharterStage {
     },
 }
 
-/// More than half of some nodes.
+/// More than half of some nodes, or all of some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Majority {
@@ -67,6 +86,9 @@ pub enum Majority {
     /// Of these.
     #[n(1)]
     Of(#[n(0)] NodeSet),
+    /// All of these.
+    #[n(2)]
+    AllOf(#[n(0)] NodeSet),
 }
 
 /// The nodes of a cluster and how many of them are a majority.
@@ -93,8 +115,19 @@ impl Charter {
     /// know.
     #[must_use]
     pub fn formed_by(self, few: NodeSet, others: NodeSet, base: u64) -> Charter {
-        let (generation, stage) = (self.generation + 1, CharterStage::Settled(Majority::Of(few)));
-        Charter { generation, stage, confirmed_down: others, base, ..Charter::FIRST }
+        Charter { confirmed_down: others, base, ..self.begun_anew(Majority::Of(few)) }
+    }
+
+    /// The charter of the `half` that won the tie-breaker; `base` is the newest version it knows. Nobody is down by anybody's
+    /// word.
+    #[must_use]
+    pub fn won_by(self, half: NodeSet, base: u64) -> Charter {
+        Charter { base, ..self.begun_anew(Majority::AllOf(half)) }
+    }
+
+    fn begun_anew(self, decides: Majority) -> Charter {
+        let (generation, stage) = (self.generation + 1, CharterStage::Settled(decides));
+        Charter { generation, stage, ..Charter::FIRST }
     }
 
     /// The next step, made in `view`: from where it is settled it passes to `to`.
@@ -134,7 +167,7 @@ impl Charter {
         Charter { confirmed_down: self.confirmed_down.minus(seen), ..self }
     }
 
-    /// The few that an operator formed the cluster of, while their word is needed.
+    /// The few that an operator formed the cluster of, or that won the tie-breaker, while their word is needed.
     pub fn few(&self) -> Option<NodeSet> {
         let formed = self.generation > Charter::FIRST.generation && self.steps < 2;
         let few = match self.stage {
@@ -177,7 +210,7 @@ impl Majority {
     pub fn only(self) -> Option<NodeSet> {
         match self {
             Majority::OfAll => None,
-            Majority::Of(nodes) => Some(nodes),
+            Majority::Of(nodes) | Majority::AllOf(nodes) => Some(nodes),
         }
     }
 
@@ -186,6 +219,7 @@ impl Majority {
         let (of, needed) = match self {
             Majority::OfAll => (all.nodes, all.quorum),
             Majority::Of(nodes) => (nodes, nodes.len() / 2 + 1),
+            Majority::AllOf(nodes) => (nodes, nodes.len()),
         };
         of.and(there).len().saturating_sub(needed)
     }
@@ -195,7 +229,21 @@ impl Majority {
         match self {
             Majority::OfAll => all.has_quorum(by),
             Majority::Of(nodes) => nodes.and(by).len() > nodes.len() / 2,
+            Majority::AllOf(nodes) => nodes.is_within(by),
         }
+    }
+
+    /// Of two nodes whose majority it is, in a cluster of `all`, the one that is among `by`, if only one is.
+    ///
+    /// Larger halves are not told: some of such a half could go on with the other one, in ignorance of what the rest has won.
+    pub fn half_in(self, by: NodeSet, all: Electorate) -> Option<NodeSet> {
+        let of = match self {
+            Majority::OfAll => all.nodes,
+            Majority::Of(nodes) => nodes,
+            Majority::AllOf(_) => return None,
+        };
+        let half = of.and(by);
+        (of.len() == 2 && half.len() == 1).then_some(half)
     }
 }
 
@@ -273,6 +321,22 @@ mod tests {
         assert_eq!((spare(OfAll, three), spare(Of(set(three)), three)), (0, 1));
         assert_eq!((spare(OfAll, four), spare(Of(set(four)), four)), (1, 1));
         assert_eq!((spare(Of(set(three)), four), spare(Of(set(three)), &[4, 5])), (1, 0));
+    }
+
+    #[test]
+    fn of_two_either_is_half_and_the_one_that_won_decides_without_the_other() {
+        let two = Electorate { nodes: set(&[1, 2]), quorum: 2 };
+        for (one, other) in [(set(&[1]), set(&[2])), (set(&[2]), set(&[1]))] {
+            assert_eq!(OfAll.half_in(one, two), Some(one));
+            let won = Charter::FIRST.won_by(one, 1);
+            assert_eq!((won.generation, won.few(), won.confirmed_down), (2, Some(one), NodeSet::EMPTY));
+            assert!(won.is_met(one, two) && !won.is_met(other, two));
+        }
+        let all = Electorate { nodes: set(&[1, 2, 3, 4]), quorum: 3 };
+        assert_eq!(OfAll.half_in(set(&[1, 2]), all), None, "some of these could go on with the others");
+        assert_eq!(Of(set(&[1, 2])).half_in(set(&[2, 3]), all), Some(set(&[2])));
+        assert_eq!(Of(set(&[1, 2])).half_in(set(&[1, 2, 3]), all), None, "both are there");
+        assert_eq!(Majority::AllOf(set(&[1])).half_in(set(&[1]), all), None, "it has been decided");
     }
 
     #[test]

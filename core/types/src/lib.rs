@@ -13,21 +13,23 @@ pub mod operation;
 pub mod planted;
 pub mod shared;
 pub mod stretch;
+pub mod tie;
 pub mod time;
 pub mod timing;
 pub mod view;
 
-pub use charter::{Charter, CharterStage, Electorate, Majority};
+pub use charter::{Charter, CharterStage, Electorate, Majority, Origin};
 pub use id::{
     BootId, ClusterId, Digest, Incarnation, NetworkId, NodeId, OperationId, OwnershipEpoch, PathId,
     RequestId, Seat, Segment, ViewId,
 };
-pub use name::{GroupName, NameError, NetworkName, NodeName, ResourceName};
+pub use name::{GroupName, NameError, NetworkName, NodeName, ResourceName, TieBreakerName};
 pub use node_set::NodeSet;
 pub use operation::{Operation, OperationResult, Permit, Verb};
 pub use planted::{Bug, Plot};
 pub use shared::{Shared, Source};
 pub use stretch::{Stall, Step, Stretch, StretchRecord};
+pub use tie::{Claim, Verdict};
 pub use time::{Span, Tick};
 pub use timing::{Monitoring, ProofClass, TimingProfile, Timings};
 pub use view::{Member, View};

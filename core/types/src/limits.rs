@@ -36,6 +36,14 @@ pub const PENDING_MESSAGES_MAX: usize = 256;
 pub const DRIFT_PPM_MAX: u64 = 1_000;
 /// Detection is not stretched beyond this, unless the cluster file asks for more: what a crash may cost at worst.
 pub const DETECT_MAX: Span = Span::from_secs(10);
+/// Longest time that a tie-breaker may be given to answer.
+pub const CLAIM_LIMIT_MAX: Span = Span::from_secs(30);
+/// How long it is given if the cluster file does not say.
+pub const CLAIM_LIMIT_DEFAULT: Span = Span::from_millis(250);
+/// A tie-breaker that did not answer is asked again after this.
+pub const CLAIM_RETRY_PAUSE: Span = Span::from_secs(1);
+/// Tie-breakers that a cluster file may declare.
+pub const TIE_BREAKERS_MAX: usize = 8;
 /// Longest grace period.
 pub const GRACE_MAX: Span = Span::from_secs(30);
 /// Without a stall that the next shorter timings would not have forgiven for so long, these are agreed on.

@@ -101,7 +101,9 @@ names! {
     /// A resource group's name.
     GroupName,
     /// A resource's name, unique within its group.
-    ResourceName
+    ResourceName,
+    /// A tie-breaker's name.
+    TieBreakerName
 }
 
 #[cfg(test)]

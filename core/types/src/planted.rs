@@ -78,6 +78,8 @@ pub enum Bug {
     ReservationNotAwaited,
     /// A lease that is granted along a ring is no promise.
     RingPromiseUnwritten,
+    /// Half of the nodes takes the silence of the tie-breaker for its word.
+    SilenceWins,
     /// What comes of a view before its installation does is lost.
     EarlyMessagesLost,
     /// The donor keeps the state to itself.
@@ -97,7 +99,7 @@ pub struct Plot {
 
 impl Bug {
     /// Every bug, with its name.
-    pub const ALL: [(&'static str, Bug); 40] = [
+    pub const ALL: [(&'static str, Bug); 41] = [
         ("lease-from-receipt", Bug::LeaseFromReceipt),
         ("grant-after-restart", Bug::GrantAfterRestart),
         ("takeover-on-suspicion", Bug::TakeoverOnSuspicion),
@@ -134,6 +136,7 @@ impl Bug {
         ("rumours-ignored", Bug::RumoursIgnored),
         ("reservation-not-awaited", Bug::ReservationNotAwaited),
         ("ring-promise-unwritten", Bug::RingPromiseUnwritten),
+        ("silence-wins", Bug::SilenceWins),
         ("early-messages-lost", Bug::EarlyMessagesLost),
         ("state-not-sent", Bug::StateNotSent),
         ("newest-not-told", Bug::NewestNotTold),

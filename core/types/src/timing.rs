@@ -112,6 +112,9 @@ const LADDER_QUARTERS: [u64; 7] = [4, 6, 8, 12, 16, 24, 32];
 const STALL_MARGIN_PART: u64 = 4;
 /// … and silence outlasts the stall that it comes from: by the beat before it, and by the one after it.
 const STALL_BEATS: u64 = 2;
+/// Beside detection and the tie-breaker's answer, to be decided takes this: the look that finds a node down, a view without it, and
+/// a write to disk.
+const TIE_BEATS: u64 = 4;
 /// So many beats must be lost before a node is declared down.
 pub const BEATS_PER_DETECT_MIN: u64 = 6;
 /// After so many beats without a round of the leader a member of a ring asks the next in line for its lease.
@@ -173,6 +176,15 @@ impl Timings {
             () if margin < millisecond => Err(TimingFault::MarginTooShort),
             () => Ok(Timings { beat, detect, lease, stop_budget, deadman_bound, margin, grace: Span::ZERO }),
         }
+    }
+
+    /// These timings where half of the nodes may go on once a tie-breaker has answered within `limit`: leases span detection, the
+    /// view without the others, the answer and its way to the disk, so that an owner in the half that wins need not let go.
+    #[must_use]
+    pub fn with_tie_breaker(self, limit: Span) -> Timings {
+        let decided = self.detect + self.beat * TIE_BEATS + limit;
+        let lease = self.lease_without_grace().max(decided + self.stop_budget);
+        Timings { lease: lease + self.grace, ..self }
     }
 
     /// These timings with a grace period: who is silent and whose kernel answers an echo is declared down so much later, and
@@ -486,6 +498,21 @@ mod tests {
         assert_eq!(timings.given_up_at(due, at(900)), at(1_300));
         assert_eq!(timings.given_up_at(due, at(2_900)), at(3_000));
         assert_eq!(Timings::of(TimingProfile::Auto).given_up_at(due, at(900)), due, "no grace");
+    }
+
+    #[test]
+    fn with_a_tie_breaker_the_lease_of_an_owner_lasts_until_its_half_has_won() {
+        let limit = Span::from_millis(250);
+        for (monitoring, configured) in all() {
+            for timings in configured.with_tie_breaker(limit).ladder() {
+                let decided = timings.detect() + timings.beat() * TIE_BEATS + limit;
+                assert!(timings.lease() >= decided + timings.stop_budget(), "{monitoring} {timings:?}");
+                assert!(monitoring == Monitoring::Mesh || timings.checked_for_ring() == Ok(timings));
+            }
+            let grace = Span::from_secs(1);
+            let (one, other) = (configured.with_grace(grace), configured.with_tie_breaker(limit));
+            assert_eq!(one.with_tie_breaker(limit), other.with_grace(grace));
+        }
     }
 
     #[test]

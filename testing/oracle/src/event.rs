@@ -6,8 +6,8 @@
 use phalanx_events::{MembershipNote, MessageId, Note, Service};
 use phalanx_groups::services::{ClientAct, ClientEvent, ClientId};
 use phalanx_types::{
-    BootId, Digest, GroupName, Incarnation, NodeId, Operation, OperationResult, OwnershipEpoch, Permit,
-    RequestId, ResourceName, Span, Tick, Verb, View, ViewId,
+    BootId, Claim, Digest, GroupName, Incarnation, NodeId, Operation, OperationResult, OwnershipEpoch,
+    Permit, RequestId, ResourceName, Span, Tick, Verb, View, ViewId,
 };
 use std::collections::BTreeSet;
 use std::ops::{Add, Sub};
@@ -197,6 +197,11 @@ pub enum What {
     AdapterDead {
         /// Whether the kernel does not notice.
         silent: bool,
+    },
+    /// The tie-breaker gave a generation to the half that was the first to claim it.
+    TieDecided {
+        /// The claim.
+        claim: Claim,
     },
     /// Every fault is over: from now on these nodes are up and reach each other.
     Healed {

@@ -9,10 +9,10 @@ use crate::{liveness, membership, messages, resources, voting};
 const STORIES_MIN: usize = 3;
 
 /// Every property on the docket.
-const ALL: [&str; 38] = [
+const ALL: [&str; 39] = [
     "M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9", "G1", "G2", "G3", "G4", "G5", "G6", "G7", "G8",
-    "G9", "G10", "G11", "F1", "L1", "L2", "L3", "L4", "L5", "L6", "L10", "L12", "V1", "V2", "V3", "V4", "V5",
-    "V6", "V7", "V8", "L6c",
+    "G9", "G10", "G11", "F1", "F4", "L1", "L2", "L3", "L4", "L5", "L6", "L10", "L12", "V1", "V2", "V3", "V4",
+    "V5", "V6", "V7", "V8", "L6c",
 ];
 
 /// A checker, and the stories it is shown.

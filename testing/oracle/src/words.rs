@@ -66,6 +66,9 @@ impl Display for What {
             What::LinksChanged { noisy: true } => f.write_str("the networks carry what chance lets pass now"),
             What::Excused { group } => write!(f, "{group} may be offline"),
             What::Expected { group } => write!(f, "{group} is wanted online"),
+            What::TieDecided { claim } => {
+                write!(f, "THE TIE-BREAKER gives generation {} to {:?}", claim.generation, claim.half)
+            }
             What::AdapterDead { silent: false } => f.write_str("THE ADAPTER IS DEAD for good"),
             What::AdapterDead { silent: true } => f.write_str("THE ADAPTER IS DEAD for good, silently"),
             What::Healed { core } => write!(f, "ALL IS WELL with nodes {}", nodes(core)),

@@ -154,9 +154,11 @@ fn kind(what: &What) -> Kind {
         What::DiskWrite { .. } | What::Fed { .. } => Kind::Routine,
         What::DeadmanGone { .. } | What::DeadmanKilled | What::DeadmanReset => Kind::Lease,
         What::ClientActed { .. } | What::ClientHeard { .. } => Kind::Message,
-        What::Asked { .. } | What::Replied { .. } | What::Excused { .. } | What::Expected { .. } => {
-            Kind::Plan
-        }
+        What::TieDecided { .. }
+        | What::Asked { .. }
+        | What::Replied { .. }
+        | What::Excused { .. }
+        | What::Expected { .. } => Kind::Plan,
     }
 }
 
@@ -215,6 +217,8 @@ fn manager(note: &ManagerNote) -> Kind {
         | N::Activated { .. }
         | N::ChangeAcknowledged { .. }
         | N::Formed { .. }
+        | N::TieClaimed { .. }
+        | N::TieJudged { .. }
         | N::CharterChanged { .. }
         | N::TimingsChanged { .. }
         | N::TimingsSettled { .. }

@@ -32,6 +32,7 @@ mod shell;
 pub mod story;
 mod strike;
 mod thread;
+mod tie;
 pub mod toy;
 pub mod trace;
 pub mod wear;

@@ -59,6 +59,7 @@ pub const PLANTED: &[Planted] = &[
     row("confirmed-at-once", Missed, "membership", "M6 primary order"),
     row("early-messages-lost", Missed, "membership", "L10 views per fault"),
     row("charter-not-brought", Caught, "charter", "M7 primary continuity"),
+    row("silence-wins", Missed, "charter", "F4 one winner of a tie"),
     row("hole-in-ending", Caught, "messages", "G4 virtual synchrony"),
     row("state-not-transferred", Missed, "messages", "R4 determinism"),
     row("returned-lost", Missed, "messages", "G10 self-delivery"),

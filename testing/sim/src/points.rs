@@ -6,7 +6,7 @@
 use phalanx_events::{ManagerNote, MembershipNote, Note, Point, ShutdownCause, StretchCause};
 use phalanx_oracle::{Event, HoldEnd, What};
 use phalanx_types::limits::ADAPTER_UP_AFTER;
-use phalanx_types::{OperationResult, Span, Verb, ViewId};
+use phalanx_types::{OperationResult, Span, Verb, Verdict, ViewId};
 use std::collections::BTreeMap;
 
 /// Points that notes and ground truth show, in the order of the layers.
@@ -29,6 +29,9 @@ const SEEN: &[&str] = &[
     "timings-stretched",
     "timings-asked-back",
     "timings-met",
+    "tie-won",
+    "tie-lost",
+    "tie-breaker-silent",
     "version-activated",
     "change-acknowledged",
     "plan-refused",
@@ -109,6 +112,7 @@ impl Points {
             | What::Excused { .. }
             | What::Expected { .. }
             | What::AdapterDead { .. }
+            | What::TieDecided { .. }
             | What::LinksChanged { .. }
             | What::Healed { .. } => {}
         }
@@ -206,6 +210,11 @@ impl Points {
             N::AdapterUp { settles_in, .. } if *settles_in > ADAPTER_UP_AFTER => {
                 self.count("adapter-relapses");
             }
+            N::TieJudged { verdict, .. } => match verdict {
+                Verdict::Won => self.count("tie-won"),
+                Verdict::Lost(_) => self.count("tie-lost"),
+                Verdict::Unknown(_) => self.count("tie-breaker-silent"),
+            },
             N::AdapterVouched { .. } => self.count("adapter-vouched"),
             N::NetworkDown { node: None, .. } => self.count("network-down-everywhere"),
             N::SwapAdapter { .. } => self.count("address-swapped"),
@@ -238,6 +247,7 @@ impl Points {
             | N::InStep { .. }
             | N::StateDiverged { .. }
             | N::Formed { .. }
+            | N::TieClaimed { .. }
             | N::CharterChanged { .. }
             | N::TimingsSettled { .. }
             | N::FormedWithoutUs { .. }

@@ -27,6 +27,8 @@ pub enum Stream {
     Builds,
     /// How large and how old a cluster is, and how it watches itself, where that is not fixed.
     Breadth,
+    /// What becomes of claims at the tie-breaker.
+    Ties,
 }
 
 /// xoshiro256++, seeded by splitmix64.

@@ -6,6 +6,7 @@ use crate::resource::Kind;
 use crate::wear::Wear;
 use phalanx_model::Quorum;
 use phalanx_oracle::Terms;
+use phalanx_types::limits::CLAIM_LIMIT_DEFAULT;
 use phalanx_types::{GroupName, Monitoring, NodeId, NodeSet, ResourceName, Span, TimingProfile, Timings};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -82,6 +83,8 @@ pub struct Setting {
     pub grace: Option<Span>,
     /// Who decides.
     pub quorum: Quorum,
+    /// Whether there is a tie-breaker.
+    pub tie_breaker: bool,
     /// The resource groups.
     pub groups: Vec<Group>,
     /// What it has behind it.
@@ -179,9 +182,13 @@ impl Setting {
             random.coin().then_some(count)
         };
         let (nodes, networks) = (lite.nodes.or(any(&WIDE_NODES)), lite.networks.or(any(&NETWORKS)));
+        let mut ties = Random::new(seed, Stream::Ties);
+        let tied = ties.below(4) == 0;
+        let nodes = if tied && lite.nodes.is_none() && ties.coin() { Some(2) } else { nodes };
         let monitoring = if random.below(4) == 0 { Monitoring::Ring } else { lite.monitoring };
         let lite = Lite { nodes, networks, monitoring, ..lite };
-        let mut setting = Setting { wear, breadth: Breadth::Wide, ..Setting::draw(seed, lite) };
+        let mut setting =
+            Setting { wear, breadth: Breadth::Wide, tie_breaker: tied, ..Setting::draw(seed, lite) };
         setting.groups.iter_mut().for_each(|group| group.lose_some(&mut random));
         if random.below(4) == 0 {
             setting.builds = Builds::Mixed;
@@ -246,6 +253,7 @@ impl Setting {
             monitoring: Monitoring::Mesh,
             grace: None,
             quorum: Quorum::Majority,
+            tie_breaker: false,
             groups: Vec::new(),
             wear: Wear::default(),
             breadth: Breadth::Usual,
@@ -291,7 +299,9 @@ impl Setting {
 
     /// Its timings.
     pub fn timings(&self) -> Timings {
-        Timings::under(self.monitoring, self.timing).with_grace(self.grace.unwrap_or(Span::ZERO))
+        let timings = Timings::under(self.monitoring, self.timing);
+        let timings = if self.tie_breaker { timings.with_tie_breaker(CLAIM_LIMIT_DEFAULT) } else { timings };
+        timings.with_grace(self.grace.unwrap_or(Span::ZERO))
     }
 
     /// Its nodes.
@@ -319,10 +329,11 @@ impl Setting {
         };
         let grace =
             self.grace.map(|grace| format!("grace = \"{}ms\", ", grace.as_millis())).unwrap_or_default();
+        let tie = if self.tie_breaker { "tie-breaker = \"dc3\", " } else { "" };
         let (timing, quorum) = (self.timing, Setting::quorum_word(self.quorum));
         writeln!(
             out,
-            "schema = 1\ncluster = {{ name = \"sim\", timing = \"{timing}\", {monitoring}{grace}quorum = \"{quorum}\" }}"
+            "schema = 1\ncluster = {{ name = \"sim\", timing = \"{timing}\", {monitoring}{grace}{tie}quorum = \"{quorum}\" }}"
         )?;
         writeln!(out, "\n[node]")?;
         for node in self.node_ids() {
@@ -341,6 +352,9 @@ impl Setting {
             let targets =
                 if self.targets { format!(", targets = {}", listed(routers())) } else { String::new() };
             writeln!(out, "{name} = {{ subnet = {subnet}{targets} }}")?;
+        }
+        if self.tie_breaker {
+            writeln!(out, "\n[tie-breaker]\ndc3 = {{ type = \"nfs\", directory = \"/net/dc3/sim\" }}")?;
         }
         self.groups.iter().enumerate().try_for_each(|(index, group)| self.write_group(out, index, group))
     }

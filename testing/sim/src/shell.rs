@@ -33,6 +33,7 @@ impl<F: Factory> World<F> {
                 self.later(after, Happening::Begins { host: index, start, operation: Box::new(operation) });
             }
             Effect::AskTargets { network } => self.ask_targets(host, start, network),
+            Effect::Claim(claim) => self.claim(host, start, claim),
             Effect::AskEcho { of, path } => self.ask_echo(host, start, of, path),
             Effect::Reply { id, reply } => self.reply(host, id, &reply),
             Effect::Client { client, event } => self.client_hears(host, start, client, event),

@@ -286,6 +286,7 @@ impl<F: Factory> World<F> {
     pub(crate) fn heals(&mut self) {
         self.healing = true;
         self.net.calm();
+        self.tie_breaker.heal();
         self.tell_links(0);
         // Where not simply a majority decides, those that do are needed; and quorum `dynamic` may be about to come to that.
         let needed =

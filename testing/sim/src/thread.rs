@@ -49,6 +49,7 @@ pub fn threads(event: &Event) -> (Vec<Thread>, Vec<Thread>) {
         What::Note(Note::Manager(note)) => manager(me, note),
         What::Fault { kind, .. } if is_of_networks(kind) => (vec![], vec![Thread::Network]),
         What::Fault { .. } => (vec![], vec![Thread::Trouble(me)]),
+        What::TieDecided { .. } => (vec![Thread::Agreed(me)], vec![Thread::Agreed(me)]),
         What::AdapterDead { .. } | What::Healed { .. } | What::LinksChanged { .. } => {
             (vec![], vec![Thread::Network])
         }
@@ -184,7 +185,8 @@ fn manager(me: NodeId, note: &ManagerNote) -> (Vec<Thread>, Vec<Thread>) {
             (vec![Thread::Request(me, *id)], vec![Thread::Request(me, *id), Thread::Agreed(me)])
         }
         N::RequestEnded { id, .. } => (vec![Thread::Request(me, *id)], vec![Thread::Request(me, *id)]),
-        N::ChangeAcknowledged { .. } | N::Formed { .. } => {
+        N::TieClaimed { .. } => (vec![Thread::View(me)], vec![Thread::Agreed(me)]),
+        N::ChangeAcknowledged { .. } | N::Formed { .. } | N::TieJudged { .. } => {
             (vec![Thread::Agreed(me)], vec![Thread::Agreed(me)])
         }
         N::AdapterDown { .. }

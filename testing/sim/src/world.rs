@@ -17,12 +17,13 @@ use crate::run::{Course, Judge};
 use crate::session::Sessions;
 use crate::setting::Setting;
 use crate::story::Manners;
+use crate::tie::TieBreaker;
 use crate::trace::Trace;
 use phalanx_groups::services::{ClientAct, ClientId};
 use phalanx_node::{Effect, Input};
 use phalanx_oracle::{Census, Event, GlobalTime, Oracle, Terms, Violation, What};
 use phalanx_types::{
-    ClusterId, GroupName, NodeId, Operation, OperationId, PathId, Shared, Span, Tick, Timings, ViewId,
+    Claim, ClusterId, GroupName, NodeId, Operation, OperationId, PathId, Shared, Span, Tick, Timings, ViewId,
 };
 use std::collections::BTreeSet;
 
@@ -59,6 +60,8 @@ pub enum Happening {
     Hears { host: u8, start: u64, input: Box<Input> },
     /// A request for an echo arrives at the kernel of host `of`; the daemon of host `by` waits for the answer.
     EchoAsked { of: u8, by: u8, start: u64, path: PathId },
+    /// A claim arrives at the tie-breaker; the answer takes so long, if it comes in time.
+    Claims { by: u8, start: u64, claim: Claim, answers: Option<Span> },
     /// The deadman comes to look at what a life has written down.
     Looks { host: u8, start: u64 },
     /// A record is durable, or not.
@@ -128,6 +131,7 @@ impl Happening {
             | Happening::ClientVotes { host, .. }
             | Happening::Resumes { host, .. } => Some(*host as usize),
             Happening::PowersOn { .. }
+            | Happening::Claims { .. }
             | Happening::Thaws { .. }
             | Happening::OperatorLooks
             | Happening::Strikes(_)
@@ -184,6 +188,7 @@ pub struct World<F: Factory> {
     pub(crate) queue: Queue<Happening>,
     pub(crate) hosts: Vec<Host<F::Node>>,
     pub(crate) net: Net,
+    pub(crate) tie_breaker: TieBreaker,
     pub(crate) sessions: Sessions,
     pub(crate) strikes: Vec<Strike>,
     pub(crate) clocks: Random,
@@ -276,6 +281,7 @@ impl<F: Factory> World<F> {
             queue: Queue::default(),
             hosts,
             net: Net::new(seed, setting.nodes, setting.lanes()),
+            tie_breaker: TieBreaker::new(seed, setting.nodes),
             sessions: Sessions::new(setting.nodes),
             strikes: Vec::new(),
             clocks,
@@ -393,6 +399,9 @@ impl<F: Factory> World<F> {
             Happening::Wakes { host, start } => self.wakes(host as usize, start),
             Happening::EchoAsked { of, by, start, path } => {
                 self.answer_echo(of as usize, (by as usize, start), path);
+            }
+            Happening::Claims { by, start, claim, answers } => {
+                self.decides_tie(by as usize, start, claim, answers);
             }
             Happening::Hears { host, start, input } => self.hears(host as usize, start, *input),
             Happening::Looks { host, start } => self.looks_at_slate(host as usize, start),

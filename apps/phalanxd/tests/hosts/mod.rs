@@ -72,20 +72,30 @@ pub fn three_nodes_with(keys: &str) -> (Vec<Child>, Vec<Child>) {
 
 /// Makes the cluster of this file on networks that are laid, and starts deadmen and daemons.
 pub fn run_all(file: &str) -> (Vec<Child>, Vec<Child>) {
-    settle(file);
-    let guards = NODES.iter().map(|node| guard(node)).collect();
-    let daemons = NODES.iter().map(|node| start(node)).collect();
-    all_in_one_view();
+    run(&NODES, file)
+}
+
+/// The same on some of the hosts, those that the file has.
+pub fn run(nodes: &[&str], file: &str) -> (Vec<Child>, Vec<Child>) {
+    settle(nodes, file);
+    let guards = nodes.iter().map(|node| guard(node)).collect();
+    let daemons = nodes.iter().map(|node| start(node)).collect();
+    in_one_view(nodes);
     (guards, daemons)
 }
 
 pub fn all_in_one_view() {
-    eventually("all three are in one primary view, and each has a lease", || {
-        let all = NODES.map(status).into_iter().collect::<Option<Vec<Value>>>();
+    in_one_view(&NODES);
+}
+
+pub fn in_one_view(nodes: &[&str]) {
+    eventually("all are in one primary view, and each has a lease", || {
+        let all = nodes.iter().map(|node| status(node)).collect::<Option<Vec<Value>>>();
         all.is_some_and(|all| {
             all.iter().all(|status| {
                 status["view"] == all[0]["view"]
-                    && members(status) == NODES
+                    && members(status) == nodes
+                    && status["primary"] == true
                     && status["lease_left"].as_u64() > Some(0)
             })
         })
@@ -140,12 +150,12 @@ pub fn lay_networks() {
     }
 }
 
-/// Three hosts become the nodes of one cluster: one makes it, the others join by its invitation.
-fn settle(text: &str) {
+/// Hosts become the nodes of one cluster: one makes it, the others join by its invitation.
+fn settle(nodes: &[&str], text: &str) {
     let file = format!("{SCRATCH}/demo.toml");
     let invitation = format!("{SCRATCH}/demo.invitation");
     fs::write(&file, text).unwrap();
-    for node in NODES {
+    for node in nodes.iter().copied() {
         fs::create_dir_all(format!("{SCRATCH}/{node}/run")).unwrap();
         let boot = fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap();
         fs::write(format!("{SCRATCH}/{node}/boot_id"), boot).unwrap();

@@ -28,6 +28,9 @@ pub fn of(lines: &[&str]) -> Cluster {
         targets: Vec::new(),
     };
     let cluster = Cluster {
+        grace: None,
+        tie_breaker: None,
+        tie_breakers: BTreeMap::new(),
         name: "demo".parse().unwrap(),
         timing: TimingProfile::Auto,
         monitoring: Monitoring::Mesh,

@@ -28,9 +28,10 @@ fn lines(node: NodeId, effect: ManagerEffect) -> Vec<String> {
         ManagerEffect::Note(note) => note_lines(name(node), note),
         ManagerEffect::Reply { reply, .. } => vec![format!("{} answers {reply:?}", name(node))],
         ManagerEffect::Leave { why } => vec![format!("{} leaves — {why}", name(node))],
-        ManagerEffect::Store { .. } | ManagerEffect::Operate(_) | ManagerEffect::AskTargets { .. } => {
-            Vec::new()
-        }
+        ManagerEffect::Store { .. }
+        | ManagerEffect::Operate(_)
+        | ManagerEffect::AskTargets { .. }
+        | ManagerEffect::Claim(_) => Vec::new(),
     }
 }
 
@@ -77,6 +78,12 @@ fn note_lines(node: &str, note: ManagerNote) -> Vec<String> {
         ManagerNote::Formed { generation, few, without, by, why } => {
             let (few, without) = (names(few), names(without));
             vec![format!("{node}: {by} forms generation {generation} of {few} without {without}: {why}")]
+        }
+        ManagerNote::TieClaimed { claim } => {
+            vec![format!("{node}: {} claim generation {}", names(claim.half), claim.generation)]
+        }
+        ManagerNote::TieJudged { claim, verdict } => {
+            vec![format!("{node}: the claim of {} is {verdict:?}", names(claim.half))]
         }
         ManagerNote::FormedWithoutUs { generation } => {
             vec![format!("{node}: generation {generation} was formed without it, all it holds goes")]

@@ -404,7 +404,10 @@ impl World {
                 let life = self.hosts[&node].life;
                 self.schedule(self.now + DISK, Event::Stored { life, number, image });
             }
-            ManagerEffect::Reply { .. } | ManagerEffect::Note(_) | ManagerEffect::AskTargets { .. } => {}
+            ManagerEffect::Reply { .. }
+            | ManagerEffect::Note(_)
+            | ManagerEffect::AskTargets { .. }
+            | ManagerEffect::Claim(_) => {}
         }
     }
 

@@ -9,6 +9,7 @@ mod primary_order;
 mod quarantine;
 mod self_inclusion;
 mod successors;
+mod tie;
 mod transitional;
 mod view_agreement;
 
@@ -31,6 +32,7 @@ pub(crate) fn checkers(terms: &Terms) -> Vec<Box<dyn Checker>> {
         Box::new(identity::Identity::new(terms)),
         Box::new(continuity::Continuity::new(terms)),
         Box::new(successors::Successors::default()),
+        Box::new(tie::OneWinner::default()),
         Box::new(transitional::Transitional::default()),
         Box::new(quarantine::Quarantine::new(terms)),
     ]
@@ -49,5 +51,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         continuity::tests::trial(),
         successors::tests::trial(),
         transitional::tests::trial(),
+        tie::tests::trial(),
     ]
 }

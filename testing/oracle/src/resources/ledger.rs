@@ -3,12 +3,13 @@
 //! Members in step with a view go by one version. A version follows one other, and only one version follows it. What an
 //! operator was told to be active is, or is followed by, what every later view goes by.
 //!
-//! Where an operator forms the cluster of few, what they do not know of is lost: that is in the bargain.
+//! Where an operator forms the cluster of few, what they do not know of is lost: that is in the bargain. Half of the nodes that
+//! won the tie-breaker may begin anew what it began and had not on disk when it died; but nothing is lost by that.
 
 use crate::checker::{Checker, demand};
 use crate::event::{Event, What};
 use phalanx_events::{ManagerNote, Note};
-use phalanx_types::{Digest, Incarnation, ViewId};
+use phalanx_types::{CharterStage, Digest, Incarnation, Majority, ViewId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The chain as it became active, and what was acknowledged.
@@ -22,6 +23,8 @@ pub(crate) struct LedgerKept {
     acknowledged: BTreeMap<Digest, ViewId>,
     /// Who has just formed the cluster: the next version that becomes active there begins a generation.
     forming: Option<Incarnation>,
+    /// The same where that is the half that has just won the tie-breaker.
+    winning: Option<Incarnation>,
 }
 
 impl LedgerKept {
@@ -33,6 +36,13 @@ impl LedgerKept {
         let kept = self.acknowledged.keys().copied().filter(|version| self.leads_to(*version, config));
         let kept: BTreeSet<Digest> = kept.collect();
         self.acknowledged.retain(|version, _| kept.contains(version));
+    }
+
+    /// A generation begins with all that is acknowledged.
+    fn go_on_alone(&mut self, config: Digest, parent: Digest) {
+        self.winning = None;
+        self.children.insert(parent, config);
+        self.parents.insert(config, parent);
     }
 
     fn activate(&mut self, config: Digest, parent: Digest) -> Result<(), String> {
@@ -69,10 +79,17 @@ impl Checker for LedgerKept {
         if let ManagerNote::Formed { .. } = note {
             self.forming = Some(event.life);
         }
+        if let ManagerNote::CharterChanged { charter } = note
+            && let CharterStage::Settled(Majority::AllOf(half)) = charter.stage
+            && half.has(event.life.node)
+        {
+            self.winning = Some(event.life);
+        }
         if let ManagerNote::Activated { config, parent, .. } = note {
-            match self.forming == Some(event.life) {
-                true => self.begin_generation(*config, *parent),
-                false => self.activate(*config, *parent)?,
+            match Some(event.life) {
+                life if self.forming == life => self.begin_generation(*config, *parent),
+                life if self.winning == life => self.go_on_alone(*config, *parent),
+                _ => self.activate(*config, *parent)?,
             }
         }
         if let ManagerNote::InStep { view, config, .. } = note {
@@ -90,7 +107,7 @@ impl Checker for LedgerKept {
 mod tests {
     use super::*;
     use crate::story::{Story, bad, good, view_id};
-    use phalanx_types::NodeSet;
+    use phalanx_types::{Charter, NodeId, NodeSet};
 
     fn digest(version: &str) -> Digest {
         Digest::of(version.as_bytes())
@@ -138,6 +155,17 @@ mod tests {
     #[test]
     fn two_versions_follow_one() {
         bad(LedgerKept::default(), active(changed_in_view_5(), 3, "other", "one"), "both follow");
+    }
+
+    #[test]
+    fn half_that_won_begins_anew_what_died_with_it_and_loses_nothing() {
+        let half = NodeSet::EMPTY.with(NodeId(1));
+        let won = || ManagerNote::CharterChanged { charter: Charter::FIRST.won_by(half, 1) };
+        let begun = |story, version| active(note(story, 1, won()), 1, version, "two");
+        let story = begun(begun(changed_in_view_5(), "died with it"), "three");
+        good(LedgerKept::default(), in_step(story, 1, 7, "three"));
+        let story = active(note(changed_in_view_5(), 1, won()), 1, "without it", "one");
+        bad(LedgerKept::default(), in_step(story, 1, 7, "without it"), "lost");
     }
 
     #[test]

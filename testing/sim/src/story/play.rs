@@ -66,6 +66,7 @@ impl Run {
         let teller = Teller::new(&setting);
         let mut world = World::still(Cores(Plot::NONE), luck, setting, oracle, Trace::keeping());
         (world.boot, world.manners) = ((BOOT, BOOT), Some(Manners::default()));
+        world.tie_breaker.heal();
         for (node, gains) in &script.clocks {
             world.hosts[usize::from(node.0) - 1].ppm = *gains;
         }

@@ -123,6 +123,7 @@ impl Script {
             ["targets"] => self.setting.targets = targets(value)?,
             ["timing"] => self.setting.timing = timing(value)?,
             ["grace"] => self.setting.grace = Some(grace(value)?),
+            ["tie-breaker"] => self.setting.tie_breaker = tie_breaker(value)?,
             ["quorum"] => self.setting.quorum = quorum(value)?,
             ["monitoring"] => self.monitorings = vec![monitoring(value)?],
             ["group", name] => self.resource_group(name, value)?,
@@ -237,6 +238,13 @@ fn grace(value: &str) -> Result<Span, String> {
     match words_of(value)[..] {
         [number, unit] => span(number, unit),
         _ => Err(format!("grace is a number and a unit, and none if it is not told, not {value:?}")),
+    }
+}
+
+fn tie_breaker(word: &str) -> Result<bool, String> {
+    match word {
+        "yes" => Ok(true),
+        other => Err(format!("tie-breaker is yes, and there is none if it is not told, not {other:?}")),
     }
 }
 

@@ -133,6 +133,7 @@ impl Teller {
             | What::Excused { .. }
             | What::Expected { .. }
             | What::AdapterDead { .. }
+            | What::TieDecided { .. }
             | What::Healed { .. } => return None,
         };
         Some((self.node(node), words))
@@ -251,6 +252,7 @@ impl Teller {
             | N::AdapterSwapped { .. }
             | N::AddressAstray { .. }
             | N::Formed { .. }
+            | N::TieJudged { .. }
             | N::CharterChanged { .. }
             | N::TimingsSettled { .. }
             | N::FormedWithoutUs { .. }
@@ -260,6 +262,7 @@ impl Teller {
             }
             N::Probed { .. }
             | N::GroupChanged { .. }
+            | N::TieClaimed { .. }
             | N::PlanProposed { .. }
             | N::PlanAgreed { .. }
             | N::PlanRefused { .. }
