@@ -95,7 +95,7 @@ impl std::error::Error for Damage {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phalanx_types::{NodeId, NodeSet, Span, Stall, Step, Stretch, ViewId};
+    use phalanx_types::{NodeId, NodeSet, Origin, Span, Stall, Step, Stretch, ViewId};
     use proptest::prelude::*;
 
     fn ledger() -> Ledger {

@@ -150,7 +150,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phalanx_types::NodeId;
+    use phalanx_types::{NodeId, NodeSet};
 
     fn set(nodes: &[u16]) -> NodeSet {
         nodes.iter().map(|node| NodeId(*node)).collect()

@@ -56,6 +56,9 @@ fn cluster(nodes: Vec<NodeId>, startup: Startup, fallback: Fallback) -> Cluster 
     let node =
         |id: u16| (NodeId(id), Node { name: format!("n{id}").parse().unwrap(), addresses: BTreeMap::new() });
     Cluster {
+        grace: None,
+        tie_breaker: None,
+        tie_breakers: BTreeMap::new(),
         name: "demo".parse().unwrap(),
         timing: TimingProfile::Auto,
         monitoring: Monitoring::Mesh,

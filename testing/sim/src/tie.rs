@@ -28,6 +28,8 @@ pub(crate) struct TieBreaker {
     cut_off: Option<usize>,
     /// Whether nothing goes wrong.
     well: bool,
+    /// Whether nothing is answered; what was decided is kept.
+    gone: bool,
 }
 
 /// What becomes of one claim.
@@ -41,7 +43,7 @@ impl TieBreaker {
     pub fn new(seed: u64, nodes: usize) -> TieBreaker {
         let mut random = Random::new(seed.wrapping_add(1), Stream::Ties);
         let cut_off = (random.below(CUT_OFF_SEEDS) == 0).then(|| random.below(nodes as u64) as usize);
-        TieBreaker { won: BTreeMap::new(), random, cut_off, well: false }
+        TieBreaker { won: BTreeMap::new(), random, cut_off, well: false, gone: false }
     }
 
     /// From now on each claim is answered.
@@ -49,12 +51,17 @@ impl TieBreaker {
         (self.well, self.cut_off) = (true, None);
     }
 
+    /// It is away from now on, or back.
+    pub fn go(&mut self, gone: bool) {
+        self.gone = gone;
+    }
+
     fn fate(&mut self, host: usize) -> Fate {
         let (there, back) = (self.random.span(WAY.0, WAY.1), self.random.span(WAY.0, WAY.1));
         let late = self.random.span(CLAIM_LIMIT_DEFAULT, CLAIM_LIMIT_DEFAULT * LATE_LIMITS);
         let luck = if self.well { UNANSWERED } else { self.random.below(100) };
         match luck {
-            _ if self.cut_off == Some(host) => Fate { arrives: None, answers: None },
+            _ if self.gone || self.cut_off == Some(host) => Fate { arrives: None, answers: None },
             ..LOST => Fate { arrives: None, answers: None },
             LOST..LATE => Fate { arrives: Some(late), answers: None },
             LATE..UNANSWERED => Fate { arrives: Some(there), answers: None },
