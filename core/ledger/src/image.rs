@@ -12,6 +12,8 @@ const MAGIC: [u8; 8] = *b"PHXLEDG1";
 const HEAD_BYTES: usize = 8 + 8 + 32;
 /// Two versions and what binds them.
 const BODY_BYTES_MAX: usize = 2 * CLUSTER_FILE_BYTES_MAX + 1_024;
+/// Bytes of the largest image.
+pub const IMAGE_BYTES_MAX: usize = HEAD_BYTES + BODY_BYTES_MAX;
 
 /// What is wrong with an image. It is never repaired here: other nodes have good copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 mod image;
 mod version;
 
-pub use image::Damage;
+pub use image::{Damage, IMAGE_BYTES_MAX};
 pub use version::{Stamp, Version};
 
 use phalanx_types::{Charter, Digest, Origin, StretchRecord, ViewId};

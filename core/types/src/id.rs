@@ -19,6 +19,11 @@ pub struct ClusterId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
 #[cbor(transparent)]
 pub struct BootId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
 
+/// A repository disk, drawn at random when it is created; every sector on it names it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct RepositoryId(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
+
 /// BLAKE3 of something that must be the same everywhere.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
@@ -184,7 +189,7 @@ macro_rules! hexadecimal {
         }
     )*};
 }
-hexadecimal!(ClusterId, BootId, Digest);
+hexadecimal!(ClusterId, BootId, RepositoryId, Digest);
 
 #[cfg(test)]
 mod tests {

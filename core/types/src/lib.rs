@@ -21,7 +21,7 @@ pub mod view;
 pub use charter::{Charter, CharterStage, Electorate, Majority, Origin};
 pub use id::{
     BootId, ClusterId, Digest, Incarnation, NetworkId, NodeId, OperationId, OwnershipEpoch, PathId,
-    RequestId, Seat, Segment, ViewId,
+    RepositoryId, RequestId, Seat, Segment, ViewId,
 };
 pub use name::{GroupName, NameError, NetworkName, NodeName, ResourceName, TieBreakerName};
 pub use node_set::NodeSet;

@@ -190,3 +190,7 @@ pub const GS_DEACTIVATE_LIMIT_DEFAULT: Span = Span::from_secs(60);
 pub const GS_DEACTIVATES_MAX: usize = 32;
 /// Entries of a flight record.
 pub const FLIGHT_ENTRIES_MAX: usize = 5_000_000;
+/// Sectors of one node's mailbox on a repository disk: so many letters wait there at most.
+pub const REPOSITORY_MAIL_SECTORS: u16 = 16;
+/// Copies of a repository that one check compares it with.
+pub const REPOSITORY_PEERS_MAX: usize = NODES_MAX;

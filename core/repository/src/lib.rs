@@ -1,0 +1,16 @@
+//! The repository disk of a cluster: what stands where on it, and what is to be believed of it.
+//!
+//! Decides what is written and in which order, and what bytes that were read are worth. Never opens a device, never waits for
+//! one, and never takes damage for emptiness.
+#![forbid(unsafe_code)]
+
+mod layout;
+mod sector;
+
+pub use layout::{
+    ALIGNMENT_SECTORS, AREAS_FIRST, Area, Copy, Extent, HEADER_FIRST, HEADER_SECOND, LEDGER_BODY_SECTORS,
+    Layout, Spot,
+};
+pub use sector::{
+    MAGIC, PAYLOAD_BYTES_MAX, Raw, SECTOR_BYTES, Sector, SectorBytes, VERSION_MAX, VERSION_MIN,
+};
