@@ -184,6 +184,15 @@ impl Layout {
         self.extents().into_iter().flat_map(|extent| (0..extent.sectors).map(move |at| extent.spot(at)))
     }
 
+    /// A sector of a copy of the ledger: 0 is the one that commits it.
+    ///
+    /// The index must not be above [`LEDGER_BODY_SECTORS`].
+    pub fn ledger(self, copy: Copy, index: u16) -> Spot {
+        assert!(u64::from(index) <= LEDGER_BODY_SECTORS, "an image that is too large is refused before");
+        let extent = self.extent(Area::Ledger, copy).expect("the ledger is there twice");
+        extent.spot(u64::from(index))
+    }
+
     /// The sector of one node in one copy of an area; none for a node without a slot, or an area without owners.
     pub fn own(self, area: Area, copy: Copy, node: NodeId, index: u16) -> Option<Spot> {
         let (each, index) = (area.sectors_each(), u64::from(index));

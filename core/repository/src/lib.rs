@@ -4,13 +4,21 @@
 //! one, and never takes damage for emptiness.
 #![forbid(unsafe_code)]
 
+mod claim;
+mod contents;
 mod layout;
+mod proposer;
+mod reading;
 mod sector;
 
+pub use claim::{Ballot, Block, Claim};
+pub use contents::{Commit, Header, Record};
 pub use layout::{
     ALIGNMENT_SECTORS, AREAS_FIRST, Area, Copy, Extent, HEADER_FIRST, HEADER_SECOND, LEDGER_BODY_SECTORS,
     Layout, Spot,
 };
+pub use proposer::{Effect, Outcome, Proposer, Seen, Turn};
+pub use reading::{Condition, Version, Whose, read};
 pub use sector::{
     MAGIC, PAYLOAD_BYTES_MAX, Raw, SECTOR_BYTES, Sector, SectorBytes, VERSION_MAX, VERSION_MIN,
 };
