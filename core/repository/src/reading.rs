@@ -71,6 +71,11 @@ pub enum Condition {
         /// What was written.
         known: Version,
     },
+    /// It is part of a write that was not finished: nothing commits it.
+    Unfinished {
+        /// What is here.
+        has: Version,
+    },
     /// Two different contents are here under one number.
     Conflict,
     /// It is whole and in its place, and says nothing that this program understands.
@@ -170,6 +175,7 @@ impl fmt::Display for Condition {
             }
             Condition::Trespass { writer } => write!(f, "written by {writer}, whose it is not"),
             Condition::Stale { has, known } => write!(f, "stale: {has}, while {known} is known"),
+            Condition::Unfinished { has } => write!(f, "part of a write that was not finished: {has}"),
             Condition::Conflict => f.write_str("in conflict: two contents under one number"),
             Condition::Meaningless => f.write_str("whole, but its content makes no sense here"),
         }
