@@ -6,7 +6,8 @@ use phalanx_groups::domain::{
 };
 use phalanx_ledger::Ledger;
 use phalanx_membership::testing;
-use phalanx_types::{BootId, NodeId, NodeSet, Span, Tick, ViewId};
+use phalanx_repository::{Act as Doing, Hand, Header, Layout, Whose};
+use phalanx_types::{BootId, ClusterId, NodeId, NodeSet, RepositoryId, Span, Tick, ViewId};
 use phalanx_wire::{Ack, Beat, BeatEntry, BeatFlags, BeatGrant, Receipt, Segment, Stream};
 use std::{fs, path::Path};
 
@@ -17,6 +18,7 @@ fn main() {
     write("groups", &words());
     write("journal", &[state_file(b"the identity of a node")]);
     write("ledger", &[ledger]);
+    write("repository", &repositories());
     let numbers = |numbers: [u64; 4]| numbers.map(u64::to_le_bytes).concat();
     write(
         "slate",
@@ -97,6 +99,26 @@ fn state_file(content: &[u8]) -> Vec<u8> {
     let bytes = fs::read(&path).expect("it was written");
     fs::remove_file(&path).expect("it is ours");
     bytes
+}
+
+/// A sector by itself; a disk with its headers; one with a ledger in its first copy.
+fn repositories() -> Vec<Vec<u8>> {
+    let whose = Whose { cluster: ClusterId([7; 16]), repository: RepositoryId([9; 16]) };
+    let header = Header { number: 1, layout: Layout::new(1).expect("one is enough"), name: "demo".into() };
+    let ledger = Ledger::begin("[cluster]\nname = \"one\"\n".into());
+    let (stamp, image) = (ledger.head().stamp(), ledger.to_image());
+    let acts = Hand::maker(whose, 1).create(header, stamp, &image).filter_map(|act| match act {
+        Doing::Write(place, bytes) => Some((place, bytes)),
+        Doing::Sync => None,
+    });
+    let written: std::collections::BTreeMap<u64, _> = acts.collect();
+    let disk = |places: &[u64]| -> Vec<u8> {
+        let piece = |place: &u64| [&(*place as u16).to_le_bytes()[..], &written[place][..]].concat();
+        places.iter().flat_map(piece).collect()
+    };
+    let layout = Layout::new(1).expect("one is enough");
+    let piece = |index| layout.ledger(phalanx_repository::Copy::First, index).place;
+    vec![written[&0].to_vec(), disk(&[0, 16]), disk(&[0, piece(0), piece(1)])]
 }
 
 fn ledger() -> Vec<u8> {

@@ -9,6 +9,7 @@ use phalanx_journal::file::{self, Kind};
 use phalanx_ledger::Ledger;
 use phalanx_lifeline::{Slate, message};
 use phalanx_membership::{Upcall, testing};
+use phalanx_repository::{Expected, SECTOR_BYTES, Sector, SectorBytes, Source, Unreadable, survey};
 use phalanx_types::{Incarnation, NodeId, Span, Tick, TimingProfile, Timings};
 use phalanx_wire::{Frame, Header};
 
@@ -25,6 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("journal", journal),
     ("ledger", ledger),
     ("membership", membership),
+    ("repository", repository),
     ("slate", slate),
 ];
 
@@ -89,6 +91,35 @@ pub fn ledger(data: &[u8]) {
 /// What members of a view say to each other.
 pub fn membership(data: &[u8]) {
     let _ = testing::read_message(data);
+}
+
+/// A disk of which few sectors are not zeros: each as its place in two bytes, and what stands there.
+struct Sparse<'a>(&'a [u8]);
+
+impl Source for Sparse<'_> {
+    fn sectors(&self) -> u64 {
+        u64::from(u16::MAX)
+    }
+
+    fn read(&mut self, place: u64) -> Result<SectorBytes, Unreadable> {
+        let (pieces, _) = self.0.as_chunks::<{ 2 + SECTOR_BYTES }>();
+        let here =
+            |piece: &&[u8; 2 + SECTOR_BYTES]| u64::from(u16::from_le_bytes([piece[0], piece[1]])) == place;
+        let found = pieces.iter().find(here).map(|piece| std::array::from_fn(|at| piece[2 + at]));
+        Ok(found.unwrap_or([0; SECTOR_BYTES]))
+    }
+}
+
+/// A repository disk, alone and beside a copy of itself. What was read of a sector is written as it was.
+pub fn repository(data: &[u8]) {
+    if let Some((bytes, _)) = data.split_first_chunk::<SECTOR_BYTES>()
+        && let phalanx_repository::Raw::Whole(sector) = Sector::examine(bytes)
+    {
+        assert_eq!(Sector::examine(&sector.encode()), phalanx_repository::Raw::Whole(sector));
+    }
+    let alone = survey(&mut Sparse(data), &mut [], &Expected::default());
+    let beside = survey(&mut Sparse(data), &mut [&mut Sparse(data)], &Expected::default());
+    assert_eq!(alone.identity, beside.identity);
 }
 
 /// What the other side has written on the page that daemon and deadman share.
