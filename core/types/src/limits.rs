@@ -194,3 +194,7 @@ pub const FLIGHT_ENTRIES_MAX: usize = 5_000_000;
 pub const REPOSITORY_MAIL_SECTORS: u16 = 16;
 /// Copies of a repository that one check compares it with.
 pub const REPOSITORY_PEERS_MAX: usize = NODES_MAX;
+/// Reads and writes of a repository disk that wait for those before them.
+pub const REPOSITORY_JOBS_MAX: usize = 64;
+/// How long one of a command of an operator may take before the disk is given up.
+pub const REPOSITORY_COMMAND_LIMIT: Span = Span::from_secs(10);
