@@ -9,7 +9,7 @@ use phalanx_journal::file::{self, Kind};
 use phalanx_ledger::Ledger;
 use phalanx_lifeline::{Slate, message};
 use phalanx_membership::{Upcall, testing};
-use phalanx_repository::{Expected, SECTOR_BYTES, Sector, SectorBytes, Source, Unreadable, survey};
+use phalanx_repository::{Expected, Peer, SECTOR_BYTES, Sector, SectorBytes, Source, Unreadable, survey};
 use phalanx_types::{Incarnation, NodeId, Span, Tick, TimingProfile, Timings};
 use phalanx_wire::{Frame, Header};
 
@@ -118,7 +118,7 @@ pub fn repository(data: &[u8]) {
         assert_eq!(Sector::examine(&sector.encode()), phalanx_repository::Raw::Whole(sector));
     }
     let alone = survey(&mut Sparse(data), &mut [], &Expected::default());
-    let beside = survey(&mut Sparse(data), &mut [&mut Sparse(data)], &Expected::default());
+    let beside = survey(&mut Sparse(data), &mut [Peer::current(&mut Sparse(data))], &Expected::default());
     assert_eq!(alone.identity, beside.identity);
 }
 

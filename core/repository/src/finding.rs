@@ -88,7 +88,7 @@ impl Finding {
                 "give a copy of this repository, or create it anew from a node's state directory".into()
             }
             (Remedy::Nothing, Area::Record | Area::Claim | Area::Beat | Area::Mail) => {
-                "give a copy of this repository; it is refused until then".into()
+                "nobody has it: it is refused until its node writes it again, or the repository is created anew".into()
             }
         }
     }

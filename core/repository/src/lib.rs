@@ -29,5 +29,5 @@ pub use reading::{Condition, Version, Whose, read};
 pub use sector::{
     MAGIC, PAYLOAD_BYTES_MAX, Raw, SECTOR_BYTES, Sector, SectorBytes, VERSION_MAX, VERSION_MIN,
 };
-pub use source::{Source, Unreadable};
+pub use source::{Age, Peer, Source, Unreadable};
 pub use survey::{Chain, Expected, Identity, Survey, Traces, survey};

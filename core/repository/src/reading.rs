@@ -28,6 +28,8 @@ pub struct Version {
 pub enum Condition {
     /// The disk did not read it.
     Unreadable,
+    /// The disk ends before it: it is shorter than the repository.
+    Beyond,
     /// Nothing but zeros: creating a repository writes every sector, so what was here is gone.
     Blank,
     /// A write of it was cut off.
@@ -156,6 +158,7 @@ impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Condition::Unreadable => f.write_str("cannot be read: the disk reports an error"),
+            Condition::Beyond => f.write_str("beyond the end of the disk"),
             Condition::Blank => f.write_str("wiped: nothing but zeros where something was written"),
             Condition::Torn => f.write_str("torn: a write was cut off, parts of two versions"),
             Condition::Damaged { blocks: 0xff } => f.write_str("damaged: nothing of it is as it was written"),

@@ -14,7 +14,7 @@ use crate::finding::{Finding, Remedy};
 use crate::layout::{Area, Copy, HEADER_FIRST, HEADER_SECOND, Layout, Spot};
 use crate::reading::{Condition, Version, Whose, in_place, read, whole};
 use crate::sector::{Sector, SectorBytes};
-use crate::source::Source;
+use crate::source::{Peer, Source, fetch};
 use phalanx_types::limits::REPOSITORY_MAIL_SECTORS;
 use phalanx_types::{ClusterId, NodeId, RepositoryId};
 use std::collections::BTreeMap;
@@ -86,11 +86,11 @@ pub(crate) struct Look<'a> {
     pub(crate) whose: Whose,
     pub(crate) layout: Layout,
     disk: &'a mut dyn Source,
-    peers: &'a mut [&'a mut dyn Source],
+    peers: &'a mut [Peer<'a>],
 }
 
-/// Looks at a disk. `peers` are copies of it, whole or not, as old as they may be.
-pub fn survey(disk: &mut dyn Source, peers: &mut [&mut dyn Source], expected: &Expected) -> Survey {
+/// Looks at a disk. `peers` are copies of it, whole or not.
+pub fn survey(disk: &mut dyn Source, peers: &mut [Peer<'_>], expected: &Expected) -> Survey {
     let mut survey = Survey::nothing();
     let identity = match identify(disk, peers, expected) {
         Ok(identity) => identity,
@@ -103,9 +103,9 @@ pub fn survey(disk: &mut dyn Source, peers: &mut [&mut dyn Source], expected: &E
     };
     let (whose, layout) = (identity.whose, identity.header.layout);
     survey.identity = Some(identity);
-    // A trait object's lifetime shrinks only where it is borrowed anew.
-    let mut peers: Vec<&mut dyn Source> =
-        peers.iter_mut().map(|peer| &mut **peer as &mut dyn Source).collect();
+    // The lifetime of what they borrow shrinks only where it is borrowed anew.
+    let mut peers: Vec<Peer<'_>> =
+        peers.iter_mut().map(|peer| Peer { source: &mut *peer.source, age: peer.age }).collect();
     let mut look = Look { whose, layout, disk, peers: &mut peers };
     look.cell(&header_spots(), &mut survey);
     for node in layout.nodes() {
@@ -130,7 +130,7 @@ fn header_spots() -> [Spot; 2] {
 /// Whose repository it is, by either header; by that of a peer if neither is whole. Two that disagree are no answer.
 fn identify(
     disk: &mut dyn Source,
-    peers: &mut [&mut dyn Source],
+    peers: &mut [Peer<'_>],
     expected: &Expected,
 ) -> Result<Identity, [Condition; 2]> {
     let read = header_spots().map(|spot| header(disk, &spot).and_then(|found| found.check(expected)));
@@ -143,7 +143,7 @@ fn identify(
                 |condition| !matches!(condition, Condition::Foreign { .. } | Condition::Other { .. });
             let lost = is_lost(first) && is_lost(second);
             let spots = header_spots();
-            let copies = peers.iter_mut().flat_map(|peer| spots.map(|spot| header(*peer, &spot)));
+            let copies = peers.iter_mut().flat_map(|peer| spots.map(|spot| header(peer.source, &spot)));
             let known = copies.flatten().find_map(|found| found.check(expected).ok());
             known.filter(|_| lost).ok_or([first, second])
         }
@@ -151,7 +151,7 @@ fn identify(
 }
 
 fn header(source: &mut dyn Source, spot: &Spot) -> Result<Identity, Condition> {
-    let bytes = source.read(spot.place).map_err(|_| Condition::Unreadable)?;
+    let bytes = fetch(source, spot.place)?;
     let sector = in_place(whole(&bytes)?, spot, None)?;
     let header = Header::decode(&sector.payload).ok_or(Condition::Meaningless)?;
     Ok(Identity { whose: Whose { cluster: sector.cluster, repository: sector.repository }, header })
@@ -207,15 +207,18 @@ impl Look<'_> {
 
     /// What stands on a spot of the disk, if it makes sense there.
     pub(crate) fn here(&mut self, spot: &Spot) -> Result<Sector, Condition> {
-        let bytes = self.disk.read(spot.place).map_err(|_| Condition::Unreadable)?;
+        let bytes = fetch(self.disk, spot.place)?;
         understood(&bytes, &self.whose, spot)
     }
 
-    /// The same at all peers that have it whole.
+    /// The same at all peers that have it whole and are to be relied on for it.
     pub(crate) fn there(&mut self, spot: &Spot) -> Vec<(Found, Sector)> {
         let whose = self.whose;
-        let one = |(number, peer): (usize, &mut &mut dyn Source)| {
-            let sector = understood(&peer.read(spot.place).ok()?, &whose, spot).ok()?;
+        let one = |(number, peer): (usize, &mut Peer<'_>)| {
+            if !peer.is_heard(spot) {
+                return None;
+            }
+            let sector = understood(&fetch(peer.source, spot.place).ok()?, &whose, spot).ok()?;
             Some((Found::Peer(number), sector))
         };
         self.peers.iter_mut().enumerate().filter_map(one).collect()

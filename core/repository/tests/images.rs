@@ -4,8 +4,8 @@
 
 use phalanx_ledger::{Ledger, Version as LedgerVersion};
 use phalanx_repository::{
-    Act, Area, Block, Condition, Copy, Expected, Hand, Header, Layout, Record, Remedy, SECTOR_BYTES, Sector,
-    SectorBytes, Source, Spot, Survey, Unreadable, Whose, survey,
+    Act, Area, Block, Condition, Copy, Expected, Hand, Header, Layout, Peer, Record, Remedy, SECTOR_BYTES,
+    Sector, SectorBytes, Source, Spot, Survey, Unreadable, Whose, survey,
 };
 use phalanx_types::{ClusterId, Incarnation, NodeId, NodeSet, RepositoryId, ViewId};
 use proptest::prelude::*;
@@ -52,7 +52,7 @@ impl Disk {
     }
 
     /// Repairs what can be, and says what is left.
-    fn repair(&mut self, peers: &mut [&mut dyn Source]) -> Survey {
+    fn repair(&mut self, peers: &mut [Peer<'_>]) -> Survey {
         let found = survey(self, peers, &Expected::default());
         found.mends.iter().for_each(|(spot, bytes)| self.0[spot.place as usize] = **bytes);
         survey(self, peers, &Expected::default())
@@ -199,7 +199,7 @@ fn check(area: Area, copy: Copy, damage: impl Fn(&mut Disk, Spot), expected: Con
     assert_eq!(left, usize::from(remedy != Remedy::Copy), "{area}");
     assert!(left > 0 || alone == whole, "a repair gives back what was there");
     if remedy != Remedy::Newer {
-        assert_eq!(damaged.repair(&mut [&mut whole.clone()]).findings, []);
+        assert_eq!(damaged.repair(&mut [Peer::current(&mut whole.clone())]).findings, []);
         assert!(damaged == whole);
     }
 }
@@ -258,7 +258,7 @@ fn a_lost_write_is_found_by_the_other_copy_or_by_a_peer() {
     // Neither arrives: the disk looks well, and a peer knows better.
     let mut lost = used();
     assert_eq!(lost.survey().findings, []);
-    let found = survey(&mut lost, &mut [&mut disk], &Expected::default());
+    let found = survey(&mut lost, &mut [Peer::current(&mut disk)], &Expected::default());
     assert_eq!(found.findings.iter().map(|one| one.remedy).collect::<Vec<_>>(), [Remedy::Peer(0); 2]);
     assert_eq!(found.nodes[&NodeId(2)].record, Some(record(9)));
 }
@@ -276,7 +276,7 @@ fn a_damaged_newest_ledger_never_gives_way_to_an_older_one() {
     let found = disk.survey();
     assert!(found.ledger.is_none() && found.mends.is_empty());
     assert!(found.findings.iter().all(|one| one.remedy == Remedy::Nothing));
-    assert_eq!(disk.repair(&mut [&mut whole]).ledger.unwrap().image, image);
+    assert_eq!(disk.repair(&mut [Peer::current(&mut whole)]).ledger.unwrap().image, image);
 }
 
 #[test]
@@ -334,9 +334,41 @@ fn two_headers_that_disagree_are_no_answer_until_somebody_says_which() {
 #[test]
 fn what_is_of_others_is_not_taken_from_them() {
     let expected = Expected { cluster: Some(ClusterId([1; 16])), ..Expected::default() };
-    let found = survey(&mut used(), &mut [&mut used()], &expected);
+    let found = survey(&mut used(), &mut [Peer::current(&mut used())], &expected);
     assert!(found.identity.is_none() && found.mends.is_empty());
     assert!(matches!(found.findings[0].condition, Condition::Foreign { .. }));
+}
+
+#[test]
+fn of_a_copy_of_unknown_age_only_that_is_taken_which_cannot_be_old() {
+    let mut disk = used();
+    let places =
+        |disk: &mut Disk| disk.survey().findings.iter().map(|one| one.spot.place).collect::<Vec<_>>();
+    for copy in [Copy::First, Copy::Second] {
+        let header = layout().extent(Area::Header, copy).unwrap().first;
+        let claim = layout().own(Area::Claim, copy, NodeId(2), 0).unwrap().place;
+        for place in [header, claim, layout().ledger(copy, 1).place] {
+            disk.0[place as usize].fill(0);
+        }
+    }
+    let mut old = used();
+    let left = disk.repair(&mut [Peer::of_unknown_age(&mut old)]);
+    assert!(left.ledger.is_some() && left.findings.iter().all(|one| one.spot.area == Area::Claim));
+    assert_eq!((places(&mut disk).len(), left.findings[0].remedy), (2, Remedy::Nothing));
+    for copy in [Copy::First, Copy::Second] {
+        disk.0[layout().ledger(copy, 0).place as usize].fill(0);
+    }
+    assert!(disk.repair(&mut [Peer::of_unknown_age(&mut old)]).ledger.is_none(), "nobody knows the newest");
+    assert_eq!(disk.repair(&mut [Peer::current(&mut old)]).findings, []);
+    assert!(disk == used());
+}
+
+#[test]
+fn a_disk_that_is_too_short_is_told() {
+    let mut disk = used();
+    disk.0.truncate(layout().ledger(Copy::Second, 0).place as usize);
+    let found = disk.survey();
+    assert!(found.ledger.is_some() && found.findings.iter().all(|one| one.condition == Condition::Beyond));
 }
 
 #[test]
@@ -374,7 +406,7 @@ proptest! {
                 prop_assert!(traces.claim.is_none_or(|read| read == Block::untried(1)));
                 prop_assert!(traces.beat.is_none_or(|read| read.sequence == 40));
             }
-            let left = disk.repair(&mut [&mut whole.clone()]);
+            let left = disk.repair(&mut [Peer::current(&mut whole.clone())]);
             prop_assert_eq!(left.findings, []);
         }
     }

@@ -7,7 +7,7 @@
 mod image;
 
 use image::{Damaged, Disk, foreign, held, layout};
-use phalanx_repository::{Area, Expected, SECTOR_BYTES, SectorBytes, Source, Spot, Survey, survey};
+use phalanx_repository::{Area, Expected, Peer, SECTOR_BYTES, SectorBytes, Spot, Survey, survey};
 use std::collections::BTreeMap;
 
 /// Ways to damage a sector.
@@ -43,12 +43,12 @@ struct Draw {
     spot: Spot,
     way: &'static str,
     reads: Option<SectorBytes>,
-    peer: Peer,
+    peer: Beside,
 }
 
 /// What there is beside the disk.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Peer {
+enum Beside {
     None,
     Whole,
     /// Its copy has the same sector damaged.
@@ -87,15 +87,15 @@ fn judge(draw: &Draw, whole: &Disk, truth: &[String], tally: &mut Tally) {
     let mut peer = Damaged {
         disk: whole,
         place,
-        reads: if draw.peer == Peer::Lacks { None } else { Some(whole.at(place)) },
+        reads: if draw.peer == Beside::Lacks { None } else { Some(whole.at(place)) },
     };
-    let mut peers: Vec<&mut dyn Source> = Vec::new();
-    if draw.peer != Peer::None {
-        peers.push(&mut peer);
+    let mut peers: Vec<Peer<'_>> = Vec::new();
+    if draw.peer != Beside::None {
+        peers.push(Peer::current(&mut peer));
     }
     let found = survey(&mut damaged, &mut peers, &Expected::default());
     let twice = draw.spot.area.copies().len() > 1;
-    let had = twice || draw.peer == Peer::Whole;
+    let had = twice || draw.peer == Beside::Whole;
     // A beat that is one beat old looks well to whoever has nothing to compare it with.
     let hidden = !had && draw.way == "stale";
     let mended = found.mends.iter().all(|(spot, bytes)| **bytes == whole.at(spot.place));
@@ -118,7 +118,7 @@ impl Draw {
         let ways = if spot.area == Area::Header { &WAYS[..8] } else { &WAYS[..] };
         let way = chance.pick(ways);
         let reads = damage(way, chance, &spot, spots, whole, older);
-        let peer = chance.pick(&[Peer::None, Peer::Whole, Peer::Lacks]);
+        let peer = chance.pick(&[Beside::None, Beside::Whole, Beside::Lacks]);
         Draw { spot, way, reads, peer }
     }
 }
