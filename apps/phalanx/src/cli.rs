@@ -1,7 +1,7 @@
 //! The grammar: `phalanx NOUN VERB [NAME…]`. Its help is a golden file.
 
 use clap::{Args, Parser, Subcommand};
-use phalanx_types::{GroupName, NodeName, Span};
+use phalanx_types::{GroupName, NodeName, RepositoryId, Span};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str =
@@ -54,6 +54,9 @@ pub enum Noun {
     Topology,
     /// Show Group Services: groups and their providers, what is voted on, the domain
     Provider(ProviderArgs),
+    /// Make, show and check a repository disk
+    #[command(subcommand)]
+    Repository(RepositoryVerb),
     /// Show what happened
     Events(EventsArgs),
     /// Say why things are as they are, or what became of one event
@@ -273,6 +276,48 @@ pub enum ProviderVerb {
     Domain,
 }
 
+/// Verbs of `repository`.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub enum RepositoryVerb {
+    /// Make a repository of this node's cluster on a disk, or in a file; what is on it is gone
+    Create {
+        /// The disk, or the file; a file that is not there is made
+        disk: PathBuf,
+        /// How many nodes have their place on it; ids are never used again, so leave room
+        #[arg(long, value_name = "COUNT", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=64))]
+        slots: u16,
+        /// The disk's name once more, instead of being asked to type it, where something is on it
+        #[arg(long, value_name = "DISK")]
+        confirm: Option<PathBuf>,
+        /// Where this node lives: whose cluster it is, and its configuration
+        #[arg(long, value_name = "DIR", default_value = "/var/lib/phalanx")]
+        state_dir: PathBuf,
+    },
+    /// Show what a repository has: the cluster, the configuration, what each node wrote last
+    Show {
+        /// The disk, or the file
+        disk: PathBuf,
+        /// Which repository, where two headers disagree
+        #[arg(long, value_name = "ID", value_parser = repository)]
+        repository: Option<RepositoryId>,
+    },
+    /// Read every sector that means something, say what is wrong and what to do
+    Check {
+        /// The disk, or the file
+        disk: PathBuf,
+        /// Write again what the second copy on the disk has; only while no daemon uses it
+        #[arg(long)]
+        repair: bool,
+        /// A copy of this repository, for its header and pieces of its configuration; can be given several times
+        #[arg(long = "copy", value_name = "FILE")]
+        copies: Vec<PathBuf>,
+        /// Which repository, where two headers disagree
+        #[arg(long, value_name = "ID", value_parser = repository)]
+        repository: Option<RepositoryId>,
+    },
+}
+
 /// Arguments of `events`.
 #[derive(Args, Debug)]
 pub struct EventsArgs {
@@ -325,6 +370,14 @@ T is a moment of the run: 41, 41.25, 41.25s or 41250ms.
 Each line has the event's number, when it was, its node, and what happened; after `<-` stands the
 event that it followed from. An event from before the first line shown is told below the line.";
 
+/// Reads the id of a repository: 32 hexadecimal digits.
+fn repository(text: &str) -> Result<RepositoryId, String> {
+    let wrong = || "an id has 32 hexadecimal digits, as `phalanx repository show` prints them".to_owned();
+    let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = u128::from_str_radix(text, 16).ok().filter(|_| digits).ok_or_else(wrong)?;
+    Ok(RepositoryId(number.to_be_bytes()))
+}
+
 /// Reads a moment of a run: `41`, `41.25`, `41.25s`, `41250ms`.
 fn moment(text: &str) -> Result<Span, String> {
     let wrong = || "write for example 41, 41.25s or 41250ms".to_owned();
@@ -355,6 +408,15 @@ fn span(text: &str) -> Result<std::time::Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_of_a_repository_is_read_as_it_is_printed() {
+        let id = RepositoryId([0xa5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+        assert_eq!(repository(&id.to_string()), Ok(id));
+        for text in ["", "a5", "+501020304050607080910111213141516", &"g".repeat(32)] {
+            assert!(repository(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_moment_is_seconds_with_a_part_or_milliseconds() {

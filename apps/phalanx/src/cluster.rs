@@ -150,7 +150,8 @@ fn cluster_of(invited: &Invitation, path: &Path) -> Result<Cluster, Fault> {
     parsed.map(|parsed| parsed.cluster).map_err(|faults| unreadable(format!("{} faults", faults.len())))
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Fault> {
+/// Bytes that nobody can guess.
+pub fn random<const N: usize>() -> Result<[u8; N], Fault> {
     let mut bytes = [0; N];
     match getrandom(&mut bytes, GetRandomFlags::empty()) {
         Ok(length) if length == N => Ok(bytes),
@@ -161,7 +162,8 @@ fn random<const N: usize>() -> Result<[u8; N], Fault> {
     }
 }
 
-fn tell(cli: &Cli, said: &str, mut json: serde_json::Value) {
+/// Says what was done, or the same as JSON.
+pub fn tell(cli: &Cli, said: &str, mut json: serde_json::Value) {
     if cli.json {
         json["schema"] = SCHEMA.into();
         ask::print(&format!("{json}\n"));

@@ -1,6 +1,7 @@
 //! The command line: what an operator types, and what it answers.
 //!
-//! Talks to the daemon of this host over its local socket, and makes the state directory of a new node. Results go to
+//! Talks to the daemon of this host over its local socket, makes the state directory of a new node, and makes and checks repository
+//! disks that nobody uses. Results go to
 //! standard output, progress and errors to standard error; the exit code says how it ended. Never decides anything about
 //! a cluster.
 #![forbid(unsafe_code)]
@@ -19,6 +20,8 @@ pub mod manual;
 pub mod paint;
 pub mod provider;
 pub mod replay;
+pub mod repository;
+pub mod repository_page;
 pub mod status;
 pub mod table;
 pub mod topology;
@@ -61,6 +64,7 @@ fn run(cli: &Cli) -> Result<(), Fault> {
         Noun::Provider(args) => provider::run(cli, args),
         Noun::Events(args) => events::run(cli, args),
         Noun::Explain(args) => explain::run(cli, args),
+        Noun::Repository(verb) => repository::run(cli, verb),
         Noun::Replay(args) => replay::run(cli, args),
         Noun::Completions { shell } => manual::completions(*shell),
         Noun::Man { directory } => manual::pages(directory),
