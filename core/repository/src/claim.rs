@@ -5,6 +5,9 @@
 
 use phalanx_types::{NodeId, NodeSet, ViewId};
 
+/// No attempt comes near this number: a block that says so is no block.
+pub(crate) const BALLOT_MAX: u64 = 1 << 62;
+
 /// Which attempt; a higher one overtakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ballot {

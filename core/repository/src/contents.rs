@@ -10,7 +10,7 @@
 //! ```
 //! All numbers little-endian. What a newer program adds stands behind and is ignored here.
 
-use crate::claim::{Ballot, Block, Claim};
+use crate::claim::{BALLOT_MAX, Ballot, Block, Claim};
 use crate::layout::{LEDGER_BODY_SECTORS, Layout};
 use crate::sector::PAYLOAD_BYTES_MAX;
 use phalanx_ledger::{IMAGE_BYTES_MAX, Stamp};
@@ -202,7 +202,7 @@ impl Block {
             _ => return None,
         };
         let tried = ballot(body.tried, body.tried_node);
-        let fits = accepted.is_none_or(|(ballot, _)| ballot <= tried);
+        let fits = tried.number <= BALLOT_MAX && accepted.is_none_or(|(ballot, _)| ballot <= tried);
         fits.then_some(Block { round: body.round.get(), tried, accepted })
     }
 }
@@ -290,6 +290,8 @@ mod tests {
         assert_eq!(Block::decode(&block.encode()), Some(block));
         let empty = Block { accepted: None, ..block };
         assert_eq!(Block::decode(&empty.encode()), Some(empty));
+        let last = Block { tried: ballot(u64::MAX, 2), ..block };
+        assert_eq!(Block::decode(&last.encode()), None, "nothing is above it");
     }
 
     #[test]

@@ -198,11 +198,17 @@ impl Look<'_> {
         let good = here.iter().filter_map(|(_, read)| read.clone().ok()).map(|sector| (Found::Disk, sector));
         let all: Vec<(Found, Sector)> = good.chain(spots.iter().flat_map(|spot| self.there(spot))).collect();
         let best = newest(&spots[0], &all);
+        let agreed = best.filter(|(_, best)| !is_contradicted(best, &all));
         for (spot, read) in here {
-            let Some(condition) = judge(&spot, read, best, &all) else { continue };
-            survey.settle(spot, condition, best.filter(|_| condition != Condition::Conflict));
+            let condition = match (best, agreed) {
+                (Some(_), None) => Some(Condition::Conflict),
+                (None, _) | (Some(_), Some(_)) => judge(&spot, read, agreed),
+            };
+            if let Some(condition) = condition {
+                survey.settle(spot, condition, agreed);
+            }
         }
-        best.map(|(_, sector)| sector.clone())
+        agreed.map(|(_, sector)| sector.clone())
     }
 
     /// What stands on a spot of the disk, if it makes sense there.
@@ -246,30 +252,19 @@ fn newest<'a>(spot: &Spot, all: &'a [(Found, Sector)]) -> Option<&'a (Found, Sec
     })
 }
 
+/// Whether something else was found under the same number: then nobody knows which was meant.
+fn is_contradicted(best: &Sector, all: &[(Found, Sector)]) -> bool {
+    all.iter().any(|(_, other)| other.version() == best.version() && other.payload != best.payload)
+}
+
 /// What is wrong with one sector of a cell.
-fn judge(
-    spot: &Spot,
-    read: Result<Sector, Condition>,
-    best: Option<&(Found, Sector)>,
-    all: &[(Found, Sector)],
-) -> Option<Condition> {
-    let (_, best) = match (read.as_ref(), best) {
-        (Err(condition), None) => return Some(*condition),
-        (_, Some(best)) => best,
-        (Ok(_), None) => return None,
+fn judge(spot: &Spot, read: Result<Sector, Condition>, best: Option<&(Found, Sector)>) -> Option<Condition> {
+    let has = match read {
+        Ok(sector) => sector.version(),
+        Err(condition) => return Some(condition),
     };
-    let conflict = all.iter().any(|(_, other)| {
-        let same = other.version() == best.version();
-        same && other.payload != best.payload
-    });
-    match read {
-        _ if conflict => Some(Condition::Conflict),
-        Err(condition) => Some(condition),
-        Ok(sector) if sector.version().is_older(best.version(), spot) => {
-            Some(Condition::Stale { has: sector.version(), known: best.version() })
-        }
-        Ok(_) => None,
-    }
+    let known = best.map(|(_, best)| best.version()).filter(|known| has.is_older(*known, spot))?;
+    Some(Condition::Stale { has, known })
 }
 
 impl Survey {

@@ -313,6 +313,16 @@ fn two_who_wrote_at_once_under_one_number_are_never_mixed() {
 }
 
 #[test]
+fn two_contents_under_one_number_are_neither_read_nor_mended() {
+    let mut disk = used();
+    let spot = layout().own(Area::Record, Copy::Second, NodeId(2), 0).unwrap();
+    disk.0[spot.place as usize] = hand(2, 1).sector(&spot, 1, record(5).encode()).encode();
+    let found = disk.survey();
+    assert!(found.findings.iter().all(|one| one.condition == Condition::Conflict));
+    assert_eq!((found.findings.len(), found.mends.len(), found.nodes[&NodeId(2)].record), (2, 0, None));
+}
+
+#[test]
 fn two_headers_that_disagree_are_no_answer_until_somebody_says_which() {
     let mut disk = used();
     let other = RepositoryId([1; 16]);

@@ -87,7 +87,7 @@ impl Device {
     pub fn make(path: &Path, bytes: u64) -> Result<Device, OpenError> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map_err(io_error)?;
-        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes).map_err(io_error)?;
+        rustix::fs::ftruncate(&file, bytes).map_err(io_error)?;
         drop(file);
         Device::open(path, Access::Change)
     }

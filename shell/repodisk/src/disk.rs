@@ -115,7 +115,8 @@ impl Disk {
         Ok(id)
     }
 
-    /// What became of the next job that was asked for, if anything has by `now`.
+    /// What became of the next job that was asked for, if anything has by `now`. Whoever waits for the bell hears until there is
+    /// nothing more.
     pub fn hear(&mut self, now: Tick) -> Option<(JobId, Result<Done, Fault>)> {
         self.bell.hush();
         if self.is_given_up() {
