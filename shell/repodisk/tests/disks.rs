@@ -55,6 +55,15 @@ fn a_disk_is_made_a_repository_damaged_and_mended() {
 }
 
 #[test]
+fn so_is_one_with_blocks_as_large_as_a_sector() {
+    alone(|| {
+        let disk = Loop::with_blocks("repository", 16, 4_096);
+        assert_eq!(Device::open(disk.device(), Access::Look).unwrap().block_bytes(), 4_096);
+        check(disk.device());
+    });
+}
+
+#[test]
 fn so_is_a_file_in_memory() {
     alone(|| {
         let path = PathBuf::from(format!("{SCRATCH}/repository"));

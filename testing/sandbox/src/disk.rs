@@ -13,9 +13,16 @@ pub struct Disk {
 impl Disk {
     /// An empty disk of `mebibytes`, called `name`.
     pub fn new(name: &str, mebibytes: u32) -> Disk {
+        Disk::with_blocks(name, mebibytes, 512)
+    }
+
+    /// The same, with blocks of so many bytes.
+    pub fn with_blocks(name: &str, mebibytes: u32, block_bytes: u32) -> Disk {
         let image = format!("{SCRATCH}/{name}.img");
         shell(&format!("truncate -s {mebibytes}M {image}"));
-        let device = PathBuf::from(shell(&format!("losetup --find --show {image}")).trim());
+        let device = PathBuf::from(
+            shell(&format!("losetup --find --show --sector-size {block_bytes} {image}")).trim(),
+        );
         let open = File::open(&device).expect("the device was just made");
         // Detaching a device that is open only marks it: the kernel detaches it on the last close.
         shell(&format!("losetup --detach {}", device.display()));
