@@ -110,7 +110,12 @@ fn claim(block: &Block) -> String {
         None => format!("round {}: none", block.round),
         Some((_, claim)) => {
             let holders: Vec<String> = claim.holders.iter().map(|node| node.0.to_string()).collect();
-            format!("round {}: nodes {} after view {}", block.round, holders.join(", "), claim.predecessor)
+            format!(
+                "round {}: accepts nodes {} after view {}",
+                block.round,
+                holders.join(", "),
+                claim.predecessor
+            )
         }
     }
 }

@@ -6,8 +6,12 @@ use clap::{Command, CommandFactory};
 use phalanx::cli::Cli;
 use phalanx::paint::Paint;
 use phalanx::view::StatusView;
-use phalanx::{explain, form, replay, status, topology};
+use phalanx::{explain, form, replay, repository_page, status, topology};
 use phalanx_flight::{Broken, Choice, End, Entry, Head, Kind, Record};
+use phalanx_ledger::Ledger;
+use phalanx_repository as repository;
+use phalanx_types::{ClusterId, Incarnation, NodeId, NodeSet, RepositoryId, ViewId};
+use repository::{Act, Area, Ballot, Block, Claim, Hand, Header, Layout, SECTOR_BYTES, Whose};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -210,4 +214,63 @@ fn check_topology(name: &str, monitoring: &str, ring: &Value) {
 fn the_networks_and_who_watches_whom() {
     check_topology("mesh", "mesh", &json!({}));
     check_topology("ring", "ring", &json!({ "leader": "bob", "crown_prince": "ada", "instance": 4 }));
+}
+
+const CLUSTER_FILE: &str = r#"
+schema = 1
+cluster = { name = "demo" }
+[node]
+ada = { address = { lan = "10.11.0.1" } }
+bob = { address = { lan = "10.11.0.2" } }
+cyd = { address = { lan = "10.11.0.3" } }
+[network]
+lan = { subnet = "10.11.0.0/24" }
+"#;
+
+/// A repository in use: ada has claimed it after bob was cut off, bob's beat is damaged, cyd was never there.
+fn repository_in_use() -> repository::Survey {
+    let ledger = Ledger::begin(CLUSTER_FILE.into());
+    let (stamp, bytes) = (ledger.head().stamp(), ledger.to_image());
+    let whose = Whose { cluster: ClusterId([0x11; 16]), repository: RepositoryId([0xa5; 16]) };
+    let layout = Layout::new(4).unwrap();
+    let maker = Hand::maker(whose, 1);
+    let header = Header { number: 2, layout, name: "demo".into() };
+    let mut acts: Vec<Act> = maker.create(header, stamp, &bytes).collect();
+    let view = |counter| ViewId { counter, coordinator: NodeId(1) };
+    let both: NodeSet = [1, 2].map(NodeId).into_iter().collect();
+    for node in [1, 2] {
+        let hand = Hand { writer: Incarnation { node: NodeId(node), start: 3 }, ..maker };
+        let record = repository::Record { view: view(12), members: both, generation: 1 };
+        acts.extend(hand.pair(layout, Area::Record, 1, &record.encode()));
+        let beat = layout.own(Area::Beat, repository::Copy::First, NodeId(node), 0).unwrap();
+        acts.push(Act::Write(beat.place, Box::new(hand.sector(&beat, 4_711, b"beat".to_vec()).encode())));
+    }
+    let ada = Hand { writer: Incarnation { node: NodeId(1), start: 3 }, ..maker };
+    let claim =
+        Claim { predecessor: view(12), generation: 1, epoch: 13, holders: NodeSet::EMPTY.with(NodeId(1)) };
+    let ballot = Ballot { number: 1, node: NodeId(1) };
+    let block = Block { round: 1, tried: ballot, accepted: Some((ballot, claim)) };
+    acts.extend(ada.pair(layout, Area::Claim, 1, &block.encode()));
+    let mut image = vec![0; layout.bytes() as usize];
+    for act in acts {
+        if let Act::Write(place, bytes) = act {
+            image[place as usize * SECTOR_BYTES..][..SECTOR_BYTES].copy_from_slice(&bytes[..]);
+        }
+    }
+    let beat = layout.own(Area::Beat, repository::Copy::First, NodeId(2), 0).unwrap().place as usize;
+    image[beat * SECTOR_BYTES + 9] ^= 1;
+    repository::survey(&mut &image[..], &mut [], &repository::Expected::default())
+}
+
+#[test]
+fn what_a_repository_has() {
+    let found = repository_in_use();
+    let disk = repository_page::Disk {
+        path: "/dev/sdx".into(),
+        bytes: 512 << 20,
+        block_bytes: 4_096,
+        is_cached: true,
+    };
+    check("repository-show.txt", &repository_page::show(&disk, &found, Paint::Plain));
+    check("repository-show.json", &format!("{:#}\n", repository_page::json(&disk, &found)));
 }
