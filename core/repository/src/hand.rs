@@ -88,7 +88,8 @@ impl Hand {
     /// Writes both copies of the ledger under `number`, the one at `first` first. Each is committed by its own first sector when all the rest of it
     /// is durable; the other copy is whole until then. Nobody is told that the ledger is there before the last act is done.
     ///
-    /// `first` is the copy that is worth less: the one that is not whole, or the older one.
+    /// `first` is the copy that is worth less: the one that is not whole, or the older one. If neither is whole, both are mended before:
+    /// this would write over pieces of the only ledger there is.
     pub fn ledger(
         self,
         layout: Layout,

@@ -11,6 +11,8 @@
 //!          cluster 16 | repository 16 | place 8 | writer.start 8 | sequence 8 | view.counter 8 |
 //!          view.coordinator 2 | length 2 | key_epoch 4 | reserved 8 | digest 32
 //! ```
+//! A later format keeps blocks, stamps, checks and digest, so that an older program can tell it from damage.
+//!
 //! All numbers little-endian. The digest is BLAKE3 of the content with zeros in its own place, the stamp its first eight bytes, a check
 //! the first eight of BLAKE3. They tell accidents; whoever may write to the disk can make a sector that looks like anybody's.
 
