@@ -33,7 +33,8 @@ pub struct Claim {
 /// What stands in a node's own block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Block {
-    /// Which claim of the cluster's life it is about. A joint view of all ends a round; what stands in blocks of earlier rounds is over.
+    /// Which claim of the cluster's life it is about: the generation of the charter that is claimed. What stands in blocks of earlier
+    /// rounds is over.
     pub round: u64,
     /// The highest ballot that this node began.
     pub tried: Ballot,
