@@ -30,7 +30,9 @@ pub(crate) fn look(look: &mut Look<'_>, survey: &mut Survey) -> Option<Chain> {
         spots.into_iter().map(|spot| (spot, look.here(&spot))).collect();
     let Some(newest) = newest(look, &commits) else {
         for (spot, read) in commits {
-            survey.settle(spot, read.err().unwrap_or(Condition::Meaningless), None);
+            if let Err(condition) = read {
+                survey.settle(spot, condition, None);
+            }
         }
         return None;
     };
@@ -48,8 +50,12 @@ pub(crate) fn look(look: &mut Look<'_>, survey: &mut Survey) -> Option<Chain> {
     Some(Chain { number: newest.piece.1.sequence, commit: newest.commit, image })
 }
 
-/// The newest commit: by what it commits, then by how often the ledger was written. Never by where it was found.
+/// The newest commit: by what it commits, then by how often the ledger was written. Never by where it was found. None where a newer
+/// program has written one: it may be newer than all that can be read.
 fn newest(look: &mut Look<'_>, commits: &[(Spot, Result<Sector, Condition>)]) -> Option<Newest> {
+    if commits.iter().any(|(_, read)| matches!(read, Err(Condition::Newer { .. }))) {
+        return None;
+    }
     let disk = commits.iter().filter_map(|(_, read)| Some((Found::Disk, read.clone().ok()?)));
     let peers: Vec<Piece> = commits.iter().flat_map(|(spot, _)| look.there(spot)).collect();
     let all = disk.chain(peers).filter_map(|piece| {

@@ -198,13 +198,13 @@ impl Look<'_> {
         let good = here.iter().filter_map(|(_, read)| read.clone().ok()).map(|sector| (Found::Disk, sector));
         let all: Vec<(Found, Sector)> = good.chain(spots.iter().flat_map(|spot| self.there(spot))).collect();
         let best = newest(&spots[0], &all);
-        let agreed = best.filter(|(_, best)| !is_contradicted(best, &all));
+        // What a newer program wrote may be newer than all that this one can read.
+        let is_sealed = here.iter().any(|(_, read)| matches!(read, Err(Condition::Newer { .. })));
+        let is_disputed = best.is_some_and(|(_, best)| is_contradicted(best, &all));
+        let agreed = best.filter(|_| !is_sealed && !is_disputed);
         for (spot, read) in here {
-            let condition = match (best, agreed) {
-                (Some(_), None) => Some(Condition::Conflict),
-                (None, _) | (Some(_), Some(_)) => judge(&spot, read, agreed),
-            };
-            if let Some(condition) = condition {
+            let conflict = is_disputed.then_some(Condition::Conflict);
+            if let Some(condition) = conflict.or_else(|| judge(&spot, read, agreed)) {
                 survey.settle(spot, condition, agreed);
             }
         }

@@ -7,7 +7,7 @@ use phalanx_repository::{
     Act, Area, Block, Condition, Copy, Expected, Hand, Header, Layout, Peer, Record, Remedy, SECTOR_BYTES,
     Sector, SectorBytes, Source, Spot, Survey, Unreadable, Whose, survey,
 };
-use phalanx_types::{ClusterId, Incarnation, NodeId, NodeSet, RepositoryId, ViewId};
+use phalanx_types::{ClusterId, Digest, Incarnation, NodeId, NodeSet, RepositoryId, ViewId};
 use proptest::prelude::*;
 
 const WHOSE: Whose = Whose { cluster: ClusterId([7; 16]), repository: RepositoryId([9; 16]) };
@@ -429,12 +429,41 @@ proptest! {
     }
 }
 
+/// The same sector as a program of the future writes it: what is in its blocks, with another format and digest.
+fn of_the_future(bytes: &SectorBytes) -> SectorBytes {
+    let blocks = bytes.chunks(512);
+    let mut content: Vec<u8> = blocks.flat_map(|block| block[..496].iter().copied()).collect();
+    content[8..10].fill(2);
+    content[96..128].fill(0);
+    let digest = Digest::of(&content).0;
+    content[96..128].copy_from_slice(&digest);
+    let mut bytes = [0; SECTOR_BYTES];
+    for (block, piece) in bytes.chunks_mut(512).zip(content.chunks(496)) {
+        block[..496].copy_from_slice(piece);
+        block[496..504].copy_from_slice(&digest[..8]);
+        let check = Digest::of(&block[..504]).0;
+        block[504..].copy_from_slice(&check[..8]);
+    }
+    bytes
+}
+
 #[test]
-fn a_sector_of_a_newer_program_is_left_alone() {
-    // What the future writes is made of what is written today, with another number in its place.
-    let spot = layout().own(Area::Record, Copy::First, NodeId(2), 0).unwrap();
-    let sector = Sector { capabilities: u16::MAX, ..hand(2, 1).sector(&spot, 1, record(4).encode()) };
+fn what_a_newer_program_wrote_is_left_alone_and_nothing_older_is_read_in_its_place() {
+    let claim = layout().own(Area::Claim, Copy::First, NodeId(2), 0).unwrap();
+    for place in [claim.place, layout().ledger(Copy::Second, 0).place] {
+        let mut disk = used();
+        disk.0[place as usize] = of_the_future(&disk.0[place as usize]);
+        let found = survey(&mut disk, &mut [Peer::current(&mut used())], &Expected::default());
+        let said: Vec<(u64, Condition, Remedy)> =
+            found.findings.iter().map(|one| (one.spot.place, one.condition, one.remedy)).collect();
+        assert_eq!(said, [(place, Condition::Newer { version_min: 2 }, Remedy::Newer)]);
+        assert!(found.mends.is_empty());
+        let (block, ledger, claimed) = (found.nodes[&NodeId(2)].claim, found.ledger, claim.place);
+        assert_eq!((block.is_none(), ledger.is_none()), (place == claimed, place != claimed));
+    }
     let mut disk = used();
-    disk.0[spot.place as usize] = sector.encode();
-    assert_eq!(disk.survey().findings, [], "unknown capabilities are ignored");
+    let sector =
+        Sector { capabilities: u16::MAX, ..hand(2, 1).sector(&claim, 1, Block::untried(1).encode()) };
+    disk.0[claim.place as usize] = sector.encode();
+    assert_eq!(disk.survey().findings, [], "capabilities that are not known are ignored");
 }
