@@ -17,6 +17,7 @@ pub type Target = fn(&[u8]);
 
 /// All of them, by the names of their fuzz targets and corpora.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("aha", aha),
     ("api", api),
     ("cluster", cluster),
     ("deadman", deadman),
@@ -27,6 +28,14 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("membership", membership),
     ("slate", slate),
 ];
+
+/// A registration in the event file system. What was read is written as it was meant.
+pub fn aha(data: &[u8]) {
+    if let Ok(registration) = phalanx_aha::Registration::parse(data) {
+        let written = registration.to_string();
+        assert_eq!(phalanx_aha::Registration::parse(written.as_bytes()), Ok(registration));
+    }
+}
 
 /// What a client asks of the daemon.
 pub fn api(data: &[u8]) {
