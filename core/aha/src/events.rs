@@ -262,9 +262,19 @@ impl Events {
         }
     }
 
-    /// The objects that are watched.
+    /// Whether the producer of an open file's object was asked to watch it, and has not said yet how that went.
+    pub fn is_pending(&self, handle: Handle) -> bool {
+        match self.opens.get(&handle) {
+            None | Some(Open::List) => false,
+            Some(Open::Monitor(_, watch)) => {
+                self.interests.get(watch.object()).is_some_and(|interest| interest.begun.is_none())
+            }
+        }
+    }
+
+    /// The objects that producers watch by now.
     pub fn watched(&self) -> impl Iterator<Item = &Object> {
-        self.interests.keys()
+        self.interests.iter().filter(|(_, interest)| interest.begun.is_some()).map(|(object, _)| object)
     }
 
     fn watch(&mut self, handle: Handle) -> Result<&mut Watch, Errno> {
@@ -378,6 +388,18 @@ impl Refusal {
         match self {
             Refusal::Registration(fault) => fault.errno(),
             Refusal::Place(errno) => *errno,
+        }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refusal::Registration(fault) => write!(f, "{fault}"),
+            Refusal::Place(Errno::BUSY) => write!(f, "the program waits already"),
+            Refusal::Place(Errno::NO_DEVICE) => write!(f, "the object is gone"),
+            Refusal::Place(Errno::NO_MEMORY) => write!(f, "all buffers together would be too large"),
+            Refusal::Place(Errno(number)) => write!(f, "error {number}"),
         }
     }
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod buffer;
+pub mod code;
 mod errno;
 mod events;
 mod producer;
