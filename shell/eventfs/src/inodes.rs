@@ -1,9 +1,11 @@
-//! The producers of files and directories, by inotify: an instance of its own for each, so that none sees what another asked for.
+//! The producers of files and directories: each with an inotify instance of its own, so that none sees what another asked for, and
+//! with an informant who tells who did it, where the kernel has one. Then inotify only tells how an object ends.
 
 use crate::check::{no_device, path};
 use crate::clock;
 use crate::desk::Seen;
-use phalanx_aha::{Errno, Object, Occurrence, Producer, code};
+use crate::informant::{About, Informant, Key, cause};
+use phalanx_aha::{Cause, Errno, Object, Occurrence, Producer, code};
 use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
 use rustix::fs::{AtFlags, CWD, Stat, statat};
 use std::collections::BTreeMap;
@@ -22,6 +24,9 @@ const LOST: &str = "EVENTS_LOST=the kernel's queue of events was full";
 pub(crate) struct Inodes {
     producer: Producer,
     inotify: OwnedFd,
+    informant: Option<Informant>,
+    /// The watches of what the informant tells about.
+    informed: BTreeMap<Key, i32>,
     /// By the number of their watch; two names of one file share a watch.
     watched: BTreeMap<i32, BTreeMap<Object, Known>>,
     numbers: BTreeMap<Object, i32>,
@@ -40,13 +45,27 @@ struct Told {
     number: i32,
     flags: ReadFlags,
     name: Option<String>,
+    /// Who did it.
+    cause: Option<Cause>,
+    /// Whether it is told only for what it says about the end of an object.
+    is_end: bool,
 }
 
 impl Inodes {
     /// Watches nothing yet.
     pub(crate) fn new(producer: Producer) -> io::Result<Inodes> {
         let inotify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
-        Ok(Inodes { producer, inotify, watched: BTreeMap::new(), numbers: BTreeMap::new() })
+        let about = if producer == Producer::ModDir { About::Entries } else { About::Objects };
+        // Without one nobody learns who did it, and all the rest is the same.
+        let informant = Informant::new(about).ok();
+        let (informed, watched, numbers) = Default::default();
+        Ok(Inodes { producer, inotify, informant, informed, watched, numbers })
+    }
+
+    /// What the kernel rings when something happens.
+    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let informant = self.informant.as_ref().map(Informant::as_fd);
+        [self.inotify.as_fd()].into_iter().chain(informant).collect()
     }
 
     /// Whose objects these are.
@@ -56,10 +75,13 @@ impl Inodes {
 
     /// Watches an object, too.
     pub(crate) fn watch(&mut self, object: &Object) -> Result<Option<u64>, Errno> {
-        let path = path(object);
-        let flags = SELF | self.flags() | WatchFlags::DONT_FOLLOW;
-        let number = inotify::add_watch(&self.inotify, &path, flags).map_err(no_device)?;
+        let listen = |informant: &Informant| informant.listen(object, self.flags()).ok();
+        let key = self.informant.as_ref().and_then(listen);
+        let others = if key.is_some() { WatchFlags::empty() } else { self.flags() };
+        let flags = SELF | others | WatchFlags::DONT_FOLLOW;
+        let number = inotify::add_watch(&self.inotify, path(object), flags).map_err(no_device)?;
         let known = look_at(object).map_err(no_device)?;
+        self.informed.extend(key.map(|key| (key, number)));
         self.watched.entry(number).or_default().insert(object.clone(), known);
         self.numbers.insert(object.clone(), number);
         Ok(None)
@@ -72,23 +94,32 @@ impl Inodes {
         objects.remove(object);
         if objects.is_empty() {
             self.watched.remove(&number);
-            // With the file the kernel has removed the watch by itself.
+            self.informed.retain(|_, own| *own != number);
+            // With the file the kernel has removed watch and mark by itself.
             let _ = inotify::remove_watch(&self.inotify, number);
+            if let Some(informant) = &self.informant {
+                match self.watched.is_empty() {
+                    true => informant.leave_all(),
+                    false => informant.leave(object, self.flags()),
+                }
+            }
         }
     }
 
     /// What happened since.
     pub(crate) fn look(&mut self) -> Vec<Seen> {
-        let told = self.read();
+        // How objects end is read first and believed last: what happened before is with the informant by then.
+        let ends = self.read();
+        let told = self.inform();
         let mut seen = Vec::new();
-        for one in told {
+        for one in told.into_iter().chain(ends) {
             if one.flags.contains(ReadFlags::QUEUE_OVERFLOW) {
                 let all: Vec<Object> = self.numbers.keys().cloned().collect();
                 seen.extend(all.into_iter().map(|object| Seen::Happened(object, self.lost())));
                 continue;
             }
             let objects = self.watched.get(&one.number).cloned().unwrap_or_default();
-            seen.extend(objects.into_iter().filter_map(|(object, known)| self.judge(&one, object, known)));
+            objects.into_iter().for_each(|(object, known)| seen.extend(self.judge(&one, object, known)));
         }
         seen
     }
@@ -99,10 +130,22 @@ impl Inodes {
             Producer::ModDir => {
                 WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVED_FROM | WatchFlags::MOVED_TO
             }
-            Producer::ModFileAttr | Producer::UtilFs | Producer::ProcessMon | Producer::PidProcessMon => {
-                WatchFlags::empty()
-            }
+            Producer::ModFileAttr => WatchFlags::ATTRIB,
+            Producer::UtilFs | Producer::ProcessMon | Producer::PidProcessMon => WatchFlags::empty(),
         }
+    }
+
+    fn inform(&self) -> Vec<Told> {
+        let words = self.informant.as_ref().map(Informant::read).unwrap_or_default();
+        let mut told = Vec::new();
+        for word in words {
+            let number = word.key.and_then(|key| self.informed.get(&key).copied());
+            let lost = word.flags.contains(ReadFlags::QUEUE_OVERFLOW).then_some(-1);
+            let Some(number) = number.or(lost) else { continue };
+            let cause = cause(word.process);
+            told.push(Told { number, flags: word.flags, name: word.name, cause, is_end: false });
+        }
+        told
     }
 
     fn read(&self) -> Vec<Told> {
@@ -111,7 +154,9 @@ impl Inodes {
         let mut told = Vec::new();
         while let Ok(event) = reader.next() {
             let name = event.file_name().map(|name| name.to_string_lossy().into_owned());
-            told.push(Told { number: event.wd(), flags: event.events(), name });
+            let (number, flags) = (event.wd(), event.events());
+            let is_end = self.informed.values().any(|informed| *informed == number);
+            told.push(Told { number, flags, name, cause: None, is_end });
             if reader.is_buffer_empty() {
                 break;
             }
@@ -120,20 +165,25 @@ impl Inodes {
     }
 
     /// What an event means for one of the names of the file that it is about.
-    fn judge(&mut self, told: &Told, object: Object, known: Known) -> Option<Seen> {
+    fn judge(&mut self, told: &Told, object: Object, known: Known) -> Vec<Seen> {
         if let Some(code) = self.end(told.flags, &object, known) {
             self.leave(&object);
-            return Some(Seen::Gone(object, occurrence(code, Vec::new())));
+            return vec![Seen::Gone(object, occurrence(code, told.cause.clone(), Vec::new()))];
         }
-        let what = match self.producer {
+        if told.is_end {
+            return Vec::new();
+        }
+        let codes = match self.producer {
             Producer::ModFile => self.modified(told.flags, &object, known),
-            Producer::ModDir => entry(told),
-            Producer::ModFileAttr if told.flags.contains(ReadFlags::ATTRIB) => {
-                Some(occurrence(code::MODFILEATTR_CHANGE, Vec::new()))
+            Producer::ModDir => entered(told, &object),
+            Producer::ModFileAttr if told.flags.contains(ReadFlags::ATTRIB) => vec![code::MODFILEATTR_CHANGE],
+            Producer::ModFileAttr | Producer::UtilFs | Producer::ProcessMon | Producer::PidProcessMon => {
+                Vec::new()
             }
-            Producer::ModFileAttr | Producer::UtilFs | Producer::ProcessMon | Producer::PidProcessMon => None,
         };
-        what.map(|what| Seen::Happened(object, what))
+        let info: Vec<String> = told.name.iter().cloned().collect();
+        let seen = |code| Seen::Happened(object.clone(), occurrence(code, told.cause.clone(), info.clone()));
+        codes.into_iter().map(seen).collect()
     }
 
     /// How it ended, if it did. A file that lost this name may live on under another, or in an open file.
@@ -157,16 +207,16 @@ impl Inodes {
         lost.then_some(removed)
     }
 
-    fn modified(&mut self, flags: ReadFlags, object: &Object, known: Known) -> Option<Occurrence> {
+    fn modified(&mut self, flags: ReadFlags, object: &Object, known: Known) -> Vec<i32> {
         if !flags.contains(ReadFlags::MODIFY) {
-            return None;
+            return Vec::new();
         }
         let now = look_at(object).unwrap_or(known);
-        let number = self.numbers.get(object)?;
-        self.watched.get_mut(number)?.insert(object.clone(), now);
-        let shorter = now.bytes < known.bytes;
-        let code = if shorter { code::MODFILE_TRUNCATE } else { code::MODFILE_WRITE };
-        Some(occurrence(code, Vec::new()))
+        let number = self.numbers.get(object);
+        if let Some(objects) = number.and_then(|number| self.watched.get_mut(number)) {
+            objects.insert(object.clone(), now);
+        }
+        vec![if now.bytes < known.bytes { code::MODFILE_TRUNCATE } else { code::MODFILE_WRITE }]
     }
 
     /// Something happened that the kernel does not tell: each program hears that it may be about its object.
@@ -178,29 +228,27 @@ impl Inodes {
                 code::MODFILE_WRITE
             }
         };
-        occurrence(code, vec![LOST.into()])
+        occurrence(code, None, vec![LOST.into()])
     }
 }
 
-impl AsFd for Inodes {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.inotify.as_fd()
-    }
-}
-
-fn entry(told: &Told) -> Option<Occurrence> {
+/// What happened to an entry. The kernel may tell of its coming and going at once; then the last is what is true now.
+fn entered(told: &Told, object: &Object) -> Vec<i32> {
     let came = told.flags.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO);
     let went = told.flags.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM);
-    let code = match (came, went) {
-        (true, _) => code::MODDIR_CREATE,
-        (false, true) => code::MODDIR_REMOVE,
-        (false, false) => return None,
-    };
-    Some(occurrence(code, told.name.iter().cloned().collect()))
+    let is_there =
+        || told.name.as_ref().is_some_and(|name| path(object).join(name).symlink_metadata().is_ok());
+    match (came, went) {
+        (true, true) if is_there() => vec![code::MODDIR_REMOVE, code::MODDIR_CREATE],
+        (true, true) => vec![code::MODDIR_CREATE, code::MODDIR_REMOVE],
+        (true, false) => vec![code::MODDIR_CREATE],
+        (false, true) => vec![code::MODDIR_REMOVE],
+        (false, false) => Vec::new(),
+    }
 }
 
-fn occurrence(code: i32, info: Vec<String>) -> Occurrence {
-    Occurrence { at: clock::now(), code, cause: None, info }
+fn occurrence(code: i32, cause: Option<Cause>, info: Vec<String>) -> Occurrence {
+    Occurrence { at: clock::now(), code, cause, info }
 }
 
 fn look_at(object: &Object) -> rustix::io::Result<Known> {

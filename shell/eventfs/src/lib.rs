@@ -8,6 +8,7 @@ mod clock;
 mod connection;
 mod desk;
 mod filling;
+mod informant;
 mod inodes;
 mod message;
 mod mount;

@@ -7,8 +7,9 @@ use crate::processes::Processes;
 use phalanx_aha::{Errno, Object, Producer};
 use rustix::event::epoll;
 use rustix::event::{EventfdFlags, Timespec, eventfd};
+use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -65,7 +66,14 @@ impl Watcher {
         let kinds = [Producer::ModFile, Producer::ModDir, Producer::ModFileAttr];
         let inodes = kinds.into_iter().map(Inodes::new).collect::<io::Result<Vec<Inodes>>>()?;
         for (place, one) in inodes.iter().enumerate() {
-            epoll::add(&epoll, one.as_fd(), epoll::EventData::new_u64(place as u64), epoll::EventFlags::IN)?;
+            for descriptor in one.descriptors() {
+                epoll::add(
+                    &epoll,
+                    descriptor,
+                    epoll::EventData::new_u64(place as u64),
+                    epoll::EventFlags::IN,
+                )?;
+            }
         }
         let processes = Processes::new(inodes.len() as u64);
         let (giver, orders) = channel();
@@ -85,7 +93,7 @@ impl Watcher {
                 outcome => outcome?,
             };
             // What was seen is told before orders are taken: it belongs to who waited until now.
-            let numbers: Vec<u64> = events.iter().map(|event| event.data.u64()).collect();
+            let numbers: BTreeSet<u64> = events.iter().map(|event| event.data.u64()).collect();
             let seen: Vec<Seen> = numbers.iter().flat_map(|number| self.look(*number)).collect();
             let filled = self.filling.look();
             desk.seen(seen.into_iter().chain(filled).collect());

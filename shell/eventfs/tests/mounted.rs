@@ -237,6 +237,33 @@ fn poll_wakes_each_of_many_and_a_count_ends_a_wait() {
 }
 
 #[test]
+fn a_record_says_who_did_it() {
+    alone(|| {
+        let place = mounted();
+        write_into("/mnt/log");
+        fs::create_dir("/mnt/inbox").unwrap();
+        let file = register(&monitor("fs/modFile", "/mnt/log"), "CHANGED=YES");
+        let attributes = register(&monitor("fs/modFileAttr", "/mnt/log"), "CHANGED=YES");
+        let directory = register(&monitor("fs/modDir", "/mnt/inbox"), "CHANGED=YES;INFO_LVL=2");
+        let mut all = [file, directory, attributes];
+        all.iter().for_each(|file| assert_eq!(polled(file), PollFlags::empty()));
+        // It is there until it is asked who it is.
+        let line = "umask 0; echo x >>/mnt/log; mkdir /mnt/inbox/letter; chmod 600 /mnt/log; read wait";
+        let mut shell = Command::new("sh");
+        let mut shell = shell.args(["-c", line]).stdin(Stdio::piped()).spawn().unwrap();
+        let [file, directory, attributes] = all.each_mut().map(next);
+        assert_eq!((field(&file, "PID"), field(&file, "PROG_NAME")), (shell.id().to_string().as_str(), "sh"));
+        assert_eq!(["UID", "UID_LOGIN", "GID"].map(|key| field(&file, key)), ["0", "0", "0"]);
+        assert!(directory.contains("BEGIN_EVPROD_INFO\nletter\n"), "{directory}");
+        assert_eq!(field(&attributes, "RC_FROM_EVPROD"), "1200");
+        all.iter_mut().for_each(|file| assert_eq!(record(file), "", "nothing is told twice"));
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+        place.until_watched(3);
+    });
+}
+
+#[test]
 fn what_is_no_object_or_no_registration_is_refused_by_its_number() {
     alone(|| {
         let place = mounted();
