@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::{fs, io};
 
 /// Bytes of events that are read at a time.
-const EVENTS_BYTES: usize = 64 << 10;
+const EVENTS_BYTES: usize = 16 << 10;
 /// Bytes in front of an event's details; its mask and its process are among them.
 const HEAD_BYTES: usize = 24;
 /// Bytes of a handle at most.

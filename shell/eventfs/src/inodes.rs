@@ -14,7 +14,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Bytes of events that are read at a time.
-const EVENTS_BYTES: usize = 64 << 10;
+const EVENTS_BYTES: usize = 16 << 10;
 /// What every producer hears: the object itself goes.
 const SELF: WatchFlags = WatchFlags::DELETE_SELF.union(WatchFlags::MOVE_SELF).union(WatchFlags::ATTRIB);
 /// What is said where the kernel says that it could not keep up.
@@ -138,11 +138,13 @@ impl Inodes {
     fn inform(&self) -> Vec<Told> {
         let words = self.informant.as_ref().map(Informant::read).unwrap_or_default();
         let mut told = Vec::new();
+        // Most of what is read at once is due to few processes.
+        let mut causes: BTreeMap<i32, Option<Cause>> = BTreeMap::new();
         for word in words {
             let number = word.key.and_then(|key| self.informed.get(&key).copied());
             let lost = word.flags.contains(ReadFlags::QUEUE_OVERFLOW).then_some(-1);
             let Some(number) = number.or(lost) else { continue };
-            let cause = cause(word.process);
+            let cause = causes.entry(word.process).or_insert_with(|| cause(word.process)).clone();
             told.push(Told { number, flags: word.flags, name: word.name, cause, is_end: false });
         }
         told

@@ -11,6 +11,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+/// Requests that are taken in one turn, before it is looked whether this is the end.
+const TURN_MAX: usize = 64;
 /// Nothing that this file system knows.
 const NOT_KNOWN: Errno = Errno(38);
 /// A version that it does not speak.
@@ -28,14 +30,17 @@ pub(crate) fn serve(connection: &Arc<Connection>, service: &dyn Service, ended: 
         if !both[1].revents().is_empty() {
             return Ok(());
         }
-        match connection.receive(&mut buffer) {
-            Ok(bytes) => act(connection, service, bytes),
-            Err(error) => match rustix::io::Errno::from_io_error(&error) {
-                // It was taken back while it was being read.
-                Some(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR | rustix::io::Errno::NOENT) => {}
-                Some(rustix::io::Errno::NODEV) => return Ok(()),
-                Some(_) | None => return Err(error),
-            },
+        for _ in 0..TURN_MAX {
+            match connection.receive(&mut buffer) {
+                Ok(bytes) => act(connection, service, bytes),
+                Err(error) => match rustix::io::Errno::from_io_error(&error) {
+                    Some(rustix::io::Errno::AGAIN) => break,
+                    // It was taken back while it was being read.
+                    Some(rustix::io::Errno::INTR | rustix::io::Errno::NOENT) => {}
+                    Some(rustix::io::Errno::NODEV) => return Ok(()),
+                    Some(_) | None => return Err(error),
+                },
+            }
         }
     }
 }

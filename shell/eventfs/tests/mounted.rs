@@ -237,6 +237,36 @@ fn poll_wakes_each_of_many_and_a_count_ends_a_wait() {
 }
 
 #[test]
+fn a_burst_for_many_loses_nothing_that_fits() {
+    const MANY: usize = 200;
+    const EACH: usize = 20;
+    alone(|| {
+        let place = mounted();
+        let folder = |number: usize| format!("/mnt/folder-{number}");
+        let register_one = |number: usize| {
+            fs::create_dir(folder(number)).unwrap();
+            let file =
+                register(&monitor("fs/modDir", &folder(number)), "CHANGED=YES;INFO_LVL=2;BUF_SIZE=65536");
+            assert_eq!(polled(&file), PollFlags::empty());
+            file
+        };
+        let files: Vec<File> = (0..MANY).map(register_one).collect();
+        place.until_watched(MANY);
+        for (name, number) in (0..EACH).flat_map(|name| (0..MANY).map(move |number| (name, number))) {
+            File::create(format!("{}/{name}", folder(number))).unwrap();
+        }
+        for mut file in files {
+            for name in 0..EACH {
+                let told = next(&mut file);
+                assert_eq!(field(&told, "SEQUENCE_NUM"), name.to_string());
+                assert!(told.contains(&format!("BEGIN_EVPROD_INFO\n{name}\n")), "{told}");
+            }
+            assert_eq!(record(&mut file), "");
+        }
+    });
+}
+
+#[test]
 fn a_record_says_who_did_it() {
     alone(|| {
         let place = mounted();
