@@ -41,7 +41,6 @@ pub struct EventFs {
     ended: Arc<OwnedFd>,
     courier: Courier,
     serving: Option<JoinHandle<()>>,
-    watching: Option<JoinHandle<()>>,
 }
 
 impl EventFs {
@@ -64,7 +63,7 @@ impl EventFs {
         };
         let desk = Arc::new(Desk::new(Arc::clone(&connection) as Arc<_>, orders));
         let (place, weak) = (place.to_owned(), Arc::downgrade(&desk));
-        let mut mounted = EventFs { place, desk: weak, ended, courier, serving: None, watching: None };
+        let mut mounted = EventFs { place, desk: weak, ended, courier, serving: None };
         mounted.begin(connection, &desk, watcher, asked).map_err(MountError::Fuse)?;
         Ok(mounted)
     }
@@ -87,9 +86,9 @@ impl EventFs {
         asked: Receiver<(Ticket, Object)>,
     ) -> io::Result<()> {
         let own = Arc::clone(desk);
-        self.watching = Some(begin("aha-watch", move || drop(watcher.run(&own)))?);
+        begin("aha-watch", move || drop(watcher.run(&own)))?;
         let own = Arc::downgrade(desk);
-        // It may hang in a file system that does not answer, so nobody waits for its end.
+        // It may hang in a file system that does not answer.
         begin("aha-check", move || {
             while let Ok((ticket, object)) = asked.recv() {
                 let outcome = check::check(&object);
@@ -108,7 +107,8 @@ impl Drop for EventFs {
         mount::end(&self.place);
         let _ = rustix::io::write(&self.ended, &1u64.to_ne_bytes());
         self.courier.send(Order::End);
-        for thread in [self.serving.take(), self.watching.take()].into_iter().flatten() {
+        // The other threads touch files of others; nobody waits for their end.
+        if let Some(thread) = self.serving.take() {
             let _ = thread.join();
         }
     }
