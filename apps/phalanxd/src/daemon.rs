@@ -3,7 +3,7 @@
 //! Nothing here waits, writes a file or reads one from a disk, or talks to a terminal.
 
 use crate::adapters;
-use crate::aha;
+use crate::aha::{self, Crier};
 use crate::birth::{Cradle, unborn};
 use crate::clients::{self, Clients};
 use crate::door;
@@ -99,7 +99,9 @@ impl Daemon {
         let me = cradle.me();
         let names = Names::new(&cradle.cluster, me.node);
         let events = cradle.dir.path().to_owned();
-        let mut scribe = Scribe::begin(&events, settings.log, names, told.clone())?;
+        let (aha, trouble) = aha::mount(settings);
+        let crier = aha.as_ref().map(|events| Crier::new(events, cradle.identity.cluster, me.node));
+        let mut scribe = Scribe::begin(&events, settings.log, names, told.clone(), crier)?;
         let door = door::open(server, post.clone(), events)?;
         let permits = Permits::none();
         let clients = Clients::begin(settings, me, &cradle.cluster, &cgroup, post.clone())?;
@@ -112,7 +114,7 @@ impl Daemon {
         let ties = Ties::begin(cradle.identity.cluster, me, post.clone())?;
         let keeper = Keeper::begin(cradle.dir, post)?;
         scribe.remark(Remark::Started { life: me, version: env!("CARGO_PKG_VERSION") });
-        let aha = aha::mount(settings, &mut scribe);
+        trouble.into_iter().for_each(|trouble| scribe.remark(trouble));
         let realtime = become_realtime(&mut scribe);
         let mut wait = Wait::new(&inbox, &clients, &signals)?;
         wait.watch(&carrier)?;

@@ -41,3 +41,5 @@ pub const UTILFS_UNMOUNT: i32 = 1310;
 
 /// The process is down; producers of this kind have no numbers of their own.
 pub const PROCESS_DOWN: i32 = 0;
+/// Something happened in the cluster; the record says what.
+pub const CLUSTER_EVENT: i32 = 0;

@@ -1,6 +1,7 @@
 //! Event producers: what each is called, where its factory is, and what a program can ask of it. Never looks at an object.
 
 use crate::registration::{Fault, Reach, Registration, When};
+use crate::tree::Object;
 
 /// Who sees occurrences of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,12 @@ pub enum Producer {
     ProcessMon,
     /// One process ends.
     PidProcessMon,
+    /// Nodes become members, and cease to be.
+    NodeState,
+    /// The members come to have the quorum, and lose it.
+    QuorumState,
+    /// What becomes of groups on this node.
+    GroupState,
 }
 
 /// What a registration can ask for.
@@ -56,6 +63,8 @@ pub enum Subject {
     Path,
     /// The number of a process.
     ProcessNumber,
+    /// There is one, called after the producer.
+    Event,
 }
 
 impl Producer {
@@ -67,6 +76,9 @@ impl Producer {
         Producer::UtilFs,
         Producer::ProcessMon,
         Producer::PidProcessMon,
+        Producer::NodeState,
+        Producer::QuorumState,
+        Producer::GroupState,
     ];
 
     /// Its name; its factory is `NAME.monFactory`.
@@ -78,6 +90,9 @@ impl Producer {
             Producer::UtilFs => "utilFs",
             Producer::ProcessMon => "processMon",
             Producer::PidProcessMon => "pidProcessMon",
+            Producer::NodeState => "nodeState",
+            Producer::QuorumState => "quorumState",
+            Producer::GroupState => "rgState",
         }
     }
 
@@ -86,6 +101,7 @@ impl Producer {
         match self {
             Producer::ModFile | Producer::ModDir | Producer::ModFileAttr | Producer::UtilFs => "fs",
             Producer::ProcessMon | Producer::PidProcessMon => "cpu",
+            Producer::NodeState | Producer::QuorumState | Producer::GroupState => "cluster",
         }
     }
 
@@ -96,7 +112,10 @@ impl Producer {
             | Producer::ModDir
             | Producer::ModFileAttr
             | Producer::ProcessMon
-            | Producer::PidProcessMon => Trigger::State,
+            | Producer::PidProcessMon
+            | Producer::NodeState
+            | Producer::QuorumState
+            | Producer::GroupState => Trigger::State,
             Producer::UtilFs => Trigger::Value { value_max: 100 },
         }
     }
@@ -107,7 +126,11 @@ impl Producer {
             Producer::ModFile | Producer::ModDir | Producer::ModFileAttr | Producer::UtilFs => {
                 Origin::Process
             }
-            Producer::ProcessMon | Producer::PidProcessMon => Origin::Interrupt,
+            Producer::ProcessMon
+            | Producer::PidProcessMon
+            | Producer::NodeState
+            | Producer::QuorumState
+            | Producer::GroupState => Origin::Interrupt,
         }
     }
 
@@ -115,7 +138,12 @@ impl Producer {
     pub const fn stack(self) -> Stack {
         match self {
             Producer::ModFile | Producer::ModDir | Producer::ModFileAttr => Stack::Traced,
-            Producer::UtilFs | Producer::ProcessMon | Producer::PidProcessMon => Stack::Untraced,
+            Producer::UtilFs
+            | Producer::ProcessMon
+            | Producer::PidProcessMon
+            | Producer::NodeState
+            | Producer::QuorumState
+            | Producer::GroupState => Stack::Untraced,
         }
     }
 
@@ -128,7 +156,13 @@ impl Producer {
             | Producer::UtilFs
             | Producer::ProcessMon => Subject::Path,
             Producer::PidProcessMon => Subject::ProcessNumber,
+            Producer::NodeState | Producer::QuorumState | Producer::GroupState => Subject::Event,
         }
+    }
+
+    /// The one object of a producer that has only one.
+    pub fn event(self) -> Object {
+        Object { producer: self, name: format!("{}Event", self.name()).into() }
     }
 
     /// Whether it can do what a registration asks for. A threshold beyond its range is the producer's own to refuse, later.

@@ -30,7 +30,7 @@ pub const ROOT: NodeNo = NodeNo(1);
 pub struct Object {
     /// Who watches it.
     pub producer: Producer,
-    /// An absolute path, or the number of a process.
+    /// An absolute path, the number of a process, or what an event is called.
     pub name: Vec<u8>,
 }
 
@@ -174,6 +174,8 @@ impl Tree {
             Subject::Path if stem.is_empty() && !path.is_empty() => return Err(Errno::NO_DEVICE),
             Subject::Path => joined(path, stem)?,
             Subject::ProcessNumber => process_number(stem)?,
+            Subject::Event if stem == producer.event().name => stem.to_vec(),
+            Subject::Event => return Err(Errno::NO_DEVICE),
         };
         Ok(Object { producer, name })
     }
@@ -189,7 +191,7 @@ impl Tree {
         let (producer, path) = self.node(parent)?.place()?;
         match producer.subject() {
             Subject::Path => {}
-            Subject::ProcessNumber => return Err(Errno::PERM),
+            Subject::ProcessNumber | Subject::Event => return Err(Errno::PERM),
         }
         if ENDINGS.iter().any(|ending| name.ends_with(ending)) {
             return Err(Errno::NOT_SUPPORTED);

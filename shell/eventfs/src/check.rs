@@ -38,6 +38,8 @@ pub(crate) fn check(object: &Object) -> Result<(), Errno> {
         }
         Producer::UtilFs => check_mount(&path(object)),
         Producer::ProcessMon => parent_most(&path(object)).map(|_| ()).ok_or(Errno::NO_DEVICE),
+        // There is one as long as there is a cluster, and without one there is no daemon.
+        Producer::NodeState | Producer::QuorumState | Producer::GroupState => Ok(()),
         Producer::PidProcessMon => {
             let number = str::from_utf8(&object.name).ok().and_then(process::parse_pid);
             number.and_then(process::birth).map(|_| ()).ok_or(Errno::NO_DEVICE)

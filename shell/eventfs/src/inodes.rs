@@ -20,9 +20,20 @@ const SELF: WatchFlags = WatchFlags::DELETE_SELF.union(WatchFlags::MOVE_SELF).un
 /// What is said where the kernel says that it could not keep up.
 const LOST: &str = "EVENTS_LOST=the kernel's queue of events was full";
 
+/// What is watched of files and directories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aspect {
+    /// What a file contains.
+    Content,
+    /// Which entries a directory has.
+    Entries,
+    /// Who may do what with a file, and the like.
+    Attributes,
+}
+
 /// Files or directories that one producer watches.
 pub(crate) struct Inodes {
-    producer: Producer,
+    aspect: Aspect,
     inotify: OwnedFd,
     informant: Option<Informant>,
     /// The watches of what the informant tells about.
@@ -53,13 +64,13 @@ struct Told {
 
 impl Inodes {
     /// Watches nothing yet.
-    pub(crate) fn new(producer: Producer) -> io::Result<Inodes> {
+    pub(crate) fn new(aspect: Aspect) -> io::Result<Inodes> {
         let inotify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
-        let about = if producer == Producer::ModDir { About::Entries } else { About::Objects };
+        let about = if aspect == Aspect::Entries { About::Entries } else { About::Objects };
         // Without one nobody learns who did it, and all the rest is the same.
         let informant = Informant::new(about).ok();
         let (informed, watched, numbers) = Default::default();
-        Ok(Inodes { producer, inotify, informant, informed, watched, numbers })
+        Ok(Inodes { aspect, inotify, informant, informed, watched, numbers })
     }
 
     /// What the kernel rings when something happens.
@@ -70,7 +81,11 @@ impl Inodes {
 
     /// Whose objects these are.
     pub(crate) fn producer(&self) -> Producer {
-        self.producer
+        match self.aspect {
+            Aspect::Content => Producer::ModFile,
+            Aspect::Entries => Producer::ModDir,
+            Aspect::Attributes => Producer::ModFileAttr,
+        }
     }
 
     /// Watches an object, too.
@@ -125,13 +140,12 @@ impl Inodes {
     }
 
     fn flags(&self) -> WatchFlags {
-        match self.producer {
-            Producer::ModFile => WatchFlags::MODIFY,
-            Producer::ModDir => {
+        match self.aspect {
+            Aspect::Content => WatchFlags::MODIFY,
+            Aspect::Entries => {
                 WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVED_FROM | WatchFlags::MOVED_TO
             }
-            Producer::ModFileAttr => WatchFlags::ATTRIB,
-            Producer::UtilFs | Producer::ProcessMon | Producer::PidProcessMon => WatchFlags::empty(),
+            Aspect::Attributes => WatchFlags::ATTRIB,
         }
     }
 
@@ -175,13 +189,11 @@ impl Inodes {
         if told.is_end {
             return Vec::new();
         }
-        let codes = match self.producer {
-            Producer::ModFile => self.modified(told.flags, &object, known),
-            Producer::ModDir => entered(told, &object),
-            Producer::ModFileAttr if told.flags.contains(ReadFlags::ATTRIB) => vec![code::MODFILEATTR_CHANGE],
-            Producer::ModFileAttr | Producer::UtilFs | Producer::ProcessMon | Producer::PidProcessMon => {
-                Vec::new()
-            }
+        let codes = match self.aspect {
+            Aspect::Content => self.modified(told.flags, &object, known),
+            Aspect::Entries => entered(told, &object),
+            Aspect::Attributes if told.flags.contains(ReadFlags::ATTRIB) => vec![code::MODFILEATTR_CHANGE],
+            Aspect::Attributes => Vec::new(),
         };
         let info: Vec<String> = told.name.iter().cloned().collect();
         let seen = |code| Seen::Happened(object.clone(), occurrence(code, told.cause.clone(), info.clone()));
@@ -190,14 +202,12 @@ impl Inodes {
 
     /// How it ended, if it did. A file that lost this name may live on under another, or in an open file.
     fn end(&self, flags: ReadFlags, object: &Object, known: Known) -> Option<i32> {
-        let (unmounted, removed, renamed) = match self.producer {
-            Producer::ModDir => (code::MODDIR_UNMOUNT, code::MODDIR_REMOVE_SELF, code::MODDIR_RENAME_SELF),
-            Producer::ModFileAttr => {
+        let (unmounted, removed, renamed) = match self.aspect {
+            Aspect::Entries => (code::MODDIR_UNMOUNT, code::MODDIR_REMOVE_SELF, code::MODDIR_RENAME_SELF),
+            Aspect::Attributes => {
                 (code::MODFILEATTR_UNMOUNT, code::MODFILEATTR_REMOVE, code::MODFILEATTR_RENAME)
             }
-            Producer::ModFile | Producer::UtilFs | Producer::ProcessMon | Producer::PidProcessMon => {
-                (code::MODFILE_UNMOUNT, code::MODFILE_REMOVE, code::MODFILE_RENAME)
-            }
+            Aspect::Content => (code::MODFILE_UNMOUNT, code::MODFILE_REMOVE, code::MODFILE_RENAME),
         };
         if flags.contains(ReadFlags::UNMOUNT) {
             return Some(unmounted);
@@ -223,12 +233,10 @@ impl Inodes {
 
     /// Something happened that the kernel does not tell: each program hears that it may be about its object.
     fn lost(&self) -> Occurrence {
-        let code = match self.producer {
-            Producer::ModDir => code::MODDIR_CREATE,
-            Producer::ModFileAttr => code::MODFILEATTR_CHANGE,
-            Producer::ModFile | Producer::UtilFs | Producer::ProcessMon | Producer::PidProcessMon => {
-                code::MODFILE_WRITE
-            }
+        let code = match self.aspect {
+            Aspect::Entries => code::MODDIR_CREATE,
+            Aspect::Attributes => code::MODFILEATTR_CHANGE,
+            Aspect::Content => code::MODFILE_WRITE,
         };
         occurrence(code, None, vec![LOST.into()])
     }

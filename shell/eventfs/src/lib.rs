@@ -21,8 +21,8 @@ pub use desk::Refused;
 pub use mount::MountError;
 
 use connection::Connection;
-use desk::{Desk, Orders};
-use phalanx_aha::{Object, Ticket};
+use desk::{Desk, Orders, Seen};
+use phalanx_aha::{Object, Occurrence, Ticket};
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -52,7 +52,8 @@ impl EventFs {
         let (watcher, courier) = Watcher::new().map_err(MountError::Fuse)?;
         let ended =
             Arc::new(eventfd(0, EventfdFlags::CLOEXEC).map_err(|errno| MountError::Fuse(errno.into()))?);
-        let connection = Arc::new(Connection::new(mount::begin(place)?));
+        let (connection, place) = mount::begin(place)?;
+        let connection = Arc::new(Connection::new(connection));
         let (ask, asked) = channel();
         let to_watcher = courier.clone();
         let orders = Orders {
@@ -62,8 +63,7 @@ impl EventFs {
             tell: Box::new(tell),
         };
         let desk = Arc::new(Desk::new(Arc::clone(&connection) as Arc<_>, orders));
-        let (place, weak) = (place.to_owned(), Arc::downgrade(&desk));
-        let mut mounted = EventFs { place, desk: weak, ended, courier, serving: None };
+        let mut mounted = EventFs { place, desk: Arc::downgrade(&desk), ended, courier, serving: None };
         mounted.begin(connection, &desk, watcher, asked).map_err(MountError::Fuse)?;
         Ok(mounted)
     }
@@ -71,6 +71,11 @@ impl EventFs {
     /// Where it is.
     pub fn place(&self) -> &Path {
         &self.place
+    }
+
+    /// What tells programs of what the daemon itself sees.
+    pub fn reporter(&self) -> Reporter {
+        Reporter(Weak::clone(&self.desk))
     }
 
     /// The objects that somebody waits for and that are watched by now.
@@ -99,6 +104,20 @@ impl EventFs {
         let (own, ended) = (Arc::clone(desk), Arc::clone(&self.ended));
         self.serving = Some(begin("aha", move || drop(serve::serve(&connection, &*own, &ended)))?);
         Ok(())
+    }
+}
+
+/// Tells programs of what happens, as long as the file system is mounted. It may wait for other threads of the file system, so the
+/// real-time thread does not use it.
+#[derive(Clone)]
+pub struct Reporter(Weak<Desk>);
+
+impl Reporter {
+    /// Something happened to an object.
+    pub fn report(&self, object: Object, what: Occurrence) {
+        if let Some(desk) = self.0.upgrade() {
+            desk.seen(vec![Seen::Happened(object, what)]);
+        }
     }
 }
 

@@ -27,8 +27,8 @@ pub enum MountError {
     Fuse(io::Error),
 }
 
-/// Mounts the file system, and gives the connection to the kernel.
-pub(crate) fn begin(place: &Path) -> Result<OwnedFd, MountError> {
+/// Mounts the file system; gives the connection to the kernel, and where it is.
+pub(crate) fn begin(place: &Path) -> Result<(OwnedFd, PathBuf), MountError> {
     let at = |error: io::Error| MountError::Place(place.to_owned(), error);
     clear_stale()?;
     let place = fs::canonicalize(place).map_err(at)?;
@@ -49,7 +49,7 @@ pub(crate) fn begin(place: &Path) -> Result<OwnedFd, MountError> {
             _ => MountError::Fuse(errno.into()),
         },
     )?;
-    Ok(connection)
+    Ok((connection, place))
 }
 
 /// Takes the mount away, also while somebody has files open there.

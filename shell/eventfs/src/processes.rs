@@ -30,7 +30,13 @@ impl Processes {
         let process = match object.producer {
             Producer::ProcessMon => parent_most(&path(object)),
             Producer::PidProcessMon => str::from_utf8(&object.name).ok().and_then(process::parse_pid),
-            Producer::ModFile | Producer::ModDir | Producer::ModFileAttr | Producer::UtilFs => None,
+            Producer::ModFile
+            | Producer::ModDir
+            | Producer::ModFileAttr
+            | Producer::UtilFs
+            | Producer::NodeState
+            | Producer::QuorumState
+            | Producer::GroupState => None,
         };
         let process = process.ok_or(Errno::NO_DEVICE)?;
         let descriptor = pidfd_open(process, PidfdFlags::empty()).map_err(no_device)?;

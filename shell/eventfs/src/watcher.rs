@@ -2,7 +2,7 @@
 
 use crate::desk::{Desk, Seen};
 use crate::filling::Filling;
-use crate::inodes::Inodes;
+use crate::inodes::{Aspect, Inodes};
 use crate::processes::Processes;
 use phalanx_aha::{Errno, Object, Producer};
 use rustix::event::epoll;
@@ -63,8 +63,8 @@ impl Watcher {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         epoll::add(&epoll, &bell, epoll::EventData::new_u64(BELL), epoll::EventFlags::IN)?;
-        let kinds = [Producer::ModFile, Producer::ModDir, Producer::ModFileAttr];
-        let inodes = kinds.into_iter().map(Inodes::new).collect::<io::Result<Vec<Inodes>>>()?;
+        let aspects = [Aspect::Content, Aspect::Entries, Aspect::Attributes];
+        let inodes = aspects.into_iter().map(Inodes::new).collect::<io::Result<Vec<Inodes>>>()?;
         for (place, one) in inodes.iter().enumerate() {
             for descriptor in one.descriptors() {
                 epoll::add(
@@ -131,6 +131,8 @@ impl Watcher {
             }
             Producer::UtilFs => self.filling.watch(object),
             Producer::ProcessMon | Producer::PidProcessMon => self.processes.watch(object, &self.epoll),
+            // The daemon tells by itself.
+            Producer::NodeState | Producer::QuorumState | Producer::GroupState => Ok(None),
         }
     }
 
@@ -141,6 +143,7 @@ impl Watcher {
             }
             Producer::UtilFs => self.filling.leave(object),
             Producer::ProcessMon | Producer::PidProcessMon => self.processes.leave(object),
+            Producer::NodeState | Producer::QuorumState | Producer::GroupState => {}
         }
     }
 

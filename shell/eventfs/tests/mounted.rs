@@ -336,7 +336,7 @@ fn what_is_no_object_or_no_registration_is_refused_by_its_number() {
 fn the_tree_looks_like_the_one_of_aix() {
     alone(|| {
         let place = mounted();
-        let all = "modFile\nmodDir\nmodFileAttr\nutilFs\nprocessMon\npidProcessMon\n";
+        let all = "modFile\nmodDir\nmodFileAttr\nutilFs\nprocessMon\npidProcessMon\nnodeState\nquorumState\nrgState\n";
         assert_eq!(shell(&format!("cat {AT}/evProds.list")), all);
         assert_eq!(
             shell(&format!("ls {AT}/fs")),
@@ -348,7 +348,7 @@ fn the_tree_looks_like_the_one_of_aix() {
         );
         assert_eq!(
             shell(&format!("df --output=itotal,iused {AT} | tail -1")).split_whitespace().collect::<Vec<_>>(),
-            ["32768", "10"]
+            ["32768", "14"]
         );
         shell(&format!(
             "umask 027; mkdir -p {AT}/fs/modFile.monFactory/a/b; rmdir {AT}/fs/modFile.monFactory/a/b; stat -c %A {AT}/fs/modFile.monFactory/a"
