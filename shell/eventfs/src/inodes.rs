@@ -94,8 +94,12 @@ impl Inodes {
         let key = self.informant.as_ref().and_then(listen);
         let others = if key.is_some() { WatchFlags::empty() } else { self.flags() };
         let flags = SELF | others | WatchFlags::DONT_FOLLOW;
-        let number = inotify::add_watch(&self.inotify, path(object), flags).map_err(no_device)?;
-        let known = look_at(object).map_err(no_device)?;
+        let watched = inotify::add_watch(&self.inotify, path(object), flags);
+        let known = watched.and_then(|number| Ok((number, look_at(object)?)));
+        let (number, known) = known.map_err(|errno| {
+            self.abandon(watched.ok(), key.as_ref(), object);
+            no_device(errno)
+        })?;
         self.informed.extend(key.map(|key| (key, number)));
         self.watched.entry(number).or_default().insert(object.clone(), known);
         self.numbers.insert(object.clone(), number);
@@ -118,6 +122,18 @@ impl Inodes {
                     false => informant.leave(object, self.flags()),
                 }
             }
+        }
+    }
+
+    /// Takes back what was begun for an object that went meanwhile, unless another name of the same file needs it.
+    fn abandon(&self, number: Option<i32>, key: Option<&Key>, object: &Object) {
+        if let Some(number) = number.filter(|number| !self.watched.contains_key(number)) {
+            let _ = inotify::remove_watch(&self.inotify, number);
+        }
+        if let (Some(informant), Some(key)) = (&self.informant, key)
+            && !self.informed.contains_key(key)
+        {
+            informant.leave(object, self.flags());
         }
     }
 

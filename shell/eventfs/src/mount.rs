@@ -7,12 +7,16 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+use std::{fmt, fs, io, thread};
 
 /// What the mount table calls the source; by it a mount is known as ours.
 const SOURCE: &str = "phalanx-aha";
 /// The type of the file system there.
 const FORMAT: &str = "fuse.aha";
+/// How long a daemon may take to say that it is there.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// Mounts over one another that are taken away at most.
 const STALE_MAX: usize = 64;
 
@@ -64,14 +68,22 @@ fn clear_stale() -> Result<(), MountError> {
         let ours = |mount: &Mount| mount.format == FORMAT && mount.source == Path::new(SOURCE);
         let mounts = mounts::mounts().map_err(MountError::Fuse)?;
         let Some(left) = mounts.into_iter().rev().find(ours) else { return Ok(()) };
-        match statfs(&left.point) {
-            Err(Errno::NOTCONN | Errno::CONNABORTED) => {
-                unmount(&left.point, UnmountFlags::DETACH).map_err(|errno| MountError::Fuse(errno.into()))?;
-            }
-            Ok(_) | Err(_) => return Err(MountError::InUse(left.point)),
+        if is_served(&left.point) {
+            return Err(MountError::InUse(left.point));
         }
+        unmount(&left.point, UnmountFlags::DETACH).map_err(|errno| MountError::Fuse(errno.into()))?;
     }
     Ok(())
+}
+
+/// Whether anybody serves what is mounted there. A daemon that stands still does not answer, and still has it.
+fn is_served(place: &Path) -> bool {
+    let (tell, told) = channel();
+    let place = place.to_owned();
+    let ask = move || tell.send(statfs(&place).err());
+    let asked = thread::Builder::new().name("aha-stale".into()).spawn(ask);
+    let answer = asked.ok().and_then(|_thread| told.recv_timeout(ANSWER_LIMIT).ok());
+    !matches!(answer, Some(Some(Errno::NOTCONN | Errno::CONNABORTED)))
 }
 
 impl fmt::Display for MountError {

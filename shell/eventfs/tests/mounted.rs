@@ -294,6 +294,20 @@ fn a_record_says_who_did_it() {
 }
 
 #[test]
+fn who_will_not_wait_is_told_so_also_if_that_came_later() {
+    alone(|| {
+        let _place = mounted();
+        write_into("/mnt/log");
+        let mut file = register(&monitor("fs/modFile", "/mnt/log"), "CHANGED=YES;WAIT_TYPE=WAIT_IN_READ");
+        rustix::fs::fcntl_setfl(&file, rustix::fs::OFlags::NONBLOCK).unwrap();
+        assert_eq!(errno(file.read(&mut [0; 9])), 11);
+        assert_eq!(polled(&file), PollFlags::empty());
+        write_into("/mnt/log");
+        assert_eq!(field(&next(&mut file), "SEQUENCE_NUM"), "0");
+    });
+}
+
+#[test]
 fn what_is_no_object_or_no_registration_is_refused_by_its_number() {
     alone(|| {
         let place = mounted();
