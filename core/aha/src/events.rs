@@ -79,6 +79,8 @@ pub struct Events {
     tree: Tree,
     opens: BTreeMap<Handle, Open>,
     interests: BTreeMap<Object, Interest>,
+    /// How often producers were asked to watch an object and have not said yet how that went.
+    asked: BTreeMap<Object, usize>,
     readers: BTreeMap<Ticket, Handle>,
     latest: Handle,
 }
@@ -109,6 +111,7 @@ impl Events {
             tree: Tree::new(made),
             opens: BTreeMap::new(),
             interests: BTreeMap::new(),
+            asked: BTreeMap::new(),
             readers: BTreeMap::new(),
             latest: Handle(0),
         }
@@ -228,7 +231,9 @@ impl Events {
         now: Moment,
         out: &mut Vec<Effect>,
     ) {
-        let Some(interest) = self.interests.get_mut(object) else { return };
+        // Each answer but the last is for somebody who has gone meanwhile.
+        let last = self.is_last_answer(object);
+        let Some(interest) = self.interests.get_mut(object).filter(|_| last) else { return };
         match outcome {
             Ok(value) => {
                 interest.begun = Some(Begun { value });
@@ -241,17 +246,21 @@ impl Events {
         }
     }
 
-    /// Something happened to an object.
+    /// Something happened to an object. It is for those only who waited by then: what comes from an earlier watch, while a new one was
+    /// not begun, happened before.
     pub fn happened(&mut self, object: &Object, what: &Occurrence, out: &mut Vec<Effect>) {
-        self.each(object, |watch| watch.happen(what), out);
+        if self.is_begun(object) {
+            self.each(object, |watch| watch.happen(what), out);
+        }
     }
 
     /// The value of an object is this now; `what` is told to those whose thresholds it reaches.
     pub fn value(&mut self, object: &Object, value: u64, what: &Occurrence, out: &mut Vec<Effect>) {
-        if let Some(interest) = self.interests.get_mut(object) {
+        let interest = self.interests.get_mut(object).filter(|interest| interest.begun.is_some());
+        if let Some(interest) = interest {
             interest.begun = Some(Begun { value: Some(value) });
+            self.each(object, |watch| watch.value(value, what), out);
         }
-        self.each(object, |watch| watch.value(value, what), out);
     }
 
     /// An object is gone, and its producer watches it no longer. Who waits is told `last`; the monitor file goes, too.
@@ -274,7 +283,20 @@ impl Events {
 
     /// The objects that producers watch by now.
     pub fn watched(&self) -> impl Iterator<Item = &Object> {
-        self.interests.iter().filter(|(_, interest)| interest.begun.is_some()).map(|(object, _)| object)
+        self.interests.keys().filter(|object| self.is_begun(object))
+    }
+
+    /// A producer has answered; whether that was the last answer that it owed.
+    fn is_last_answer(&mut self, object: &Object) -> bool {
+        let owed = self.asked.remove(object).unwrap_or(1).saturating_sub(1);
+        if owed > 0 {
+            self.asked.insert(object.clone(), owed);
+        }
+        owed == 0
+    }
+
+    fn is_begun(&self, object: &Object) -> bool {
+        self.interests.get(object).is_some_and(|interest| interest.begun.is_some())
     }
 
     fn watch(&mut self, handle: Handle) -> Result<&mut Watch, Errno> {
@@ -297,7 +319,10 @@ impl Events {
             return;
         }
         match interest.begun {
-            None if interest.handles.len() == 1 => out.push(Effect::Watch(object)),
+            None if interest.handles.len() == 1 => {
+                *self.asked.entry(object.clone()).or_default() += 1;
+                out.push(Effect::Watch(object));
+            }
             // It has been asked for already, and will say.
             None => {}
             Some(Begun { value }) => self.tell([handle], |watch| watch.begin(value, now), out),

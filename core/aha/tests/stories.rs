@@ -8,7 +8,7 @@ use phalanx_aha::{
     Asked, Cause, Effect, Errno, Events, Handle, Moment, NodeNo, Object, Occurrence, Owner, Patience, Poll,
     Producer, ROOT, Read, Ticket,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -19,6 +19,8 @@ struct Stage {
     opens: BTreeMap<String, Handle>,
     /// What the producer says when it is asked to watch an object; otherwise that it does.
     says: BTreeMap<Object, Result<Option<u64>, Errno>>,
+    /// Who says only later that it watches.
+    slow: BTreeSet<Object>,
     ticket: u64,
     told: String,
 }
@@ -26,8 +28,8 @@ struct Stage {
 impl Stage {
     fn new() -> Stage {
         let now = Moment { seconds: 1_000, nanoseconds: 0 };
-        let (opens, says) = (BTreeMap::new(), BTreeMap::new());
-        Stage { events: Events::new(now), now, opens, says, ticket: 0, told: String::new() }
+        let (opens, says, slow) = Default::default();
+        Stage { events: Events::new(now), now, opens, says, slow, ticket: 0, told: String::new() }
     }
 
     fn say(&mut self, what: &str) {
@@ -84,6 +86,10 @@ impl Stage {
             }
             ["refuses", producer, name, errno] => {
                 self.says.insert(object(producer, name), Err(Errno(errno.parse().unwrap())));
+            }
+            ["slow", producer, name] => drop(self.slow.insert(object(producer, name))),
+            ["begins", producer, name] => {
+                self.events.begun(&object(producer, name), Ok(None), self.now, &mut out)
             }
             ["happens", producer, name, code, info @ ..] => {
                 let what = self.occurrence(code, info);
@@ -146,6 +152,9 @@ impl Stage {
             match effect {
                 Effect::Watch(object) => {
                     self.say(&format!("… watch {}", shown(&object)));
+                    if self.slow.contains(&object) {
+                        continue;
+                    }
                     let says = self.says.get(&object).copied().unwrap_or(Ok(None));
                     let mut out = Vec::new();
                     self.events.begun(&object, says, self.now, &mut out);

@@ -17,6 +17,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 const LOOK_EVERY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 /// Occurrences that are looked at in one turn.
 const TURN_MAX: usize = 64;
+/// Pieces of events that are read before somebody begins to wait.
+const CATCH_UP_MAX: usize = 64;
 /// By which number the bell of the orders is known; producers of inodes have their places, processes the numbers behind.
 const BELL: u64 = u64::MAX;
 
@@ -116,12 +118,23 @@ impl Watcher {
         let _ = rustix::io::read(&self.bell, &mut [0; 8]);
         while let Ok(order) = self.orders.try_recv() {
             match order {
-                Order::Watch(object) => desk.begun(&object, self.watch(&object)),
+                Order::Watch(object) => {
+                    self.catch_up(&object, desk);
+                    desk.begun(&object, self.watch(&object));
+                }
                 Order::Leave(object) => self.leave(&object),
                 Order::End => return true,
             }
         }
         false
+    }
+
+    /// What was seen of an object before somebody begins to wait is told before, so that it is not for the new one.
+    fn catch_up(&mut self, object: &Object, desk: &Desk) {
+        if let Some(inodes) = self.inodes.iter_mut().find(|inodes| inodes.producer() == object.producer) {
+            let seen = (0..CATCH_UP_MAX).map(|_| inodes.look()).take_while(|seen| !seen.is_empty());
+            desk.seen(seen.flatten().collect());
+        }
     }
 
     fn watch(&mut self, object: &Object) -> Result<Option<u64>, Errno> {
