@@ -28,7 +28,7 @@ help:
 	@echo "make models    searches the models within their large bounds, one JSON object a line; MODEL=voting: only those"
 	@echo "make fuzz      every decoder for SECONDS=60 each, by the fuzzer (cargo install cargo-fuzz); TARGET=frame: only that"
 	@echo "make planted   plants each known bug in the core; the oracle must find it"
-	@echo "make bench     figures, one JSON object a line; SUITE=fallover|idle|calm|groups|simulator|scale|caa, SECONDS=60, MINUTES=10"
+	@echo "make bench     figures, one JSON object a line; SUITE=fallover|idle|calm|groups|simulator|scale|caa|aha, SECONDS=60, MINUTES=10"
 	@echo "make bench-peers  messages and votes of Group Services beside Corosync's, on the same hosts in one run"
 
 # What the demo lacks it says before anything is built. RUNS, TIMING, MONITORING, KEEP and KEEP_LOGS reach it through the environment.

@@ -18,6 +18,7 @@ pub type Target = fn(&[u8]);
 
 /// All of them, by the names of their fuzz targets and corpora.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("aha", aha),
     ("api", api),
     ("cluster", cluster),
     ("deadman", deadman),
@@ -29,6 +30,14 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("repository", repository),
     ("slate", slate),
 ];
+
+/// A registration in the event file system. What was read is written as it was meant.
+pub fn aha(data: &[u8]) {
+    if let Ok(registration) = phalanx_aha::Registration::parse(data) {
+        let written = registration.to_string();
+        assert_eq!(phalanx_aha::Registration::parse(written.as_bytes()), Ok(registration));
+    }
+}
 
 /// What a client asks of the daemon.
 pub fn api(data: &[u8]) {

@@ -13,7 +13,7 @@ const TIMES_MAX: usize = 4;
 /// Text is taken apart into words, each with its place: that takes more, in proportion.
 const TEXT_TIMES_MAX: usize = 16;
 /// Targets that read text.
-const TEXTS: &[&str] = &["api", "cluster"];
+const TEXTS: &[&str] = &["aha", "api", "cluster"];
 /// What a decoder may take whatever it is given: a node of a map, the fixed part of an answer.
 const BYTES_ALWAYS: usize = 16_384;
 

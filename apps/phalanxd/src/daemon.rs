@@ -3,6 +3,7 @@
 //! Nothing here waits, writes a file or reads one from a disk, or talks to a terminal.
 
 use crate::adapters;
+use crate::aha::{self, Crier};
 use crate::birth::{Cradle, unborn};
 use crate::clients::{self, Clients};
 use crate::door;
@@ -25,6 +26,7 @@ use crate::wait::{Wait, Woken};
 use crate::words::Names;
 use phalanx_api::{Answer, Ask, Asked, ClientId, Server, Told, socket};
 use phalanx_conduct::{Reply, Request};
+use phalanx_eventfs::EventFs;
 use phalanx_events::{ManagerNote, MembershipNote, Note};
 use phalanx_exec::Permits;
 use phalanx_host::now;
@@ -78,6 +80,7 @@ pub struct Daemon {
     missing: Vec<SocketAddr>,
     doubles: Doubles,
     stolen: Stolen,
+    aha: Option<EventFs>,
     chores_at: Tick,
     started: Tick,
     orders_to_stop: u32,
@@ -96,7 +99,9 @@ impl Daemon {
         let me = cradle.me();
         let names = Names::new(&cradle.cluster, me.node);
         let events = cradle.dir.path().to_owned();
-        let mut scribe = Scribe::begin(&events, settings.log, names, told.clone())?;
+        let (aha, trouble) = aha::mount(settings);
+        let crier = aha.as_ref().map(|events| Crier::new(events, cradle.identity.cluster, me.node));
+        let mut scribe = Scribe::begin(&events, settings.log, names, told.clone(), crier)?;
         let door = door::open(server, post.clone(), events)?;
         let permits = Permits::none();
         let clients = Clients::begin(settings, me, &cradle.cluster, &cgroup, post.clone())?;
@@ -109,6 +114,7 @@ impl Daemon {
         let ties = Ties::begin(cradle.identity.cluster, me, post.clone())?;
         let keeper = Keeper::begin(cradle.dir, post)?;
         scribe.remark(Remark::Started { life: me, version: env!("CARGO_PKG_VERSION") });
+        trouble.into_iter().for_each(|trouble| scribe.remark(trouble));
         let realtime = become_realtime(&mut scribe);
         let mut wait = Wait::new(&inbox, &clients, &signals)?;
         wait.watch(&carrier)?;
@@ -144,6 +150,7 @@ impl Daemon {
             missing: Vec::new(),
             doubles: Doubles::default(),
             stolen: Stolen::begin(),
+            aha,
             chores_at: Tick::ZERO,
             started: now(),
             orders_to_stop: 0,
@@ -453,6 +460,7 @@ impl Daemon {
         self.scribe.remark(Remark::Ended { why: why.clone() });
         self.scribe.end();
         self.clients.end();
+        drop(self.aha.take());
         self.told.end();
         // A door that broke down has said so on standard error.
         let _ = self.door.join();

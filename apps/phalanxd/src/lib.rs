@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod adapters;
+mod aha;
 mod birth;
 mod clients;
 mod daemon;

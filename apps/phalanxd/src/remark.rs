@@ -7,6 +7,7 @@ use phalanx_types::{GroupName, Incarnation, ResourceName, Span};
 use serde::Serialize;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 /// A remark of the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -128,6 +129,13 @@ pub enum Remark {
         /// How it went.
         how: String,
     },
+    /// The event file system is not mounted.
+    NoEventFs {
+        /// Where it was to be.
+        place: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// Events came faster than they could be written.
     EventsLost {
         /// How many are missing.
@@ -173,6 +181,7 @@ impl Remark {
             | Remark::EventsLost { .. } => Level::Warn,
             Remark::Unguarded { .. }
             | Remark::TieBreakerAils { .. }
+            | Remark::NoEventFs { .. }
             | Remark::Twin { .. }
             | Remark::AddressConflict { .. }
             | Remark::AddressContested { .. } => Level::Error,
@@ -227,6 +236,9 @@ impl fmt::Display for Remark {
             }
             Remark::Deactivated { group, client, how, .. } => {
                 write!(f, "{client} is out of {group}; its deactivate command: {how}")
+            }
+            Remark::NoEventFs { place, why } => {
+                write!(f, "PHX-E014 no event file system at {}: {why}", place.display())
             }
             Remark::EventsLost { count } => write!(f, "{count} events were not written: too many at once"),
         }

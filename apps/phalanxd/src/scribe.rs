@@ -1,5 +1,6 @@
 //! The thread that writes down what happens: to standard error, to the event log, to those who listen.
 
+use crate::aha::Crier;
 use crate::remark::Remark;
 use crate::words::{self, Names};
 use phalanx_api::{Event, Level, SCHEMA, Told};
@@ -39,14 +40,21 @@ struct Desk {
     level: Level,
     number: u64,
     complained: bool,
+    crier: Option<Crier>,
 }
 
 impl Scribe {
-    /// Begins to write in `directory`.
-    pub fn begin(directory: &Path, level: Level, names: Names, told: Told) -> io::Result<Scribe> {
+    /// Begins to write in `directory`, and to have it cried out if there is a crier.
+    pub fn begin(
+        directory: &Path,
+        level: Level,
+        names: Names,
+        told: Told,
+        crier: Option<Crier>,
+    ) -> io::Result<Scribe> {
         let number = last_lines(directory, 1).iter().find_map(|line| number(line)).unwrap_or(0);
         let log = EventLog::open(directory)?;
-        let desk = Desk { log, told, names, level, number, complained: false };
+        let desk = Desk { log, told, names, level, number, complained: false, crier };
         let (sayings, heard) = queue(WAITING_MAX);
         let work = move || {
             // If it is refused the main thread's own attempt tells why.
@@ -101,6 +109,9 @@ impl Desk {
             }
             self.log(&event);
             self.told.event(Arc::new(event));
+            if let (Some(crier), Saying::Note(note)) = (&mut self.crier, &saying) {
+                crier.cry(note);
+            }
         }
     }
 

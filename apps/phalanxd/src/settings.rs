@@ -36,6 +36,9 @@ pub struct Settings {
     /// The group of this host whose members may be clients of Group Services, as root may
     #[arg(long, value_name = "GROUP", default_value = phalanx_providers::USERS)]
     pub clients: String,
+    /// Mount the event file system there: files that tell programs what happens, as on AIX [default: not at all]
+    #[arg(long, value_name = "DIR")]
+    pub aha: Option<PathBuf>,
     /// The least urgent events that are logged: error, warn, info, debug
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
     pub log: Level,

@@ -198,3 +198,25 @@ pub const REPOSITORY_PEERS_MAX: usize = NODES_MAX;
 pub const REPOSITORY_JOBS_MAX: usize = 64;
 /// How long one of a command of an operator may take before the disk is given up.
 pub const REPOSITORY_COMMAND_LIMIT: Span = Span::from_secs(10);
+/// Files and directories of the event file system (AIX: 32 K inodes).
+pub const AHA_NODES_MAX: usize = 32 << 10;
+/// Open files of the event file system.
+pub const AHA_OPEN_MAX: usize = 8 << 10;
+/// Bytes of one name in the event file system.
+pub const AHA_NAME_BYTES_MAX: usize = 255;
+/// Bytes of the path of a monitored object.
+pub const AHA_PATH_BYTES_MAX: usize = 4_096;
+/// Bytes of one registration.
+pub const AHA_REGISTRATION_BYTES_MAX: usize = 1_024;
+/// Bytes of records that are kept for an open monitor file that names no `BUF_SIZE`.
+pub const AHA_BUFFER_BYTES_DEFAULT: usize = 2_048;
+/// The largest `BUF_SIZE`.
+pub const AHA_BUFFER_BYTES_MAX: usize = 1 << 20;
+/// The buffers of all open monitor files together.
+pub const AHA_BUFFERS_BYTES_ALL_MAX: usize = 256 << 20;
+/// The largest `NOTIFY_CNT`.
+pub const AHA_NOTIFY_COUNT_MAX: u16 = 32_767;
+/// Bytes of one record of the event file system.
+pub const AHA_RECORD_BYTES_MAX: usize = 4_096;
+/// Bytes of what a producer has to say in one record, and of a program's name there, once written.
+pub const AHA_INFO_BYTES_MAX: usize = 2_048;

@@ -25,6 +25,13 @@ pub fn birth(pid: Pid) -> Option<Birth> {
     parse_birth(&text)
 }
 
+/// The parent of `pid`; `None` if there is no such process, or its parent is not seen here.
+pub fn parent(pid: Pid) -> Option<Pid> {
+    let text = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    let (_, after_name) = text.rsplit_once(')')?;
+    parse_pid(after_name.split_whitespace().nth(1)?)
+}
+
 /// `412 (name with ) and blanks) S 1 …`: the state is the 3rd field, the start time the 22nd.
 fn parse_birth(text: &str) -> Option<Birth> {
     let (_, after_name) = text.rsplit_once(')')?;
@@ -51,5 +58,6 @@ mod tests {
         let me = rustix::process::getpid();
         assert!(birth(me).is_some());
         assert!(all().unwrap().contains(&me));
+        assert_eq!(parent(me), rustix::process::getppid());
     }
 }
