@@ -41,7 +41,12 @@ impl Patient {
         let work = move || drop(answers.try_send(question()));
         let thread = Builder::new().name("tie-breaker".into()).stack_size(STACK_BYTES).spawn(work);
         self.hanging = Some(thread.map_err(Unanswered::NoThread)?);
-        answer.recv_timeout(Duration::from_nanos(limit.0)).map_err(|error| match error {
+        let answered = answer.recv_timeout(Duration::from_nanos(limit.0));
+        if answered.is_ok() {
+            // It has nothing more to do; until it is gone it would count as one that hangs.
+            let _ = self.hanging.take().map(JoinHandle::join);
+        }
+        answered.map_err(|error| match error {
             RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected => Unanswered::Late(limit),
         })
     }
